@@ -1,0 +1,173 @@
+//! The words that every room shares: tracks, the two clocks, frames and chunks.
+//!
+//! Three kinds of time exist in roomcam and must never be mixed (`ARCHITECTURE.md`, glossary):
+//! [`CaptureTime`] says when a sample was taken, [`MediaTime`] where it stands on the timeline that viewers
+//! see, and wall-clock time (`std::time::SystemTime`) is only ever sent for information.
+
+use std::fmt;
+use std::time::Duration;
+
+use bytes::Bytes;
+
+/// When a sample was captured: nanoseconds of running time on the clock that the camera's and the
+/// microphone's pipelines share. Starts near zero when the daemon starts and never goes back.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default)]
+pub struct CaptureTime(u64);
+
+impl CaptureTime {
+    /// The time `nanos` nanoseconds after the clock's origin.
+    pub const fn from_nanos(nanos: u64) -> Self {
+        Self(nanos)
+    }
+
+    /// The time `millis` milliseconds after the clock's origin.
+    pub const fn from_millis(millis: u64) -> Self {
+        Self(millis * 1_000_000)
+    }
+
+    /// Nanoseconds since the clock's origin.
+    pub const fn as_nanos(self) -> u64 {
+        self.0
+    }
+
+    /// Whole milliseconds since the clock's origin, rounded down.
+    pub const fn as_millis(self) -> u64 {
+        self.0 / 1_000_000
+    }
+
+    /// How long after `earlier` this is; zero if it is not later.
+    pub const fn since(self, earlier: CaptureTime) -> Duration {
+        Duration::from_nanos(self.0.saturating_sub(earlier.0))
+    }
+
+    /// This time moved forward by `by`.
+    pub const fn after(self, by: Duration) -> Self {
+        Self(self.0.saturating_add(by.as_nanos() as u64))
+    }
+
+    /// This time moved back by `by`, but not before the clock's origin.
+    pub const fn before(self, by: Duration) -> Self {
+        Self(self.0.saturating_sub(by.as_nanos() as u64))
+    }
+}
+
+/// A place on the timeline as sent: milliseconds, the unit of a WebM block with the default
+/// `TimestampScale` of 1 000 000 ns (Matroska, RFC 9559 §11.1).
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default)]
+pub struct MediaTime(u64);
+
+impl MediaTime {
+    /// The start of a timeline.
+    pub const ZERO: Self = Self(0);
+
+    /// The place `millis` milliseconds after the start of the timeline.
+    pub const fn from_millis(millis: u64) -> Self {
+        Self(millis)
+    }
+
+    /// Milliseconds since the start of the timeline.
+    pub const fn as_millis(self) -> u64 {
+        self.0
+    }
+}
+
+impl fmt::Display for MediaTime {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{} ms", self.0)
+    }
+}
+
+/// One of the two tracks of a stream.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Track {
+    /// The camera's.
+    Video,
+    /// The microphone's.
+    Audio,
+}
+
+impl fmt::Display for Track {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Track::Video => "video",
+            Track::Audio => "audio",
+        })
+    }
+}
+
+/// The codec of the video track.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, serde::Serialize, serde::Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum VideoCodec {
+    /// VP8 (RFC 6386), WebM codec id `V_VP8`.
+    Vp8,
+    /// VP9, WebM codec id `V_VP9`.
+    Vp9,
+}
+
+/// What the video track of a stream looks like.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub struct VideoFormat {
+    /// The codec.
+    pub codec: VideoCodec,
+    /// Width in pixels.
+    pub width: u16,
+    /// Height in pixels.
+    pub height: u16,
+    /// Nominal frames per second, 1 to 120.
+    pub fps: u8,
+}
+
+/// What a stream is made of. The audio track is always there: a device without a microphone sends silence,
+/// because deployed clients know only the three mime types below (playback.md, rule 8).
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub struct StreamFormat {
+    /// The video track, or `None` for a device without a camera.
+    pub video: Option<VideoFormat>,
+}
+
+impl StreamFormat {
+    /// The mime type, exactly as clients pass it to `addSourceBuffer` (playback.md, rule 8).
+    pub const fn mime_type(&self) -> &'static str {
+        match self.video {
+            Some(VideoFormat { codec: VideoCodec::Vp8, .. }) => r#"video/webm; codecs="vp8, opus""#,
+            Some(VideoFormat { codec: VideoCodec::Vp9, .. }) => r#"video/webm; codecs="vp9, opus""#,
+            None => r#"audio/webm; codecs="opus""#,
+        }
+    }
+}
+
+/// One encoded frame: a picture, or an Opus packet of 20 ms.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Frame {
+    /// Which track it belongs to.
+    pub track: Track,
+    /// When its first sample was captured.
+    pub captured: CaptureTime,
+    /// Whether a decoder can start here. Always true for audio.
+    pub key: bool,
+    /// The encoder's bytes, shared rather than copied.
+    pub data: Bytes,
+}
+
+/// One WebM chunk as it goes to the relay: a whole cluster of known size, preceded by an init segment where
+/// one is needed (playback.md, rule 1).
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Chunk {
+    /// Counts the chunks of a run of the daemon, from 0.
+    pub seq: u64,
+    /// Counts the epochs of a run of the daemon, from 1.
+    pub epoch: u32,
+    /// The bytes on the wire.
+    pub bytes: Bytes,
+    /// Whether the chunk starts with an init segment.
+    pub init: bool,
+    /// Whether the chunk contains a video key frame.
+    pub key: bool,
+    /// Media time of the first video block, if there is one.
+    pub video: Option<MediaTime>,
+    /// Media time of the first audio block, if there is one.
+    pub audio: Option<MediaTime>,
+    /// Capture time of the oldest captured frame in the chunk; `None` if all of it is filler.
+    pub oldest: Option<CaptureTime>,
+}
