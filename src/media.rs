@@ -160,14 +160,32 @@ pub struct Chunk {
     pub epoch: u32,
     /// The bytes on the wire.
     pub bytes: Bytes,
-    /// Whether the chunk starts with an init segment.
-    pub init: bool,
+    /// Length of the init segment at the start of `bytes`; zero if there is none.
+    pub init_len: usize,
     /// Whether the chunk contains a video key frame.
     pub key: bool,
     /// Media time of the first video block, if there is one.
     pub video: Option<MediaTime>,
     /// Media time of the first audio block, if there is one.
     pub audio: Option<MediaTime>,
+    /// Where the last block of the chunk ends.
+    pub end: MediaTime,
     /// Capture time of the oldest captured frame in the chunk; `None` if all of it is filler.
     pub oldest: Option<CaptureTime>,
+}
+
+impl Chunk {
+    /// Whether the chunk starts with an init segment.
+    pub const fn has_init(&self) -> bool {
+        self.init_len > 0
+    }
+
+    /// Media time of the first block.
+    pub fn start(&self) -> MediaTime {
+        match (self.video, self.audio) {
+            (Some(video), Some(audio)) => video.min(audio),
+            (Some(only), None) | (None, Some(only)) => only,
+            (None, None) => self.end,
+        }
+    }
 }
