@@ -13,7 +13,7 @@ use super::filler::{SILENT_OPUS_PACKET, repeat_last_picture};
 use super::init_segment::init_segment;
 use super::replay::ReplayCache;
 use super::timeline::Timeline;
-use crate::media::{CaptureTime, Chunk, Frame, MediaTime, StreamFormat, Track, VideoFormat};
+use crate::media::{CaptureTime, Chunk, Frame, MediaTime, StreamFormat, Track, TrackEnds, VideoFormat};
 
 /// How far behind the clock a live device's newest frame may be before its track is filled. Encoders and sound
 /// cards deliver in bursts; filler put in too early would take the place of what is about to arrive.
@@ -217,6 +217,21 @@ impl Segmenter {
         }
     }
 
+    /// Takes back chunks, oldest first, that were cut last and will not be sent after all: their time is given
+    /// to what comes next.
+    pub fn take_back(&mut self, chunks: &[Chunk]) {
+        let fresh = || chunks.iter().filter(|chunk| !chunk.replay);
+        let Some(first) = fresh().next() else { return };
+        self.timeline.rewind(first.before);
+        for chunk in fresh() {
+            self.epoch_due |= chunk.has_init();
+            self.counters.sent -= chunk.captured;
+            self.counters.skipped += chunk.captured;
+        }
+        self.replay.clear();
+        self.skip();
+    }
+
     /// Starts a new epoch: gives up what waits, and the next chunk has an init segment and a key frame.
     pub fn begin_epoch(&mut self, origin: Origin) {
         self.skip();
@@ -243,10 +258,11 @@ impl Segmenter {
             self.timeline.close_up(start);
             self.flow = Flow::Running;
         }
+        let before = self.timeline.ends();
         let mut blocks = Blocks::default();
         self.take_video(now, &mut blocks);
         self.take_audio(now, &mut blocks);
-        (!blocks.all.is_empty()).then(|| self.make_chunk(blocks))
+        (!blocks.all.is_empty()).then(|| self.make_chunk(before, blocks))
     }
 
     /// Makes a chunk for a late joiner: init segment and every cluster since a key frame at least 0.4 s ago
@@ -262,7 +278,10 @@ impl Segmenter {
             key: true,
             video: Some(replay.start),
             audio: Some(replay.start),
+            before: self.timeline.ends(),
             end: replay.end,
+            captured: 0,
+            replay: true,
             oldest: None,
         };
         self.seq += 1;
@@ -335,7 +354,7 @@ impl Segmenter {
         }
     }
 
-    fn make_chunk(&mut self, blocks: Blocks) -> Chunk {
+    fn make_chunk(&mut self, before: TrackEnds, blocks: Blocks) -> Chunk {
         let starts_epoch = self.epoch_due && !matches!(self.video, VideoFeed::Camera { awaiting_key: true });
         if starts_epoch {
             self.epoch_due = false;
@@ -354,7 +373,10 @@ impl Segmenter {
             key: blocks.all.iter().any(|block| block.track == Track::Video && block.key),
             video: first(Track::Video),
             audio: first(Track::Audio),
+            before,
             end: self.timeline.end(),
+            captured: blocks.captured,
+            replay: false,
             oldest: blocks.oldest,
             bytes: write_chunk(init, blocks.all),
         };

@@ -5,7 +5,7 @@
 //! to media time; what was skipped is closed up by moving the shift; and what a device leaves open is filled.
 
 use super::AUDIO_FRAME_MS;
-use crate::media::{CaptureTime, MediaTime};
+use crate::media::{CaptureTime, MediaTime, TrackEnds};
 
 /// The longest hole that receivers pass over, in milliseconds (playback.md: 20 ms nothing, 45 ms a freeze).
 const TOLERATED_HOLE_MS: u64 = 20;
@@ -19,10 +19,9 @@ pub struct Timeline {
     frame_ms: u64,
     /// Media time minus capture time, in milliseconds.
     shift_ms: i64,
-    /// Start of the last picture placed.
+    /// Start of the last picture placed; `None` while the next one must go to the end of the track.
     last_picture: Option<MediaTime>,
-    /// End of the last audio packet placed.
-    audio_end: MediaTime,
+    ends: TrackEnds,
 }
 
 /// Where a frame goes, and the filler that must come before it.
@@ -37,7 +36,7 @@ pub struct Placement {
 impl Timeline {
     /// A timeline that starts at zero, for pictures at `fps` frames per second.
     pub fn new(fps: u8) -> Self {
-        Self { frame_ms: frame_ms(fps), shift_ms: 0, last_picture: None, audio_end: MediaTime::ZERO }
+        Self { frame_ms: frame_ms(fps), shift_ms: 0, last_picture: None, ends: TrackEnds::default() }
     }
 
     /// Changes the nominal frame rate from here on.
@@ -47,9 +46,7 @@ impl Timeline {
 
     /// Goes back to zero, for receivers that begin anew.
     pub fn restart(&mut self) {
-        self.shift_ms = 0;
-        self.last_picture = None;
-        self.audio_end = MediaTime::ZERO;
+        *self = Self { frame_ms: self.frame_ms, ..Self::new(1) };
     }
 
     /// Closes up whatever was skipped: what is captured at `at` comes next, on every track.
@@ -57,47 +54,54 @@ impl Timeline {
         self.shift_ms = self.end().as_millis() as i64 - at.as_millis() as i64;
     }
 
+    /// How far each track has come.
+    pub fn ends(&self) -> TrackEnds {
+        self.ends
+    }
+
+    /// Takes back what was placed after the tracks had come so far.
+    pub fn rewind(&mut self, ends: TrackEnds) {
+        self.last_picture = None;
+        self.ends = ends;
+    }
+
     /// Where the track that reaches further ends.
     pub fn end(&self) -> MediaTime {
-        self.video_end().max(self.audio_end)
+        self.ends.video.max(self.ends.audio)
     }
 
     /// Places a picture by its capture time. Pictures are never reordered nor dropped here, for the next one
     /// is predicted from them: one that comes too late is squeezed in behind its predecessor.
     pub fn place_picture(&mut self, captured: CaptureTime) -> Placement {
-        let natural = self.map(captured);
         let Some(mut last) = self.last_picture else {
-            self.last_picture = Some(natural);
-            return Placement { fill: Vec::new(), at: natural };
+            return Placement { fill: Vec::new(), at: self.place_picture_at_end() };
         };
+        let natural = self.map(captured);
         let mut fill = Vec::new();
         while natural.as_millis() > last.as_millis() + self.frame_ms + TOLERATED_HOLE_MS {
             last = MediaTime::from_millis(last.as_millis() + self.frame_ms);
             fill.push(last);
         }
-        let at = natural.max(MediaTime::from_millis(last.as_millis() + 1));
-        self.last_picture = Some(at);
+        let at = self.take_picture(natural.max(MediaTime::from_millis(last.as_millis() + 1)));
         Placement { fill, at }
     }
 
     /// Places a picture exactly where the video track ends: the key frame after a skip or of a new epoch.
     pub fn place_picture_at_end(&mut self) -> MediaTime {
-        let at = self.video_end();
-        self.last_picture = Some(at);
-        at
+        self.take_picture(self.ends.video)
     }
 
     /// Places an audio packet, or returns `None` for one whose time is already taken.
     pub fn place_audio(&mut self, captured: CaptureTime) -> Option<Placement> {
         let natural = self.map(captured);
-        if natural.as_millis() + TOLERATED_OVERLAP_MS < self.audio_end.as_millis() {
+        if natural.as_millis() + TOLERATED_OVERLAP_MS < self.ends.audio.as_millis() {
             return None;
         }
         let mut fill = Vec::new();
-        while natural.as_millis() > self.audio_end.as_millis() + TOLERATED_HOLE_MS {
-            fill.push(self.take_audio(self.audio_end));
+        while natural.as_millis() > self.ends.audio.as_millis() + TOLERATED_HOLE_MS {
+            fill.push(self.take_audio(self.ends.audio));
         }
-        let at = self.take_audio(natural.max(self.audio_end));
+        let at = self.take_audio(natural.max(self.ends.audio));
         Some(Placement { fill, at })
     }
 
@@ -110,9 +114,7 @@ impl Timeline {
             if next > until {
                 break;
             }
-            let next = MediaTime::from_millis(next);
-            self.last_picture = Some(next);
-            fill.push(next);
+            fill.push(self.take_picture(MediaTime::from_millis(next)));
         }
         fill
     }
@@ -121,20 +123,21 @@ impl Timeline {
     pub fn fill_audio(&mut self, until: CaptureTime) -> Vec<MediaTime> {
         let until = self.map(until).as_millis();
         let mut fill = Vec::new();
-        while self.audio_end.as_millis() + AUDIO_FRAME_MS <= until {
-            fill.push(self.take_audio(self.audio_end));
+        while self.ends.audio.as_millis() + AUDIO_FRAME_MS <= until {
+            fill.push(self.take_audio(self.ends.audio));
         }
         fill
     }
 
     fn take_audio(&mut self, at: MediaTime) -> MediaTime {
-        self.audio_end = MediaTime::from_millis(at.as_millis() + AUDIO_FRAME_MS);
+        self.ends.audio = MediaTime::from_millis(at.as_millis() + AUDIO_FRAME_MS);
         at
     }
 
-    fn video_end(&self) -> MediaTime {
-        self.last_picture
-            .map_or(MediaTime::ZERO, |last| MediaTime::from_millis(last.as_millis() + self.frame_ms))
+    fn take_picture(&mut self, at: MediaTime) -> MediaTime {
+        self.last_picture = Some(at);
+        self.ends.video = MediaTime::from_millis(at.as_millis() + self.frame_ms);
+        at
     }
 
     fn map(&self, captured: CaptureTime) -> MediaTime {
@@ -187,8 +190,9 @@ mod tests {
     #[test]
     fn a_picture_from_the_past_is_squeezed_in_rather_than_lost() {
         let mut timeline = Timeline::new(25);
-        timeline.place_picture(captured(100));
-        assert_eq!(timeline.place_picture(captured(90)).at, MediaTime::from_millis(101));
+        timeline.place_picture(captured(0));
+        assert_eq!(timeline.place_picture(captured(30)).at, MediaTime::from_millis(30));
+        assert_eq!(timeline.place_picture(captured(20)).at, MediaTime::from_millis(31));
     }
 
     #[test]
