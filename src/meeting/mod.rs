@@ -1,1 +1,3 @@
 //! meeting
+
+pub mod event;
