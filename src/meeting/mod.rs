@@ -1,1 +1,5 @@
 //! meeting
+
+pub mod backoff;
+pub mod event;
+pub mod outbox;
