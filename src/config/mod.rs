@@ -1,13 +1,23 @@
 //! What the operator decided: typed configuration, its layers and its errors.
 //!
-//! `values` has the types of single values, `secret` the token, this file the whole. Imports from no other room.
+//! Layers, each winning over those before it: defaults, a TOML file, the environment (`ROOMCAM_SECTION_KEY`),
+//! flags. `schema` lists the keys, `values` their types, `layers` reads and merges, `load` makes the whole,
+//! `secret` keeps the token, `host` knows the names a device has by itself. Imports from no other room.
 
+mod error;
+mod host;
+mod layers;
+mod load;
+mod schema;
 mod secret;
 mod values;
 
 use std::path::PathBuf;
 
-pub use secret::Secret;
+pub use error::{ConfigErrors, Origin, Problem, Warning};
+pub use load::Overrides;
+pub use schema::{KEYS, Key, Unset};
+pub use secret::{Secret, SecretError};
 pub use values::{
     AudioBitrate, AvatarUrl, Cadence, DeviceChoice, Fps, LateJoin, Name, Pixels, ProfileName, RelayUrl,
     ValueError, VideoBitrate,
@@ -20,6 +30,8 @@ pub struct Config {
     pub meeting: Meeting,
     /// `[capture]`: what to send.
     pub capture: Capture,
+    /// What works but should be told to the operator, once.
+    pub warnings: Vec<Warning>,
 }
 
 /// `[meeting]`: which room of which relay the device joins, and as whom.

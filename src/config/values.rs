@@ -18,7 +18,7 @@ impl ValueError {
 }
 
 macro_rules! whole_number {
-    ($(#[$doc:meta])* $name:ident($inner:ty), $range:expr, $step:literal, $allowed:literal) => {
+    ($(#[$doc:meta])* $name:ident($inner:ty), $fits:expr, $allowed:literal) => {
         $(#[$doc])*
         #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
         pub struct $name($inner);
@@ -37,9 +37,9 @@ macro_rules! whole_number {
             type Error = ValueError;
 
             fn try_from(number: i64) -> Result<Self, ValueError> {
-                let fits = $range.contains(&number) && number % $step == 0;
+                let fits: fn(i64) -> bool = $fits;
                 match <$inner>::try_from(number) {
-                    Ok(number) if fits => Ok(Self(number)),
+                    Ok(small) if fits(number) => Ok(Self(small)),
                     _ => Err(ValueError::new(Self::ALLOWED)),
                 }
             }
@@ -55,23 +55,23 @@ macro_rules! whole_number {
 
 whole_number! {
     /// Width or height of the picture in pixels. Even, because VP8 halves it for the colours (4:2:0).
-    Pixels(u16), (16..=4096), 2, "an even number of pixels from 16 to 4096"
+    Pixels(u16), |number| (16..=4096).contains(&number) && number % 2 == 0, "an even number of pixels from 16 to 4096"
 }
 whole_number! {
     /// Pictures per second.
-    Fps(u8), (1..=120), 1, "a whole number of frames per second from 1 to 120"
+    Fps(u8), |number| (1..=120).contains(&number), "a whole number of frames per second from 1 to 120"
 }
 whole_number! {
     /// Target of the video encoder in bits (not kilobits) per second.
-    VideoBitrate(u32), (50_000..=20_000_000), 1, "a whole number of bits per second from 50000 to 20000000"
+    VideoBitrate(u32), |number| (50_000..=20_000_000).contains(&number), "a whole number of bits per second from 50000 to 20000000"
 }
 whole_number! {
     /// Target of the audio encoder in bits per second; the range is that of Opus (RFC 6716 §2.1.1).
-    AudioBitrate(u32), (6_000..=510_000), 1, "a whole number of bits per second from 6000 to 510000"
+    AudioBitrate(u32), |number| (6_000..=510_000).contains(&number), "a whole number of bits per second from 6000 to 510000"
 }
 whole_number! {
     /// How much media goes into one chunk, in milliseconds.
-    Cadence(u16), (20..=2_000), 1, "a whole number of milliseconds from 20 to 2000"
+    Cadence(u16), |number| (20..=2_000).contains(&number), "a whole number of milliseconds from 20 to 2000"
 }
 
 impl Cadence {
