@@ -6,9 +6,15 @@
 //! and counted ([`CaptureEvent::Overrun`]).
 
 mod clock;
+pub mod devices;
 mod error;
+mod fault;
+mod launch;
 mod pipeline;
 mod profile;
+mod profiles;
+mod sink;
+mod worker;
 
 use std::sync::OnceLock;
 
@@ -16,8 +22,9 @@ use gstreamer as gst;
 
 pub use clock::MediaClock;
 pub use error::CaptureError;
-pub use pipeline::{CameraSettings, CaptureEvent, MicSettings, Pipeline};
-pub use profile::{AudioProfile, Profile, VideoProfile};
+pub use pipeline::{CLOSE_TIMEOUT, CameraSettings, CaptureEvent, MicSettings, OPEN_TIMEOUT, Pipeline};
+pub use profile::{AudioProfile, AutoDevice, Profile, VideoProfile};
+pub use profiles::Profiles;
 
 /// Starts GStreamer, once per process. On a fresh machine the first call scans the installed plugins, which
 /// takes seconds on a Pi; the result is cached in the user's home (`GST_REGISTRY`).

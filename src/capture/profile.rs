@@ -3,7 +3,7 @@
 use serde::Deserialize;
 
 use super::CaptureError;
-use crate::media::VideoCodec;
+use crate::media::{Track, VideoCodec};
 
 /// The name that the encoder's element must have (`vp8enc name=encoder`), so that its bitrate can be changed.
 pub(super) const ENCODER: &str = "encoder";
@@ -121,6 +121,20 @@ impl Profile {
             video: document.video,
             audio: document.audio,
         })
+    }
+
+    /// The `[video]` table, or an error that says this profile has none.
+    pub(super) fn video(&self) -> Result<&VideoProfile, CaptureError> {
+        self.video.as_ref().ok_or_else(|| self.no_track(Track::Video))
+    }
+
+    /// The `[audio]` table, or an error that says this profile has none.
+    pub(super) fn audio(&self) -> Result<&AudioProfile, CaptureError> {
+        self.audio.as_ref().ok_or_else(|| self.no_track(Track::Audio))
+    }
+
+    fn no_track(&self, track: Track) -> CaptureError {
+        CaptureError::NoTrack { profile: self.name.clone(), track }
     }
 }
 
