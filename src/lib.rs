@@ -1,9 +1,9 @@
 //! `roomcam` makes a Raspberry Pi with a camera and a microphone a participant of a browser meeting.
 //!
-//! `ARCHITECTURE.md` has the map. A room (module) imports only from rooms below it; this list is ordered
-//! from the top of the house to its foundation.
+//! `ARCHITECTURE.md` has the map: which room (module) stands above which, and what each is for. A room imports
+//! only from rooms below it.
 
-//DEV pub mod agent;
+// pub mod agent;
 pub mod capture;
 pub mod config;
 pub mod media;
