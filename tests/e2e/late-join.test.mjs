@@ -1,0 +1,72 @@
+// A viewer that comes late sees a picture soon, and those who were there see nothing of it (playback.md, rule 6).
+
+import assert from 'node:assert/strict';
+import { describeGaps, gapsOf } from './lib/measures.mjs';
+import { scenario } from './lib/scene.mjs';
+import { attempts, until } from './lib/waiting.mjs';
+
+/** The newcomer joins when the stream is this old. */
+const JOINS_AT_S = 8;
+/** From joining to the first frame. */
+const FIRST_FRAME_MS = 1_000;
+/** Longest time between two frames for those who watch. */
+const GAP_MS = 250;
+
+scenario('a newcomer at second 8 sees a frame within 1 s and nobody else sees a gap above 250 ms', ['nestjs-new', 'embedded'], (scene, kind, t) =>
+  // Chromium, relay and agent share two cores with whatever else runs: a stall of the machine looks like a gap.
+  attempts(t, 3, async (attempt) => {
+    const relay = await scene.relay(kind);
+    const browser = await scene.browser();
+    const watcher = await browser.receiver({ relay, room: scene.room, user: 'watcher' });
+    const newcomer = await browser.receiver({ relay, room: scene.room, user: 'newcomer' });
+    await watcher.join();
+    const agent = scene.agent(relay, `agent-${attempt}`);
+    await playedFor(watcher, agent.userId, JOINS_AT_S);
+
+    const fromMs = await watcher.now();
+    await newcomer.join();
+    const report = await newcomer.frames(agent.userId, 30, { deadlineMs: 15_000 });
+    const { joinCalledAt, errors } = await newcomer.state();
+    const firstFrameMs = report.frames[0][0] - joinCalledAt;
+    await playedUntil(watcher, agent.userId, fromMs + 3_000);
+    const watched = await watcher.report(agent.userId);
+    const gaps = gapsOf(watched.frames, fromMs, watched.now);
+    const newcomersGaps = gapsOf(report.frames, report.frames[0][0], report.now);
+
+    t.diagnostic(`first frame after ${firstFrameMs.toFixed(0)} ms; watcher's gaps ${describeGaps(gaps)}; newcomer's gaps ${describeGaps(newcomersGaps)}`);
+    await agent.stop();
+    await browser.stop();
+    assert.deepEqual(errors, []);
+    assert.ok(firstFrameMs <= FIRST_FRAME_MS, `the newcomer waited ${firstFrameMs.toFixed(0)} ms`);
+    assert.ok(gaps[0].ms <= GAP_MS, `the watcher had a gap of ${gaps[0].ms.toFixed(0)} ms`);
+    return { firstFrameMs: Math.round(firstFrameMs), watcherGapMs: Math.round(gaps[0].ms) };
+  }),
+);
+
+scenario('a newcomer whose client cannot jump starts at all', ['nestjs-old'], async (scene, kind, t) => {
+  const relay = await scene.relay(kind);
+  const browser = await scene.browser();
+  const watcher = await browser.receiver({ relay, room: scene.room, user: 'watcher', steered: false });
+  const newcomer = await browser.receiver({ relay, room: scene.room, user: 'newcomer', steered: false });
+  await watcher.join();
+  scene.agent(relay, 'agent');
+  await playedFor(watcher, 'agent', JOINS_AT_S);
+
+  await newcomer.join();
+  const report = await newcomer.frames('agent', 30, { deadlineMs: 15_000 });
+  const { joinCalledAt } = await newcomer.state();
+  t.diagnostic(`first frame after ${(report.frames[0][0] - joinCalledAt).toFixed(0)} ms`);
+});
+
+/** Resolves when a viewer has shown `seconds` of a sender's media. */
+function playedFor(viewer, userId, seconds) {
+  return until(`${seconds} s of ${userId}`, (seconds + 15) * 1_000, async () => {
+    const report = await viewer.report(userId);
+    return report && report.currentTime >= seconds;
+  });
+}
+
+/** Resolves when the viewer's clock has passed `atMs` and a frame was shown since. */
+function playedUntil(viewer, userId, atMs) {
+  return viewer.frames(userId, 1, { sinceMs: atMs, deadlineMs: 20_000 });
+}

@@ -1,0 +1,37 @@
+// The agent under test: a configuration file of its own, and the process that runs it.
+
+import { readFileSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { Child } from './processes.mjs';
+import { ROOMCAM } from './paths.mjs';
+
+const CAPTURE = { profile: 'test-pattern', width: 640, height: 480, fps: 30, video_bitrate: 800_000, cadence_ms: 100 };
+
+/** Starts `roomcam run` in a room.
+ *  `directory`: where its configuration and trace go. `userId`: also its name, unless `username` is given.
+ *  `meeting`, `capture`: further keys of these tables. */
+export function startAgent({ directory, origin, room, userId, username = userId, meeting = {}, capture = {}, env = {} }) {
+  const config = join(directory, `${userId}.toml`);
+  const trace = join(directory, `${userId}.trace.jsonl`);
+  writeFileSync(
+    config,
+    table('meeting', { url: origin, room, username, user_id: userId, ...meeting }) +
+      table('capture', { ...CAPTURE, ...capture }),
+  );
+  const child = new Child(`agent ${userId}`, ROOMCAM, ['run', '--config', config, '--trace-chunks', trace], { env });
+  child.userId = userId;
+  child.trace = () => readTrace(trace);
+  return child;
+}
+
+/** The lines of a chunk trace; the last one may still be being written. */
+export function readTrace(path) {
+  const lines = readFileSync(path, 'utf8').split('\n');
+  return lines.slice(0, -1).map((line) => JSON.parse(line));
+}
+
+function table(name, keys) {
+  // A JSON string, number or boolean is a TOML one too.
+  const lines = Object.entries(keys).map(([key, value]) => `${key} = ${JSON.stringify(value)}`);
+  return `[${name}]\n${lines.join('\n')}\n`;
+}

@@ -1,0 +1,159 @@
+// Headless Chromium and the pages in it: our plain receiver, and any page with the probe injected.
+
+import { createServer } from 'node:http';
+import { readFile } from 'node:fs/promises';
+import { extname, join } from 'node:path';
+import { chromium } from 'playwright-core';
+import { TESTS } from './paths.mjs';
+import { until } from './waiting.mjs';
+
+const FLAGS = [
+  '--no-sandbox',
+  '--disable-gpu',
+  '--disable-quic',
+  '--no-first-run',
+  '--disable-background-networking',
+  '--disable-component-update',
+  '--disable-sync',
+  '--autoplay-policy=no-user-gesture-required',
+];
+const PAGES = join(TESTS, 'e2e/pages');
+const FILES = { '/socket.io.js': join(TESTS, 'node_modules/socket.io-client/dist/socket.io.min.js') };
+const TYPES = { '.html': 'text/html', '.js': 'text/javascript', '.webm': 'video/webm' };
+
+/** Launches Chromium and a server for the test pages. `files` adds paths to files that it serves. */
+export async function startBrowser({ files = {}, flags = [] } = {}) {
+  const server = await servePages({ ...FILES, ...files });
+  const browser = await chromium.launch({
+    executablePath: process.env.CHROMIUM ?? '/usr/bin/chromium',
+    headless: true,
+    args: [...FLAGS, ...flags],
+  });
+  return new Browser(browser, server);
+}
+
+async function servePages(files) {
+  const server = createServer(async (request, response) => {
+    const { pathname } = new URL(request.url, 'http://localhost');
+    const path = files[pathname] ?? join(PAGES, pathname.replaceAll('..', ''));
+    try {
+      const body = await readFile(path);
+      response.writeHead(200, { 'content-type': TYPES[extname(path)] ?? 'application/octet-stream' }).end(body);
+    } catch {
+      response.writeHead(404).end();
+    }
+  });
+  await new Promise((resolve) => server.listen(0, '127.0.0.1', resolve));
+  return server;
+}
+
+class Browser {
+  constructor(browser, server) {
+    this.browser = browser;
+    this.server = server;
+    this.pages = `http://127.0.0.1:${server.address().port}`;
+  }
+
+  async stop() {
+    await this.browser.close();
+    this.server.closeAllConnections();
+    this.server.close();
+  }
+
+  /** Loads the plain receiver, which waits for `join()`. `steered`: the newer clients' live-edge rule. */
+  async receiver({ relay, room, user, steered = true }) {
+    const query = new URLSearchParams({ relay: relay.origin, room, user, jump: steered ? '1' : '0' });
+    const page = await this.newPage();
+    await page.goto(`${this.pages}/receiver.html?${query}`);
+    return new Receiver(page, user);
+  }
+
+  /** Opens any page with the probe in it, attached to every video element. */
+  async probed(url) {
+    const page = await this.newPage();
+    await page.addInitScript({ path: join(PAGES, 'probe.js') });
+    await page.addInitScript(() => roomcamProbe.attachToAll());
+    await page.goto(url);
+    return page;
+  }
+
+  async newPage() {
+    const context = await this.browser.newContext({ viewport: { width: 1280, height: 800 } });
+    return context.newPage();
+  }
+}
+
+/** The plain receiver in its page. */
+class Receiver {
+  constructor(page, user) {
+    this.page = page;
+    this.user = user;
+  }
+
+  join() {
+    return this.page.evaluate(() => receiver.join());
+  }
+
+  /** What was seen of one sender: its current player's, or with `all`, that of every element it had. */
+  report(userId) {
+    return reportOf(this.page, `video[data-user-id="${userId}"]`);
+  }
+
+  state() {
+    return this.page.evaluate(() => ({
+      now: performance.now(),
+      joinCalledAt: receiver.joinCalledAt,
+      roomStates: receiver.roomStates,
+      errors: receiver.errors,
+      participants: [...receiver.participants.values()],
+      players: [...receiver.players.values()].map(({ userId, thrownAway, jumps }) => ({ userId, thrownAway, jumps })),
+      chunks: receiver.chunks,
+    }));
+  }
+
+  /** Resolves once `count` frames of a sender were shown after `sinceMs` on the page's clock. */
+  frames(userId, count, { sinceMs = 0, deadlineMs = 10_000 } = {}) {
+    return framesShown(this.page, `video[data-user-id="${userId}"]`, count, { sinceMs, deadlineMs });
+  }
+
+  now() {
+    return this.page.evaluate(() => performance.now());
+  }
+
+  close() {
+    return this.page.context().close();
+  }
+}
+
+/** Everything the probe saw of the elements that match, as one: frames of all of them in order of time, the
+ *  rest from the newest. */
+export async function reportOf(page, selector) {
+  const reports = await page.evaluate((css) => roomcamProbe.of(css).map((probe) => probe.report()), selector);
+  if (reports.length === 0) return undefined;
+  const frames = reports.flatMap((report) => report.frames).sort(([a], [b]) => a - b);
+  return { ...reports.at(-1), frames, elements: reports.length };
+}
+
+/** Resolves with the report once `count` frames were shown after `sinceMs` on the page's clock. */
+export function framesShown(page, selector, count, { sinceMs = 0, deadlineMs = 10_000 } = {}) {
+  return until(
+    `${count} frames of ${selector}`,
+    deadlineMs,
+    async () => {
+      const report = await reportOf(page, selector);
+      const shown = report?.frames.filter(([atMs]) => atMs >= sinceMs).length ?? 0;
+      return shown >= count ? report : undefined;
+    },
+    50,
+  );
+}
+
+/** Colours now shown at points (fractions of the picture) by the newest element that matches. */
+export function coloursOf(page, selector, points) {
+  return page.evaluate(([css, at]) => roomcamProbe.of(css).at(-1)?.colours(at), [selector, points]);
+}
+
+/** Level and strongest frequency now played by the newest element that matches. */
+export function soundOf(page, selector) {
+  return page.evaluate((css) => roomcamProbe.of(css).at(-1)?.sound(), selector);
+}

@@ -1,0 +1,53 @@
+// A participant without a screen: sees every event and every chunk of a room, whichever relay it is.
+
+import { io } from 'socket.io-client';
+import { until } from './waiting.mjs';
+
+const nowMs = () => performance.timeOrigin + performance.now();
+
+/** Joins a room and resolves once `room-state` has come. */
+export async function joinRoom(origin, room, userId, { token = userId } = {}) {
+  const participant = new Participant(origin, room, userId, token);
+  await participant.next('room-state');
+  return participant;
+}
+
+class Participant {
+  constructor(origin, room, userId, token) {
+    /** Everything but chunks: {atMs, event, payload}, in order of arrival. */
+    this.events = [];
+    /** Per chunk: {atMs, userId, socketId, timestamp, mimeType, bytes}. */
+    this.chunks = [];
+    this.socket = io(origin, { transports: ['websocket'], auth: { token, userId }, forceNew: true, reconnectionDelayMax: 500 });
+    this.socket.on('connect', () => {
+      this.socket.emit('join-room', { roomId: room, username: userId, hasVideo: false, isMuted: true });
+    });
+    for (const event of ['disconnect', 'connect_error']) {
+      this.socket.on(event, (why) => this.events.push({ atMs: nowMs(), event, payload: String(why) }));
+    }
+    this.socket.onAny((event, payload) => {
+      if (event !== 'media-chunk') this.events.push({ atMs: nowMs(), event, payload });
+    });
+    this.socket.on('media-chunk', ({ chunk, userId: from, socketId, timestamp, mimeType }) => {
+      this.chunks.push({ atMs: nowMs(), userId: from, socketId, timestamp, mimeType, bytes: chunk.length });
+    });
+  }
+
+  /** The first event of this name after `sinceMs` (Unix ms) whose payload passes. */
+  next(event, { sinceMs = 0, deadlineMs = 10_000, where = () => true } = {}) {
+    return until(`event ${event}`, deadlineMs, () =>
+      this.events.find((each) => each.event === event && each.atMs >= sinceMs && where(each.payload)),
+    );
+  }
+
+  /** The first chunk of a user after `sinceMs`. */
+  chunkOf(userId, { sinceMs = 0, deadlineMs = 10_000 } = {}) {
+    return until(`a chunk of ${userId}`, deadlineMs, () =>
+      this.chunks.find((chunk) => chunk.userId === userId && chunk.atMs >= sinceMs),
+    );
+  }
+
+  close() {
+    this.socket.close();
+  }
+}

@@ -1,0 +1,83 @@
+// The stage of a test: a room with a relay, agents and viewers, all ended when the test ends.
+
+import { mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { test } from 'node:test';
+import { join } from 'node:path';
+import { startAgent } from './agents.mjs';
+import { startBrowser } from './browser.mjs';
+import { joinRoom } from './participant.mjs';
+import { startRelay } from './relays.mjs';
+
+let scenes = 0;
+
+/** A fresh room for one test. Whatever it starts ends with the test, last started first; when the test fails,
+ *  the ends of the processes' logs are printed. */
+export class Scene {
+  #endings = [];
+  #children = [];
+
+  constructor(t) {
+    this.t = t;
+    scenes += 1;
+    this.room = `room-${process.pid}-${scenes}`;
+    this.directory = mkdtempSync(join(tmpdir(), 'roomcam-e2e-'));
+    this.#endings.push(() => rmSync(this.directory, { recursive: true, force: true }));
+    t.after(() => this.#end());
+  }
+
+  async relay(kind, options) {
+    const relay = await startRelay(kind, options);
+    this.owns(relay.child);
+    return relay;
+  }
+
+  /** Starts an agent in this room. */
+  agent(relay, userId, { capture, meeting, username, env } = {}) {
+    const { directory, room } = this;
+    return this.owns(startAgent({ directory, origin: relay.origin, room, userId, username, capture, meeting, env }));
+  }
+
+  async browser(options) {
+    const browser = await startBrowser(options);
+    this.#endings.push(() => browser.stop());
+    return browser;
+  }
+
+  async participant(relay, userId, options) {
+    const participant = await joinRoom(relay.origin, this.room, userId, options);
+    this.#endings.push(() => participant.close());
+    return participant;
+  }
+
+  /** Takes over a child process: it is stopped with the test. */
+  owns(child) {
+    this.#children.push(child);
+    this.#endings.push(() => child.stop());
+    return child;
+  }
+
+  /** Runs `body`; if it fails, prints the ends of the processes' logs before the failure. */
+  async play(body) {
+    try {
+      return await body();
+    } catch (error) {
+      for (const child of this.#children) this.t.diagnostic(`--- ${child.name} (pid ${child.pid}):\n${child.tail()}`);
+      throw error;
+    }
+  }
+
+  async #end() {
+    for (const ending of this.#endings.reverse()) await ending();
+  }
+}
+
+/** Registers one test per kind of relay (or other variant of the stage), each with its own [`Scene`]. */
+export function scenario(name, kinds, body) {
+  for (const kind of kinds) {
+    test(`${name} (${kind})`, { timeout: 120_000 }, async (t) => {
+      const scene = new Scene(t);
+      await scene.play(() => body(scene, kind, t));
+    });
+  }
+}

@@ -1,0 +1,97 @@
+// Watches <video> elements from outside: which frames were shown when, what colours, what sound. A plain
+// script, so that it can be loaded by our receiver and injected into the product's viewer page alike.
+
+(() => {
+  /** Everything seen of one video element. */
+  class Probe {
+    constructor(video) {
+      this.video = video;
+      /** Per frame: [presentationTime on the page's clock in ms, media time in s, frames presented so far]. */
+      this.frames = [];
+      this.waiting = 0;
+      video.addEventListener('waiting', () => (this.waiting += 1));
+      const onFrame = (_, frame) => {
+        this.frames.push([frame.presentationTime, frame.mediaTime, frame.presentedFrames]);
+        video.requestVideoFrameCallback(onFrame);
+      };
+      video.requestVideoFrameCallback(onFrame);
+    }
+
+    /** Mean colour, [r, g, b] of 0..255, around each point; points are fractions of the picture's size. */
+    colours(points) {
+      const { video } = this;
+      if (video.videoWidth === 0) return null;
+      const canvas = new OffscreenCanvas(video.videoWidth, video.videoHeight);
+      const context = canvas.getContext('2d', { willReadFrequently: true });
+      context.drawImage(video, 0, 0);
+      return points.map(([x, y]) => {
+        const size = 6;
+        const left = Math.round(x * canvas.width) - size / 2;
+        const top = Math.round(y * canvas.height) - size / 2;
+        const { data } = context.getImageData(left, top, size, size);
+        const sum = [0, 0, 0];
+        for (let at = 0; at < data.length; at += 4) for (const channel of [0, 1, 2]) sum[channel] += data[at + channel];
+        return sum.map((total) => Math.round(total / (size * size)));
+      });
+    }
+
+    /** Level in dBFS and the strongest frequency in Hz of what the element plays now. The first call routes
+     *  the element's sound through WebAudio, and hears nothing yet. */
+    sound() {
+      if (!this.analyser) {
+        const context = new AudioContext();
+        this.analyser = new AnalyserNode(context, { fftSize: 8192, smoothingTimeConstant: 0 });
+        context.createMediaElementSource(this.video).connect(this.analyser).connect(context.destination);
+      }
+      const { analyser } = this;
+      const samples = new Float32Array(analyser.fftSize);
+      analyser.getFloatTimeDomainData(samples);
+      const power = samples.reduce((sum, sample) => sum + sample * sample, 0) / samples.length;
+      const bins = new Float32Array(analyser.frequencyBinCount);
+      analyser.getFloatFrequencyData(bins);
+      let peak = 1;
+      for (let bin = 2; bin < bins.length; bin += 1) if (bins[bin] > bins[peak]) peak = bin;
+      return {
+        levelDb: power > 0 ? 10 * Math.log10(power) : -200,
+        peakHz: (peak * analyser.context.sampleRate) / analyser.fftSize,
+      };
+    }
+
+    report() {
+      const { video } = this;
+      const { buffered } = video;
+      return {
+        now: performance.now(),
+        timeOrigin: performance.timeOrigin,
+        frames: this.frames,
+        waiting: this.waiting,
+        connected: video.isConnected,
+        readyState: video.readyState,
+        paused: video.paused,
+        width: video.videoWidth,
+        height: video.videoHeight,
+        currentTime: video.currentTime,
+        lagSeconds: buffered.length > 0 ? buffered.end(buffered.length - 1) - video.currentTime : null,
+      };
+    }
+  }
+
+  const probes = new Map();
+  window.roomcamProbe = {
+    /** Starts watching an element, or returns the probe that already does. */
+    attach(video) {
+      if (!probes.has(video)) probes.set(video, new Probe(video));
+      return probes.get(video);
+    },
+    /** Attaches to every video element there is and will be. */
+    attachToAll() {
+      const attachNew = () => document.querySelectorAll('video').forEach((video) => this.attach(video));
+      new MutationObserver(attachNew).observe(document, { childList: true, subtree: true });
+      attachNew();
+    },
+    /** The probes of the elements that match, in document order; those no longer in the document first. */
+    of(selector) {
+      return [...probes.values()].filter((probe) => probe.video.matches(selector));
+    },
+  };
+})();

@@ -1,0 +1,22 @@
+import 'reflect-metadata';
+import type { AddressInfo } from 'node:net';
+import { Module } from '@nestjs/common';
+import { NestFactory } from '@nestjs/core';
+import { MeetingGateway } from './meeting.gateway.js';
+import { OPTIONS, optionsFrom } from './options.js';
+import { Rooms } from './rooms.js';
+import { Stats } from './stats.js';
+import { TestController } from './test.controller.js';
+
+const options = optionsFrom(process.env);
+
+@Module({
+  controllers: [TestController],
+  providers: [MeetingGateway, Rooms, Stats, { provide: OPTIONS, useValue: options }],
+})
+class RelayModule {}
+
+const app = await NestFactory.create(RelayModule, { logger: ['error', 'warn'] });
+await app.listen(options.port, '127.0.0.1');
+const { port } = app.getHttpServer().address() as AddressInfo;
+console.log(`listening on http://127.0.0.1:${port}`);
