@@ -11,7 +11,7 @@ use serde::de::{DeserializeOwned, Error as _, IgnoredAny, SeqAccess, Visitor};
 use serde::{Deserialize, Deserializer, Serialize};
 use serde_json::value::RawValue;
 
-use crate::socketio::{Event, PacketError, Placeholder};
+use crate::socketio::{Event, PacketError, Placeholder, quote};
 
 /// Most participants kept from one list; what a relay says beyond that is skipped. Bounds the memory that a
 /// message of a few MiB can turn into; no meeting of browsers comes near it.
@@ -374,7 +374,7 @@ pub enum ServerEvent {
     PresenterChange(PresenterChange),
     /// `error`.
     Error {
-        /// The relay's words.
+        /// The relay's words, cut to the length of a line.
         message: String,
         /// What they are about.
         kind: ErrorKind,
@@ -410,13 +410,14 @@ impl ServerEvent {
                 required(event).map(Self::PresenterChange)
             }
             "error" => required(event).map(|ErrorText(message)| {
+                let message = quote(&message);
                 let kind = ErrorKind::of(&message);
                 Self::Error { message, kind }
             }),
             "room-ended" => Ok(Self::RoomEnded),
-            name => Ok(Self::Ignored { name: name.to_owned() }),
+            name => Ok(Self::Ignored { name: quote(name) }),
         };
-        read.unwrap_or_else(|why| Self::Malformed { event: event.name().to_owned(), why })
+        read.unwrap_or_else(|why| Self::Malformed { event: event.name().to_owned(), why: quote(&why) })
     }
 }
 

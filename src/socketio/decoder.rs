@@ -4,9 +4,7 @@ use std::borrow::Cow;
 
 use bytes::Bytes;
 
-use super::packet::{
-    Ack, Body, EnginePacket, Event, Handshake, Json, MAX_ATTACHMENTS, Packet, PacketError,
-};
+use super::packet::{Ack, Body, EnginePacket, Event, Handshake, Json, MAX_ATTACHMENTS, Packet, PacketError};
 
 /// Turns the frames of one connection into packets. Holds at most one packet whose attachments are not
 /// complete, and never more than `max_payload` bytes of it.
@@ -45,8 +43,7 @@ impl Decoder {
         let rest = chars.as_str();
         let packet = match kind {
             '0' => EnginePacket::Open(
-                serde_json::from_str::<Handshake>(rest)
-                    .map_err(|error| PacketError::payload("open", error.to_string()))?,
+                serde_json::from_str::<Handshake>(rest).map_err(|error| PacketError::json("open", &error))?,
             ),
             '1' => EnginePacket::Close,
             '2' => EnginePacket::Ping(rest.into()),
@@ -175,7 +172,7 @@ fn parse_id(text: &str) -> Result<(Option<u64>, &str), PacketError> {
 
 /// A JSON value that begins with one of the characters of `starts`.
 fn parse_json(kind: &'static str, text: &str, starts: &str) -> Result<Json, PacketError> {
-    let json = Json::parse(text).map_err(|error| PacketError::payload(kind, error.to_string()))?;
+    let json = Json::parse(text).map_err(|error| PacketError::json(kind, &error))?;
     if !json.as_str().starts_with(|first| starts.contains(first)) {
         return Err(PacketError::payload(kind, "JSON of the wrong kind"));
     }

@@ -13,6 +13,8 @@ use serde::de::{DeserializeOwned, IgnoredAny, SeqAccess, Visitor};
 use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
 
+use super::error::quote;
+
 /// Most attachments one packet may have: what `socket.io-parser` accepts by default since 4.2.6. The meeting
 /// needs one.
 pub const MAX_ATTACHMENTS: usize = 10;
@@ -46,7 +48,7 @@ pub enum PacketError {
         /// Which packet.
         kind: &'static str,
         /// What is wrong with it.
-        why: Cow<'static, str>,
+        why: String,
     },
     /// The attachment count is missing, zero, or not a number followed by `-`.
     #[error("a binary packet without a valid attachment count")]
@@ -77,8 +79,12 @@ pub enum PacketError {
 }
 
 impl PacketError {
-    pub(crate) fn payload(kind: &'static str, why: impl Into<Cow<'static, str>>) -> Self {
-        Self::BadPayload { kind, why: why.into() }
+    pub(super) fn payload(kind: &'static str, why: &str) -> Self {
+        Self::BadPayload { kind, why: quote(why) }
+    }
+
+    pub(super) fn json(kind: &'static str, error: &serde_json::Error) -> Self {
+        Self::payload(kind, &error.to_string())
     }
 }
 
@@ -106,6 +112,12 @@ impl Json {
     /// The value as a `T`.
     pub fn read<T: DeserializeOwned>(&self) -> Result<T, serde_json::Error> {
         serde_json::from_str(&self.0)
+    }
+}
+
+impl From<serde_json::Value> for Json {
+    fn from(value: serde_json::Value) -> Self {
+        Self(value.to_string().into())
     }
 }
 
