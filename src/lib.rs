@@ -3,7 +3,7 @@
 //! `ARCHITECTURE.md` has the map: which room (module) stands above which, and what each is for. A room imports
 //! only from rooms below it.
 
-// pub mod agent;
+pub mod agent;
 pub mod capture;
 pub mod config;
 pub mod media;

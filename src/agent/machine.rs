@@ -254,6 +254,16 @@ impl Machine {
         self.side(which).device
     }
 
+    /// Whether the device is open and delivering.
+    pub fn is_live(&self, which: Which) -> bool {
+        matches!(self.side(which).device, Device::Live { .. })
+    }
+
+    /// Whether the track carries the device, rather than filler.
+    pub fn carries(&self, which: Which) -> bool {
+        self.side(which).carried
+    }
+
     /// Whether media flows.
     pub fn is_flowing(&self) -> bool {
         self.flowing

@@ -5,9 +5,9 @@
 //! - `runtime`: drives the machine, and moves frames from the devices through the segmenter to the outbox;
 //! - `trace`: one JSON line per published chunk.
 
-//DEV mod device;
+mod device;
 pub mod machine;
-//DEV mod runtime;
-//DEV mod trace;
+mod runtime;
+mod trace;
 
-//DEV pub use runtime::{AgentError, RunOptions, run};
+pub use runtime::{AgentError, RunOptions, run};

@@ -147,6 +147,12 @@ impl Segmenter {
             && !self.waiting.iter().any(|frame| frame.track == Track::Video && frame.key)
     }
 
+    /// Whether a key frame that was waited for has come, so that a cut now would end an interruption or start
+    /// an epoch.
+    pub fn has_awaited_key_frame(&self) -> bool {
+        matches!(self.video, VideoFeed::Camera { awaiting_key: true }) && !self.wants_key_frame()
+    }
+
     /// Takes in a frame. Frames of one track come in the order of their encoder.
     pub fn push(&mut self, frame: Frame) {
         self.counters.pushed += 1;
