@@ -201,7 +201,9 @@ impl Drop for Running {
 pub(super) fn build(launch: &Launch) -> Result<gst::Pipeline, CaptureError> {
     let mut context = gst::ParseContext::new();
     let parsed = gst::parse::launch_full(&launch.text, Some(&mut context), gst::ParseFlags::FATAL_ERRORS);
-    if let Some(element) = context.missing_elements().first() {
+    // The context also lists elements that are there and were given a wrong property.
+    let absent = |name: &&String| gst::ElementFactory::find(name).is_none();
+    if let Some(element) = context.missing_elements().iter().find(absent) {
         return Err(fault::missing(&launch.profile, element));
     }
     let bad = |reason: String| CaptureError::BadProfile { profile: launch.profile.clone(), reason };
