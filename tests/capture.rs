@@ -2,6 +2,9 @@
 
 use std::time::Duration;
 
+use gst::prelude::*;
+use gstreamer as gst;
+
 use roomcam::capture::{
     CameraSettings, CaptureError, CaptureEvent, MediaClock, MicSettings, Pipeline, Profile, Profiles, probe,
     still,
@@ -263,4 +266,65 @@ fn the_black_picture_is_one_small_key_frame_of_the_right_size() {
     assert_eq!(frame[0] & 1, 0);
     assert_eq!(frame[3..10], [0x9d, 0x01, 0x2a, 0x80, 0x02, 0xe0, 0x01]);
     assert!(frame.len() < 1000, "{} bytes", frame.len());
+}
+
+/// A file of one second: 30 pictures, or a tone.
+fn one_second_file(dir: &std::path::Path, name: &str, launch: &str) -> String {
+    let path = dir.join(name);
+    let line = format!("{launch} ! filesink location=\"{}\"", path.display());
+    let pipeline = gst::parse::launch(&line).unwrap();
+    pipeline.set_state(gst::State::Playing).unwrap();
+    let end = pipeline.bus().unwrap().timed_pop_filtered(
+        gst::ClockTime::from_seconds(PATIENCE.as_secs()),
+        &[gst::MessageType::Eos, gst::MessageType::Error],
+    );
+    assert_eq!(end.unwrap().type_(), gst::MessageType::Eos);
+    pipeline.set_state(gst::State::Null).unwrap();
+    path.to_str().unwrap().to_owned()
+}
+
+#[tokio::test]
+async fn a_video_file_of_one_second_plays_on_and_on_in_real_time() {
+    let clock = MediaClock::new().unwrap();
+    let dir = tempfile::tempdir().unwrap();
+    let path = one_second_file(
+        dir.path(),
+        "film one.webm",
+        "videotestsrc num-buffers=30 ! video/x-raw,width=320,height=240,framerate=30/1 ! vp8enc deadline=1 ! webmmux",
+    );
+    let started = std::time::Instant::now();
+    let (pipeline, mut events) =
+        Pipeline::open_camera(&clock, &profile("file"), &camera(&path)).await.unwrap();
+
+    let frames = frames(&mut events, 100).await;
+
+    let took = started.elapsed();
+    assert!(took >= Duration::from_secs(3) && took < Duration::from_secs(6), "{took:?} for 3.3 s of film");
+    for (at, pair) in frames.windows(2).enumerate() {
+        let step = pair[1].captured.since(pair[0].captured);
+        assert!((Duration::from_millis(33)..=Duration::from_millis(34)).contains(&step), "{at}: {step:?}");
+    }
+    let late = clock.now().since(frames[99].captured);
+    assert!(late < Duration::from_millis(200), "the film is {late:?} behind the clock");
+    pipeline.close().await.unwrap();
+}
+
+#[tokio::test]
+async fn a_sound_file_of_one_second_plays_on_and_on_without_a_gap() {
+    let clock = MediaClock::new().unwrap();
+    let dir = tempfile::tempdir().unwrap();
+    let path = one_second_file(
+        dir.path(),
+        "tone.wav",
+        "audiotestsrc num-buffers=50 samplesperbuffer=882 ! audio/x-raw,rate=44100,channels=2 ! wavenc",
+    );
+    let (pipeline, mut events) = Pipeline::open_mic(&clock, &profile("file"), &mic(&path)).await.unwrap();
+
+    let packets = frames(&mut events, 160).await;
+
+    for (at, pair) in packets.windows(2).enumerate() {
+        let off = pair[1].captured.since(pair[0].captured).as_nanos().abs_diff(20_000_000);
+        assert!(off <= 1, "packet {at} is {off} ns off the grid");
+    }
+    pipeline.close().await.unwrap();
 }
