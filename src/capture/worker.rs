@@ -153,13 +153,9 @@ impl Worker {
                     gst::MessageView::Error(error) => {
                         return Some(fault::explain(error, launch, Phase::Running));
                     }
-                    gst::MessageView::Eos(_) => {
+                    gst::MessageView::SegmentDone(_) if rewind(pipeline, gst::SeekFlags::empty()) => {}
+                    gst::MessageView::Eos(_) | gst::MessageView::SegmentDone(_) => {
                         return Some(CaptureError::Ended { device: launch.device.clone() });
-                    }
-                    gst::MessageView::SegmentDone(_) => {
-                        if !rewind(pipeline, gst::SeekFlags::empty()) {
-                            return Some(CaptureError::Ended { device: launch.device.clone() });
-                        }
                     }
                     gst::MessageView::Warning(warning) => {
                         tracing::warn!(device = launch.device, "{}", warning.error());
