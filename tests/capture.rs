@@ -1,5 +1,8 @@
 //! The capture room with real GStreamer: test pictures, tones, files, and devices that are not there.
 
+// Helpers of tests may panic like tests do; clippy knows that only of functions marked #[test].
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
+
 use std::time::Duration;
 
 use gst::prelude::*;
