@@ -128,7 +128,7 @@ fn unsupported(launch: &Launch) -> CaptureError {
 
 /// The message, and the last line of the debug text, which is where elements put the cause.
 fn one_line(message: &str, debug: &str) -> String {
-    match debug.lines().map(str::trim).filter(|line| !line.is_empty()).next_back() {
+    match debug.lines().map(str::trim).rfind(|line| !line.is_empty()) {
         Some(cause) => format!("{} ({cause})", message.trim_end_matches('.')),
         None => message.to_owned(),
     }

@@ -11,9 +11,12 @@ mod error;
 mod fault;
 mod launch;
 mod pipeline;
+pub mod probe;
 mod profile;
 mod profiles;
+mod short;
 mod sink;
+pub mod still;
 mod worker;
 
 use std::sync::OnceLock;

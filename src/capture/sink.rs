@@ -192,7 +192,7 @@ impl Intake {
 }
 
 /// What the encoder's caps say, with `wanted` for what they leave open (a camera of variable rate says 0/1).
-fn actual_format(caps: &gst::StructureRef, wanted: VideoFormat) -> VideoFormat {
+pub(super) fn actual_format(caps: &gst::StructureRef, wanted: VideoFormat) -> VideoFormat {
     let side = |name, otherwise| {
         caps.get::<i32>(name).ok().and_then(|pixels| u16::try_from(pixels).ok()).unwrap_or(otherwise)
     };

@@ -153,13 +153,9 @@ impl Worker {
                     gst::MessageView::Error(error) => {
                         return Some(fault::explain(error, launch, Phase::Running));
                     }
-                    gst::MessageView::Eos(_) => {
+                    gst::MessageView::SegmentDone(_) if rewind(pipeline, gst::SeekFlags::empty()) => {}
+                    gst::MessageView::Eos(_) | gst::MessageView::SegmentDone(_) => {
                         return Some(CaptureError::Ended { device: launch.device.clone() });
-                    }
-                    gst::MessageView::SegmentDone(_) => {
-                        if !rewind(pipeline, gst::SeekFlags::empty()) {
-                            return Some(CaptureError::Ended { device: launch.device.clone() });
-                        }
                     }
                     gst::MessageView::Warning(warning) => {
                         tracing::warn!(device = launch.device, "{}", warning.error());
@@ -201,7 +197,9 @@ impl Drop for Running {
 pub(super) fn build(launch: &Launch) -> Result<gst::Pipeline, CaptureError> {
     let mut context = gst::ParseContext::new();
     let parsed = gst::parse::launch_full(&launch.text, Some(&mut context), gst::ParseFlags::FATAL_ERRORS);
-    if let Some(element) = context.missing_elements().first() {
+    // The context also lists elements that are there and were given a wrong property.
+    let absent = |name: &&String| gst::ElementFactory::find(name).is_none();
+    if let Some(element) = context.missing_elements().iter().find(absent) {
         return Err(fault::missing(&launch.profile, element));
     }
     let bad = |reason: String| CaptureError::BadProfile { profile: launch.profile.clone(), reason };
