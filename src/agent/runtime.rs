@@ -14,8 +14,9 @@ use tokio::time::{Interval, MissedTickBehavior, interval, sleep_until};
 use super::device::{Device, Source};
 use super::machine::{Action, Event, LateJoinStrategy, Machine, Which};
 use super::trace::Trace;
+use crate::capture::still::black_key_frame;
 use crate::capture::{
-    CameraSettings, CaptureError, CaptureEvent, MediaClock, MicSettings, Profile, Profiles, black_key_frame,
+    CameraSettings, CaptureError, CaptureEvent, MediaClock, MicSettings, Profile, Profiles,
 };
 use crate::config::{Capture, Config, DeviceChoice, LateJoin, Meeting, Secret};
 use crate::media::{Chunk, Frame, StreamFormat, VideoFormat};
@@ -124,7 +125,7 @@ impl Runtime {
         let clock = MediaClock::new()?;
         let format = video_format(&config.capture, &profile);
         let black = match format {
-            Some(format) => Some((format, black_key_frame(&profile, format)?)),
+            Some(format) => Some((format, black_key_frame(format, &profile)?)),
             None => None,
         };
         let device = |source| Device::new(source, profile.clone(), clock.clone());
@@ -257,7 +258,7 @@ impl Runtime {
         let Some(format) = self.segmenter.format().video else { return };
         if self.black.as_ref().is_none_or(|(made_for, _)| *made_for != format) {
             let profile = self.profile.clone();
-            let made = tokio::task::spawn_blocking(move || black_key_frame(&profile, format)).await;
+            let made = tokio::task::spawn_blocking(move || black_key_frame(format, &profile)).await;
             match made {
                 Ok(Ok(frame)) => self.black = Some((format, frame)),
                 Ok(Err(error)) => tracing::error!("no black picture in the camera's new format: {error}"),
