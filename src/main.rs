@@ -39,7 +39,9 @@ fn dispatch(command: Command) -> Outcome {
         match command {
             Command::Run(args) => run(args).await,
             Command::Devices(args) => list_devices(&args),
-            Command::Check(_) | Command::Demo(_) | Command::Relay(_) => Err("this build cannot do that yet".into()),
+            Command::Check(_) | Command::Demo(_) | Command::Relay(_) => {
+                Err("this build cannot do that yet".into())
+            }
         }
     })
 }

@@ -6,7 +6,9 @@ use std::pin::Pin;
 use tokio::sync::mpsc;
 use tokio::task::JoinHandle;
 
-use crate::capture::{CameraSettings, CaptureError, CaptureEvent, MediaClock, MicSettings, Pipeline, Profile};
+use crate::capture::{
+    CameraSettings, CaptureError, CaptureEvent, MediaClock, MicSettings, Pipeline, Profile,
+};
 
 /// What is opened, and how.
 #[derive(Debug, Clone)]

@@ -401,7 +401,8 @@ impl Machine {
         let may_capture = self.may_capture();
         let joined = matches!(self.seat, Seat::Joined { .. });
         for side in [&mut self.camera, &mut self.mic] {
-            let on_air = may_capture && side.wanted && (side.device.is_on_air() || side.device == Device::Closed);
+            let on_air =
+                may_capture && side.wanted && (side.device.is_on_air() || side.device == Device::Closed);
             if on_air == side.told {
                 continue;
             }

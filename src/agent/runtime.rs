@@ -129,7 +129,8 @@ impl Runtime {
             None => None,
         };
         let device = |source| Device::new(source, profile.clone(), clock.clone());
-        let camera = format.and(camera_settings(&config.capture, camera)).map(|it| device(Source::Camera(it)));
+        let camera =
+            format.and(camera_settings(&config.capture, camera)).map(|it| device(Source::Camera(it)));
         let mic = profile.audio.is_some().then(|| mic_settings(&config.capture, mic)).flatten();
         let mic = mic.map(|it| device(Source::Mic(it)));
         if camera.is_none() && mic.is_none() {
@@ -282,7 +283,12 @@ impl Runtime {
             CaptureEvent::Format(format) => {
                 self.camera_format = Some(format);
                 if Some(format) != self.segmenter.format().video && self.machine.carries(Which::Camera) {
-                    tracing::info!(format.width, format.height, format.fps, "the camera delivers another format");
+                    tracing::info!(
+                        format.width,
+                        format.height,
+                        format.fps,
+                        "the camera delivers another format"
+                    );
                     self.segmenter.show_camera(format);
                 }
             }
@@ -296,7 +302,11 @@ impl Runtime {
                 self.take_in(frame);
             }
             CaptureEvent::Overrun { lost } => {
-                tracing::warn!(lost, ?which, "the agent is too slow: frames were lost between encoder and segmenter");
+                tracing::warn!(
+                    lost,
+                    ?which,
+                    "the agent is too slow: frames were lost between encoder and segmenter"
+                );
                 if which == Which::Camera {
                     self.segmenter.skip();
                     self.ask_for_key_frame();
@@ -305,7 +315,10 @@ impl Runtime {
             CaptureEvent::Failed(error) => {
                 let told = self.told_of(which);
                 if told.as_ref() != Some(&error) {
-                    tracing::error!("{error}; trying again every {} s", super::machine::DEVICE_RETRY.as_secs());
+                    tracing::error!(
+                        "{error}; trying again every {} s",
+                        super::machine::DEVICE_RETRY.as_secs()
+                    );
                     *told = Some(error);
                 }
                 self.decide(Event::Failed(which)).await;
@@ -335,7 +348,9 @@ impl Runtime {
         let (Some(seat), true) = (&self.seat, self.machine.is_flowing()) else { return };
         if !seat.outbox.has_room() {
             if !std::mem::replace(&mut self.told.behind, true) {
-                tracing::warn!("the relay takes less than the camera gives: media is skipped until it has caught up");
+                tracing::warn!(
+                    "the relay takes less than the camera gives: media is skipped until it has caught up"
+                );
             }
             self.segmenter.skip();
         } else if let Some(chunk) = self.segmenter.cut(self.clock.now()) {
@@ -397,7 +412,11 @@ impl Runtime {
             SessionEvent::Event(event) => self.heard_event(event).await,
             SessionEvent::ChunkSent { chunk, queued } => self.sent(&chunk, queued),
             SessionEvent::ChunkTooLarge { chunk, max } => {
-                tracing::warn!(bytes = chunk.bytes.len(), max, "the relay does not accept a chunk of this size");
+                tracing::warn!(
+                    bytes = chunk.bytes.len(),
+                    max,
+                    "the relay does not accept a chunk of this size"
+                );
                 let mut unsent = vec![chunk];
                 unsent.extend(self.seat.iter().flat_map(|seat| seat.outbox.clear_media()));
                 self.segmenter.take_back(&unsent);
@@ -481,7 +500,9 @@ impl Runtime {
         self.seat = None;
         let refused = matches!(
             error,
-            SessionError::Superseded { .. } | SessionError::RoomEnded { .. } | SessionError::AuthRefused { .. }
+            SessionError::Superseded { .. }
+                | SessionError::RoomEnded { .. }
+                | SessionError::AuthRefused { .. }
         );
         let text = error.to_string();
         if self.told.session.as_ref() != Some(&text) {

@@ -20,96 +20,104 @@ const NANOS_PER_SECOND: u64 = 1_000_000_000;
 const NANOS_PER_MILLI: u64 = 1_000_000;
 
 /// The init segment of a stream of this format.
+///
+/// Only what the WebM guidelines ask for is written: Chromium's parser refuses elements that it does not know,
+/// such as `FieldOrder`, which Matroska counts among the mandatory ones.
 pub fn init_segment(format: &StreamFormat) -> Bytes {
-    let mut out = Vec::with_capacity(512);
-    append(&mut out, &ebml_header());
+    let mut out = ebml_header();
     // The Segment never ends: its size is "unknown" in the eight-byte form that every demuxer takes.
     out.put_uint(Segment::ID.as_encoded(), 4);
     out.put_slice(&[0x01, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff]);
-    append(&mut out, &info());
-    append(&mut out, &tracks(format));
+    out.extend(info());
+    out.extend(tracks(format));
     out.into()
 }
 
-fn append(out: &mut Vec<u8>, element: &impl WriteTo) {
-    if let Err(error) = element.write_to(out) {
-        unreachable!("writing into memory cannot fail: {error}");
-    }
+fn ebml_header() -> Vec<u8> {
+    master::<Ebml>(&[
+        element(EbmlVersion(1)),
+        element(EbmlReadVersion(1)),
+        element(EbmlMaxIdLength(4)),
+        element(EbmlMaxSizeLength(8)),
+        element(DocType("webm".into())),
+        element(DocTypeVersion(4)),
+        element(DocTypeReadVersion(2)),
+    ])
 }
 
-fn ebml_header() -> Ebml {
-    Ebml {
-        ebml_version: Some(EbmlVersion(1)),
-        ebml_read_version: Some(EbmlReadVersion(1)),
-        ebml_max_id_length: EbmlMaxIdLength(4),
-        ebml_max_size_length: EbmlMaxSizeLength(8),
-        doc_type: Some(DocType("webm".into())),
-        doc_type_version: Some(DocTypeVersion(4)),
-        doc_type_read_version: Some(DocTypeReadVersion(2)),
-        ..Ebml::default()
-    }
-}
-
-fn info() -> Info {
+fn info() -> Vec<u8> {
     let writer = concat!("roomcam ", env!("CARGO_PKG_VERSION"));
-    Info {
-        timestamp_scale: TimestampScale(NANOS_PER_MILLI),
-        muxing_app: MuxingApp(writer.into()),
-        writing_app: WritingApp(writer.into()),
-        ..Info::default()
-    }
+    master::<Info>(&[
+        element(TimestampScale(NANOS_PER_MILLI)),
+        element(MuxingApp(writer.into())),
+        element(WritingApp(writer.into())),
+    ])
 }
 
-fn tracks(format: &StreamFormat) -> Tracks {
-    let mut entries: Vec<TrackEntry> = Vec::with_capacity(2);
-    entries.extend(format.video.as_ref().map(video_track));
-    entries.push(audio_track());
-    Tracks { track_entry: entries, ..Tracks::default() }
+fn tracks(format: &StreamFormat) -> Vec<u8> {
+    let video = format.video.as_ref().map(video_track).unwrap_or_default();
+    master::<Tracks>(&[video, audio_track()])
 }
 
-fn video_track(format: &VideoFormat) -> TrackEntry {
+fn video_track(format: &VideoFormat) -> Vec<u8> {
     let codec_id = match format.codec {
         VideoCodec::Vp8 => "V_VP8",
         VideoCodec::Vp9 => "V_VP9",
     };
-    TrackEntry {
-        track_number: TrackNumber(VIDEO_TRACK),
-        track_uid: TrackUid(VIDEO_TRACK),
-        track_type: TrackType(1),
-        flag_lacing: FlagLacing(0),
+    master::<TrackEntry>(&[
+        element(TrackNumber(VIDEO_TRACK)),
+        element(TrackUid(VIDEO_TRACK)),
+        element(TrackType(1)),
+        element(FlagLacing(0)),
         // Without it a receiver guesses the last frame's duration in each cluster, and takes a camera that is
         // slower than its guess for a discontinuity.
-        default_duration: Some(DefaultDuration(NANOS_PER_SECOND / u64::from(format.fps.max(1)))),
-        codec_id: CodecId(codec_id.into()),
-        video: Some(Video {
-            flag_interlaced: FlagInterlaced(2),
-            pixel_width: PixelWidth(format.width.into()),
-            pixel_height: PixelHeight(format.height.into()),
-            ..Video::default()
-        }),
-        ..TrackEntry::default()
-    }
+        element(DefaultDuration(NANOS_PER_SECOND / u64::from(format.fps.max(1)))),
+        element(CodecId(codec_id.into())),
+        master::<Video>(&[
+            element(PixelWidth(format.width.into())),
+            element(PixelHeight(format.height.into())),
+        ]),
+    ])
 }
 
-fn audio_track() -> TrackEntry {
+fn audio_track() -> Vec<u8> {
     let pre_skip_ns = u64::from(PRE_SKIP_SAMPLES) * NANOS_PER_SECOND / u64::from(SAMPLE_RATE_HZ);
-    TrackEntry {
-        track_number: TrackNumber(AUDIO_TRACK),
-        track_uid: TrackUid(AUDIO_TRACK),
-        track_type: TrackType(2),
-        flag_lacing: FlagLacing(0),
-        default_duration: Some(DefaultDuration(AUDIO_FRAME_MS * NANOS_PER_MILLI)),
-        codec_id: CodecId("A_OPUS".into()),
-        codec_private: Some(CodecPrivate(opus_head().into())),
-        codec_delay: CodecDelay(pre_skip_ns),
-        seek_pre_roll: SeekPreRoll(SEEK_PRE_ROLL_NS),
-        audio: Some(Audio {
-            sampling_frequency: SamplingFrequency(f64::from(SAMPLE_RATE_HZ)),
-            channels: Channels(CHANNELS.into()),
-            ..Audio::default()
-        }),
-        ..TrackEntry::default()
+    master::<TrackEntry>(&[
+        element(TrackNumber(AUDIO_TRACK)),
+        element(TrackUid(AUDIO_TRACK)),
+        element(TrackType(2)),
+        element(FlagLacing(0)),
+        element(DefaultDuration(AUDIO_FRAME_MS * NANOS_PER_MILLI)),
+        element(CodecId("A_OPUS".into())),
+        element(CodecPrivate(opus_head().into())),
+        element(CodecDelay(pre_skip_ns)),
+        element(SeekPreRoll(SEEK_PRE_ROLL_NS)),
+        master::<Audio>(&[
+            element(SamplingFrequency(f64::from(SAMPLE_RATE_HZ))),
+            element(Channels(CHANNELS.into())),
+        ]),
+    ])
+}
+
+/// A master element with these children.
+fn master<E: Element>(children: &[Vec<u8>]) -> Vec<u8> {
+    let body = children.concat();
+    let mut out = written(&Header { id: E::ID, size: VInt64::new(body.len() as u64) });
+    out.extend(body);
+    out
+}
+
+/// A leaf element.
+fn element(leaf: impl Element) -> Vec<u8> {
+    written(&leaf)
+}
+
+fn written(part: &impl WriteTo) -> Vec<u8> {
+    let mut out = Vec::new();
+    if let Err(error) = part.write_to(&mut out) {
+        unreachable!("writing into memory cannot fail: {error}");
     }
+    out
 }
 
 /// The identification header of an Opus stream (RFC 7845 §5.1).
