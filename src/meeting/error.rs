@@ -2,7 +2,8 @@
 
 use std::time::Duration;
 
-use super::event::{EncodeError, ErrorKind};
+use super::event::EncodeError;
+use super::refusal::ErrorKind;
 use crate::socketio::{ConnectionError, Fault};
 
 /// Why a session ended, naming the relay and what to do.

@@ -1,6 +1,7 @@
 //! The meeting as a participant sees it: the relay's dialect, one joined session, and the queue into it.
 //!
-//! - [`event`]: what is said and heard (protocol.md §2), as types.
+//! - [`event`]: what is said and heard (protocol.md §2), as types; [`roster`]: who is in the room and may
+//!   broadcast; [`refusal`]: what a relay's error texts mean.
 //! - [`outbox`]: the bounded queue of chunks between segmenter and socket, and its law.
 //! - [`session`]: one attempt: connect, join, publish, listen, leave; one task.
 //! - [`error`]: why a session ended.
@@ -32,10 +33,14 @@ pub mod backoff;
 pub mod error;
 pub mod event;
 pub mod outbox;
+pub mod refusal;
+pub mod roster;
 pub mod session;
 
 pub use backoff::Backoff;
 pub use error::SessionError;
-pub use event::{ErrorKind, Participant, Presence, PresenterChange, RoomState, ServerEvent};
+pub use event::{Presence, ServerEvent};
 pub use outbox::{Outbox, OutboxLimits, OutboxReceiver, PutError, QueueState, StateChange, outbox};
+pub use refusal::ErrorKind;
+pub use roster::{BroadcastMode, Participant, PresenterChange, RoomState};
 pub use session::{Joined, Left, SessionConfig, SessionEvent, SessionHandle, credentials};

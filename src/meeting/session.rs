@@ -9,8 +9,9 @@ use tokio_util::sync::CancellationToken;
 use tokio_util::task::AbortOnDropHandle;
 
 use super::error::SessionError;
-use super::event::{ClientEvent, EncodeError, Presence, RoomState, Seat, ServerEvent};
+use super::event::{ClientEvent, EncodeError, Presence, Seat, ServerEvent};
 use super::outbox::{OutboxReceiver, Outgoing, QueuedChunk, StateChange};
+use super::roster::RoomState;
 use crate::media::Chunk;
 use crate::socketio::{
     Auth, Body, Connection, ConnectionError, Endpoint, Event, Fault, Limits, Progress, quote,

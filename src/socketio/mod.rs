@@ -13,6 +13,8 @@ mod dial;
 pub mod endpoint;
 pub mod error;
 pub mod packet;
+#[cfg(test)]
+mod packet_tests;
 
 pub use client::{Connection, Progress};
 pub use decoder::Decoder;

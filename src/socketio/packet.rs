@@ -11,6 +11,7 @@ use std::time::Duration;
 use bytes::Bytes;
 use serde::de::{DeserializeOwned, IgnoredAny, SeqAccess, Visitor};
 use serde::{Deserialize, Serialize};
+use serde_json::Value;
 use serde_json::value::RawValue;
 
 use super::error::quote;
@@ -40,10 +41,10 @@ pub enum PacketError {
     #[error("a message whose type {0:?} is no Socket.IO 5 packet type")]
     UnknownPacketType(Option<char>),
     /// A packet that carries nothing came with something.
-    #[error("a {0} packet with a payload it must not have")]
+    #[error("a payload in the {0} packet, which must not have one")]
     UnexpectedPayload(&'static str),
     /// The JSON part is missing, broken, or of the wrong shape.
-    #[error("a {kind} packet with a bad payload: {why}")]
+    #[error("a bad payload in the {kind} packet: {why}")]
     BadPayload {
         /// Which packet.
         kind: &'static str,
@@ -115,8 +116,8 @@ impl Json {
     }
 }
 
-impl From<serde_json::Value> for Json {
-    fn from(value: serde_json::Value) -> Self {
+impl From<Value> for Json {
+    fn from(value: Value) -> Self {
         Self(value.to_string().into())
     }
 }
@@ -138,7 +139,7 @@ impl Placeholder {
 }
 
 /// What the server says about the connection in its open packet.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Handshake {
     /// The Engine.IO session id (not the Socket.IO one, which the CONNECT answer carries).
@@ -346,7 +347,11 @@ impl EnginePacket {
     pub fn encode(&self) -> Wire {
         let text = match self {
             Self::Message(packet) => return packet.encode(),
-            Self::Open(handshake) => format!("0{}", serde_json::json!(handshake)),
+            Self::Open(Handshake { sid, upgrades, ping_interval, ping_timeout, max_payload }) => format!(
+                r#"0{{"sid":{},"upgrades":{},"pingInterval":{ping_interval},"pingTimeout":{ping_timeout},"maxPayload":{max_payload}}}"#,
+                Value::from(sid.as_str()),
+                Value::from(upgrades.as_slice()),
+            ),
             Self::Close => "1".into(),
             Self::Ping(payload) => format!("2{payload}"),
             Self::Pong(payload) => format!("3{payload}"),
