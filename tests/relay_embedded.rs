@@ -418,11 +418,9 @@ async fn two_hundred_join_at_once_and_hear_every_chunk() {
     const CHUNKS: u64 = 20;
     let relay = Running::start(RelayOptions::default()).await;
     let addr = relay.addr;
-    let receivers = join_all((0..RECEIVERS).map(async |number| {
-        let (peer, _) = Peer::join(addr, &format!("receiver-{number}"), "r").await;
-        tokio::spawn(listen(peer))
-    }))
-    .await;
+    let names: Vec<_> = (0..RECEIVERS).map(|number| format!("receiver-{number}")).collect();
+    let joined = join_all(names.iter().map(|name| Peer::join(addr, name, "r"))).await;
+    let receivers: Vec<_> = joined.into_iter().map(|(peer, _)| tokio::spawn(listen(peer))).collect();
     let (mut ann, state) = Peer::join(addr, "ann", "r").await;
     assert_eq!(state["participants"].as_array().unwrap().len(), RECEIVERS + 1);
     for number in 0..CHUNKS {

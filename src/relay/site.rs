@@ -41,11 +41,13 @@ static PAGE: Asset =
 /// What `/viewer/…` serves.
 static ASSETS: &[Asset] = &assets![
     "app.js": JS,
+    "grid.js": JS,
     "live-edge.js": JS,
     "player.js": JS,
     "relay.js": JS,
     "stats.js": JS,
     "tile.js": JS,
+    "webm.js": JS,
     "viewer.css": CSS,
     "vendor/socket.io.esm.min.js": JS,
 ];
