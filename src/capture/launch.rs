@@ -1,6 +1,6 @@
 //! From a profile and settings to the text that GStreamer parses.
 
-use super::profile::{self, AutoDevice, Profile};
+use super::profile::{self, AutoDevice, Overlay, Profile};
 use super::{CameraSettings, CaptureError, MicSettings, devices};
 use crate::media::{Track, VideoFormat};
 
@@ -46,6 +46,7 @@ pub(super) struct Launch {
     pub(super) looped: bool,
     pub(super) bitrate_property: String,
     pub(super) bitrate_scale: u32,
+    pub(super) overlay: Option<Overlay>,
     /// What was asked of a camera.
     pub(super) wanted: Option<VideoFormat>,
 }
@@ -82,6 +83,7 @@ impl Launch {
             looped: video.looped,
             bitrate_property: video.bitrate_property.clone(),
             bitrate_scale: video.bitrate_scale,
+            overlay: video.overlay,
             wanted: Some(VideoFormat {
                 codec: video.codec,
                 width: settings.width,
@@ -109,6 +111,7 @@ impl Launch {
             looped: audio.looped,
             bitrate_property: audio.bitrate_property.clone(),
             bitrate_scale: audio.bitrate_scale,
+            overlay: None,
             wanted: None,
         })
     }
@@ -132,6 +135,7 @@ impl Launch {
             looped: false,
             bitrate_property: video.bitrate_property.clone(),
             bitrate_scale: video.bitrate_scale,
+            overlay: None,
             wanted: Some(format),
         })
     }

@@ -10,6 +10,7 @@ pub mod devices;
 mod error;
 mod fault;
 mod launch;
+mod overlay;
 mod pipeline;
 pub mod probe;
 mod profile;
@@ -26,7 +27,7 @@ use gstreamer as gst;
 pub use clock::MediaClock;
 pub use error::CaptureError;
 pub use pipeline::{CLOSE_TIMEOUT, CameraSettings, CaptureEvent, MicSettings, OPEN_TIMEOUT, Pipeline};
-pub use profile::{AudioProfile, AutoDevice, Profile, VideoProfile};
+pub use profile::{AudioProfile, AutoDevice, Overlay, Profile, VideoProfile};
 pub use profiles::Profiles;
 
 /// Starts GStreamer, once per process. On a fresh machine the first call scans the installed plugins, which

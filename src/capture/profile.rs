@@ -46,6 +46,14 @@ pub enum AutoDevice {
     FirstAlsa,
 }
 
+/// What can be drawn onto the pictures.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Overlay {
+    /// The time of day (UTC), and a moving block.
+    Clock,
+}
+
 /// The `[video]` table.
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -59,6 +67,8 @@ pub struct VideoProfile {
     /// Whether the source is a file, to be played in real time and over again.
     #[serde(rename = "loop", default)]
     pub looped: bool,
+    /// What is drawn onto the pictures (I420 only) before they are encoded.
+    pub overlay: Option<Overlay>,
     /// Launch fragment from raw video to encoded frames; its encoder is named `encoder`.
     pub encoder: String,
     /// What the encoder makes.

@@ -29,7 +29,7 @@ impl<'a> Short<'a> {
 
     /// The pad where raw media enters the encoder.
     pub(super) fn encoder_input(&self) -> Option<gst::Pad> {
-        self.running.0.by_name(super::profile::ENCODER)?.static_pad("sink")
+        worker::encoder_input(&self.running.0)
     }
 
     /// Starts the pipeline and hands over samples until told to stop. [`CaptureError::NoFrame`] if that takes

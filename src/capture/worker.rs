@@ -12,8 +12,9 @@ use tokio::sync::{mpsc, oneshot};
 use super::fault::{self, Phase};
 use super::launch::{Launch, Request, SINK};
 use super::pipeline::{CaptureEvent, OPEN_TIMEOUT};
+use super::profile::{self, Overlay, Profile};
 use super::sink::{self, Intake, SharedOutlet};
-use super::{CaptureError, MediaClock, Profile, profile};
+use super::{CaptureError, MediaClock, overlay};
 
 /// How often a failure that found the channel full is offered again.
 const RETRY: Duration = Duration::from_millis(20);
@@ -78,6 +79,9 @@ impl Worker {
         let appsink = sink::find(&pipeline.0, SINK)?;
         Intake::new(launch.track, self.clock.clone(), self.outlet.clone(), launch.wanted).attach(&appsink);
         pipeline.0.use_clock(Some(self.clock.gst()));
+        if let Some(Overlay::Clock) = launch.overlay {
+            encoder_input(&pipeline.0).iter().for_each(overlay::attach);
+        }
         // Running time is then clock minus base time, and stays so: nothing but us sets the base time.
         pipeline.0.set_start_time(gst::ClockTime::NONE);
         if launch.looped {
@@ -191,6 +195,11 @@ impl Drop for Running {
         // To NULL a change cannot fail, only hang; then this thread hangs with it and nobody else.
         let _ = self.0.set_state(gst::State::Null);
     }
+}
+
+/// The pad where raw media enters the encoder.
+pub(super) fn encoder_input(pipeline: &gst::Pipeline) -> Option<gst::Pad> {
+    pipeline.by_name(profile::ENCODER)?.static_pad("sink")
 }
 
 /// Parses a launch line.
