@@ -56,7 +56,8 @@ test-rust: deps-test ## Unit, property and integration tests
 .PHONY: test-fuzz
 test-fuzz: deps ## Fuzz the parsers for FUZZ_SECONDS each
 	command -v cargo-fuzz >/dev/null || cargo install --locked cargo-fuzz --version $(CARGO_FUZZ)
-	for target in $$(cargo fuzz list --fuzz-dir tests/fuzz); do \
+	targets=$$(cargo fuzz list --fuzz-dir tests/fuzz); \
+	for target in $$targets; do \
 		cargo fuzz run --fuzz-dir tests/fuzz --sanitizer none $$target -- \
 			-max_total_time=$(FUZZ_SECONDS) -rss_limit_mb=1024 -print_final_stats=1; \
 	done

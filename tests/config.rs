@@ -163,7 +163,7 @@ fn every_problem_is_reported_with_its_place() {
     config.toml:7:14: capture.cadence_ms = 0 is refused; allowed is a whole number of milliseconds from 20 to 2000
     config.toml:8:7: capture.fps = "30" is refused; allowed is a whole number of frames per second from 1 to 120; take the quotes away
     config.toml:9:9: capture.width = 641 is refused; allowed is an even number of pixels from 16 to 4096
-    config.toml:10:17: capture.video_bitrate = 800.5 is refused; allowed is a whole number of bits per second from 50000 to 20000000
+    config.toml:10:17: capture.video_bitrate = 800.5 is refused; allowed is a whole number of bits (not kilobits) per second from 50000 to 20000000
     config.toml:11:13: capture.start_mic = 'yes' is refused; allowed is true or false; take the quotes away
     config.toml:13:7: capture.camera and capture.mic are both "none", so there is nothing to send; allowed is one of them. To join quietly, use start_camera = false and start_mic = false
     config.toml:14:1: there is no key capture.room; it belongs to [meeting]
@@ -201,6 +201,19 @@ fn a_key_cannot_be_set_twice() {
     insta::assert_snapshot!(with("room = 'green'").problems().join("\n"), @r#"
     config.toml:4:1: room: this is not TOML: duplicate key
     "#);
+}
+
+#[test]
+fn sections_are_tables_and_odd_names_stay_on_one_line() {
+    let setup = Setup::new("capture = 3\n\"a\\nb\" = 1\n[[meeting]]\n[meeting.url]\n");
+
+    insta::assert_snapshot!(setup.problems().join("\n"), @"
+    config.toml:1:1: there is no key capture; it is a section, written [capture]
+    config.toml:2:1: there is no key a b; the sections are [meeting], [capture]
+    config.toml:3:3: there is no key meeting; it is a section, written [meeting]
+    meeting.url is missing; set it in the configuration file, with ROOMCAM_MEETING_URL or with --set meeting.url=…; allowed is ws://HOST[:PORT], wss://HOST[:PORT], http://… or https://…
+    meeting.room is missing; set it in the configuration file, with ROOMCAM_MEETING_ROOM or with --set meeting.room=…; allowed is text of 1 to 128 characters, without control characters and without spaces at its ends
+    ");
 }
 
 #[test]
@@ -354,6 +367,9 @@ fn a_misplaced_token_is_not_repeated() {
         with("").env("ROOMCAM_TOKEN", &format!("{SECRET}\n{SECRET}")),
         with("").flag("--set meeting.token", "meeting.token", SECRET),
         with("").flag("--url", "meeting.url", &format!("wss://{SECRET}@relay.example")),
+        with("").flag("--url", "meeting.url", &format!("wss://me:{SECRET}#?1@relay.example")),
+        with("").flag("--url", "meeting.url", &format!("wss:/me:{SECRET}@relay.example")),
+        with("").flag("--url", "meeting.url", &format!("me:{SECRET}@relay.example://")),
         with("").flag("--url", "meeting.url", &format!("wss://relay.example?token={SECRET}")),
     ];
     for setup in setups {

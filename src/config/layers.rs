@@ -56,12 +56,12 @@ impl Layers {
                 }
                 DeValue::Table(_) => self.problems.push(Problem::UnknownSection {
                     at: place.origin(section.span().start),
-                    section: section.get_ref().to_string(),
+                    section: on_one_line(section.get_ref()),
                     hint: schema::section_hint(section.get_ref()),
                 }),
                 _ => self.problems.push(Problem::UnknownKey {
                     at: place.origin(section.span().start),
-                    key: section.get_ref().to_string(),
+                    key: on_one_line(section.get_ref()),
                     hint: schema::hint("", section.get_ref()),
                 }),
             }
@@ -73,7 +73,7 @@ impl Layers {
             let Some(key) = schema::find(section, name.get_ref()) else {
                 self.problems.push(Problem::UnknownKey {
                     at: place.origin(name.span().start),
-                    key: format!("{section}.{}", name.get_ref()),
+                    key: on_one_line(&format!("{section}.{}", name.get_ref())),
                     hint: schema::hint(section, name.get_ref()),
                 });
                 continue;
@@ -101,7 +101,7 @@ impl Layers {
         match lower.split_once('_') {
             Some((section, name)) if schema::is_section(section) => self.problems.push(Problem::UnknownKey {
                 at: Origin::Environment(variable.to_owned()),
-                key: format!("{section}.{name}"),
+                key: on_one_line(&format!("{section}.{name}")),
                 hint: schema::hint(section, name),
             }),
             // Not an error: container managers add variables named after a service, such as ROOMCAM_PORT.
@@ -122,7 +122,7 @@ impl Layers {
             Some(key) => self.add_untyped(key, Origin::Flag(flag.to_owned()), value),
             None => self.problems.push(Problem::UnknownKey {
                 at: Origin::Flag(flag.to_owned()),
-                key: path.to_owned(),
+                key: on_one_line(path),
                 hint: schema::hint(section, name),
             }),
         }
@@ -209,27 +209,29 @@ fn raw(value: &Spanned<DeValue<'_>>) -> Raw {
     }
 }
 
-/// As much of a refused value as an error may repeat: on one line, not too long, no password.
+/// As much of a refused value as an error may repeat: short, and no password.
 fn quoted(written: &str, quote: Quote) -> String {
-    let written = match quote {
-        Quote::Whole => written,
-        Quote::UrlWithoutCredentials => {
-            let open = written.split(['?', '#']).next().unwrap_or_default();
-            match open.rsplit_once('@') {
-                Some((_, host)) => &format!("…@{host}"),
-                None if open.len() < written.len() => &format!("{open}…"),
-                None => open,
-            }
+    let secret_parts = |c: char| matches!(c, '@' | '?' | '#');
+    match quote {
+        Quote::UrlWithoutCredentials if written.contains(secret_parts) => {
+            let scheme = written.trim_matches(['"', '\'']).split_once("://").map_or("", |(scheme, _)| scheme);
+            let scheme = if scheme.chars().all(|c| c.is_ascii_alphabetic()) { scheme } else { "" };
+            format!("{scheme}://… (the rest is not shown, as it may hold a password)")
         }
-        Quote::Withheld => "(not shown, as it may be the token itself)",
-    };
+        Quote::Whole | Quote::UrlWithoutCredentials => on_one_line(written),
+        Quote::Withheld => "(not shown, as it may be the token itself)".to_owned(),
+    }
+}
+
+/// What someone wrote, fit for one line of an error: without control characters, and not too long.
+fn on_one_line(written: &str) -> String {
     let line: String =
-        written.chars().map(|c| if c.is_control() { ' ' } else { c }).take(QUOTED_CHARS).collect();
-    if written.chars().count() > QUOTED_CHARS { format!("{line}…") } else { line }
+        written.chars().map(|c| if c.is_control() { ' ' } else { c }).take(SHOWN_CHARS).collect();
+    if written.chars().count() > SHOWN_CHARS { format!("{line}…") } else { line }
 }
 
 /// More of a value would hide the rest of the message.
-const QUOTED_CHARS: usize = 80;
+const SHOWN_CHARS: usize = 80;
 
 /// A file and its text, to turn byte offsets into places.
 struct Place<'a> {

@@ -204,7 +204,7 @@ fn token(layers: &mut Layers, ambient: AmbientToken) -> Option<Secret> {
             let secret = Secret::new(&text, "the environment").map(|secret| (secret, None));
             (Origin::Environment(schema::TOKEN_VARIABLE.to_owned()), secret)
         }
-        (None, None, Some(path)) if path.exists() => {
+        (None, None, Some(path)) if path.try_exists().unwrap_or(true) => {
             (Origin::Environment("CREDENTIALS_DIRECTORY".to_owned()), Secret::read(&path))
         }
         (None, None, _) => return None,

@@ -143,6 +143,9 @@ pub(super) fn hint(section: &str, name: &str) -> String {
              into ${{CREDENTIALS_DIRECTORY}}/token or into {TOKEN_VARIABLE}"
         );
     }
+    if section.is_empty() && is_section(name) {
+        return format!("it is a section, written [{name}]");
+    }
     if let Some(key) = KEYS.iter().find(|key| key.name == name) {
         return format!("it belongs to [{}]", key.section);
     }

@@ -63,11 +63,11 @@ whole_number! {
 }
 whole_number! {
     /// Target of the video encoder in bits (not kilobits) per second.
-    VideoBitrate(u32), |number| (50_000..=20_000_000).contains(&number), "a whole number of bits per second from 50000 to 20000000"
+    VideoBitrate(u32), |number| (50_000..=20_000_000).contains(&number), "a whole number of bits (not kilobits) per second from 50000 to 20000000"
 }
 whole_number! {
     /// Target of the audio encoder in bits per second; the range is that of Opus (RFC 6716 §2.1.1).
-    AudioBitrate(u32), |number| (6_000..=510_000).contains(&number), "a whole number of bits per second from 6000 to 510000"
+    AudioBitrate(u32), |number| (6_000..=510_000).contains(&number), "a whole number of bits (not kilobits) per second from 6000 to 510000"
 }
 whole_number! {
     /// How much media goes into one chunk, in milliseconds.
