@@ -62,7 +62,11 @@ export class Scene {
     try {
       return await body();
     } catch (error) {
-      for (const child of this.#children) this.t.diagnostic(`--- ${child.name} (pid ${child.pid}):\n${child.tail()}`);
+      for (const child of this.#children) {
+        const end = child.exit ? `ended: ${JSON.stringify(child.exit)}` : 'runs';
+        this.t.diagnostic(`--- ${child.name} (pid ${child.pid}, ${end})`);
+        for (const line of child.lines.slice(-25)) this.t.diagnostic(`    ${line}`);
+      }
       throw error;
     }
   }
