@@ -6,6 +6,8 @@
 pub mod agent;
 pub mod capture;
 pub mod config;
+pub mod demo;
+pub mod doctor;
 pub mod media;
 pub mod meeting;
 pub mod relay;

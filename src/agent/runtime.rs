@@ -13,18 +13,17 @@ use tokio::time::{Interval, MissedTickBehavior, interval, sleep_until};
 
 use super::device::{Device, Source};
 use super::machine::{Action, Event, LateJoinStrategy, Machine, Which};
+use super::settings::{DeviceSettings, session_config};
 use super::trace::Trace;
 use crate::capture::still::black_key_frame;
-use crate::capture::{
-    CameraSettings, CaptureError, CaptureEvent, MediaClock, MicSettings, Profile, Profiles,
-};
-use crate::config::{Capture, Config, DeviceChoice, LateJoin, Meeting, Secret};
+use crate::capture::{CaptureError, CaptureEvent, MediaClock, Profile, Profiles};
+use crate::config::{Config, LateJoin};
 use crate::media::{Chunk, Frame, StreamFormat, VideoFormat};
 use crate::meeting::{
     Joined, Outbox, OutboxLimits, Presence, ServerEvent, SessionConfig, SessionError, SessionEvent,
-    SessionHandle, StateChange, credentials, outbox, session,
+    SessionHandle, StateChange, outbox, session,
 };
-use crate::socketio::{BadUrl, Endpoint};
+use crate::socketio::BadUrl;
 use crate::webm::Segmenter;
 
 /// The largest replay for a late joiner, until the relay says how much it takes.
@@ -120,22 +119,19 @@ struct Told {
 
 impl Runtime {
     fn new(config: &Config, options: RunOptions) -> Result<Self, AgentError> {
-        let Capture { camera, mic, .. } = &config.capture;
         let profile = Profiles::usual(options.profiles).load(config.capture.profile.as_str())?;
         let clock = MediaClock::new()?;
-        let format = video_format(&config.capture, &profile);
+        let DeviceSettings { format, camera, mic } = DeviceSettings::new(&config.capture, &profile);
+        if camera.is_none() && mic.is_none() {
+            return Err(AgentError::NothingToSend { profile: profile.name });
+        }
         let black = match format {
             Some(format) => Some((format, black_key_frame(format, &profile)?)),
             None => None,
         };
         let device = |source| Device::new(source, profile.clone(), clock.clone());
-        let camera =
-            format.and(camera_settings(&config.capture, camera)).map(|it| device(Source::Camera(it)));
-        let mic = profile.audio.is_some().then(|| mic_settings(&config.capture, mic)).flatten();
-        let mic = mic.map(|it| device(Source::Mic(it)));
-        if camera.is_none() && mic.is_none() {
-            return Err(AgentError::NothingToSend { profile: profile.name });
-        }
+        let camera = camera.map(|settings| device(Source::Camera(settings)));
+        let mic = mic.map(|settings| device(Source::Mic(settings)));
         let machine = Machine::new(
             Instant::now(),
             camera.is_some().then_some(config.capture.start_camera),
@@ -537,40 +533,4 @@ async fn until(deadline: Option<Instant>) {
         Some(deadline) => sleep_until(deadline.into()).await,
         None => pending().await,
     }
-}
-
-fn video_format(capture: &Capture, profile: &Profile) -> Option<VideoFormat> {
-    let video = profile.video.as_ref().filter(|_| capture.camera != DeviceChoice::None)?;
-    Some(VideoFormat {
-        codec: video.codec,
-        width: capture.width.get(),
-        height: capture.height.get(),
-        fps: capture.fps.get(),
-    })
-}
-
-fn camera_settings(capture: &Capture, choice: &DeviceChoice) -> Option<CameraSettings> {
-    (*choice != DeviceChoice::None).then(|| CameraSettings {
-        device: choice.to_string(),
-        width: capture.width.get(),
-        height: capture.height.get(),
-        fps: capture.fps.get(),
-        bitrate: capture.video_bitrate.get(),
-    })
-}
-
-fn mic_settings(capture: &Capture, choice: &DeviceChoice) -> Option<MicSettings> {
-    (*choice != DeviceChoice::None)
-        .then(|| MicSettings { device: choice.to_string(), bitrate: capture.audio_bitrate.get() })
-}
-
-fn session_config(meeting: &Meeting) -> Result<SessionConfig, BadUrl> {
-    let mut endpoint = Endpoint::new(meeting.url.as_url().as_str())?;
-    let user_id = meeting.user_id.as_str();
-    endpoint.auth = credentials(meeting.token.as_ref().map(Secret::expose), Some(user_id));
-    endpoint.ca_file.clone_from(&meeting.ca_file);
-    let mut config = SessionConfig::new(endpoint, meeting.room.as_str(), meeting.username.as_str());
-    config.user_id = Some(user_id.to_owned());
-    config.avatar_url = meeting.avatar_url.as_ref().map(|url| url.as_str().to_owned());
-    Ok(config)
 }
