@@ -32,7 +32,11 @@
 pub mod backoff;
 pub mod error;
 pub mod event;
+#[cfg(test)]
+mod event_tests;
 pub mod outbox;
+#[cfg(test)]
+mod outbox_tests;
 pub mod refusal;
 pub mod roster;
 pub mod session;
