@@ -165,6 +165,17 @@ pub enum CaptureError {
         after: Duration,
     },
 
+    /// A file without the track, or in a format that cannot be decoded.
+    #[error(
+        "{device}: has no {track} that the installed GStreamer plugins can play; for common formats: apt-get install gstreamer1.0-plugins-good gstreamer1.0-libav"
+    )]
+    Unplayable {
+        /// The file, as configured.
+        device: String,
+        /// The track that was asked for.
+        track: crate::media::Track,
+    },
+
     /// The source came to an end.
     #[error("{device}: came to its end")]
     Ended {
