@@ -10,7 +10,7 @@ use gstreamer as gst;
 
 use roomcam::capture::{
     CameraSettings, CaptureError, CaptureEvent, MediaClock, MicSettings, OPEN_TIMEOUT, Pipeline, Profile,
-    Profiles, probe, still,
+    Profiles, devices, probe, still,
 };
 use roomcam::media::{Frame, Track, VideoCodec, VideoFormat};
 use tokio::sync::mpsc::Receiver;
@@ -399,4 +399,26 @@ async fn a_file_without_pictures_is_no_camera() {
     }
     let error = Pipeline::open_camera(&clock, &profile("file"), &camera("auto")).await.unwrap_err();
     assert_eq!(error, CaptureError::DeviceRequired { profile: "file".to_owned(), key: "camera" });
+}
+
+#[test]
+fn every_profile_builds_or_names_the_package_to_install() {
+    for name in Profiles::usual(None).names() {
+        match probe::profile_builds(&profile(&name)) {
+            Ok(()) => {}
+            Err(CaptureError::MissingElement { element, package, .. }) => {
+                let missing = (name.as_str(), element.as_str(), package);
+                assert_eq!(missing, ("pi-camera", "libcamerasrc", "gstreamer1.0-libcamera"));
+            }
+            Err(error) => panic!("{error}"),
+        }
+    }
+}
+
+#[test]
+fn listing_devices_works_where_there_are_none() {
+    let devices = devices::list().unwrap();
+
+    let text = devices.to_string();
+    assert!(text.starts_with("Cameras\n") && text.contains("\nMicrophones\n"), "{text}");
 }

@@ -99,7 +99,7 @@ impl Worker {
         if !rewind(pipeline, gst::SeekFlags::FLUSH) {
             return Err(CaptureError::Device {
                 device: launch.device.clone(),
-                reason: "the file cannot be sought in, so it cannot be looped".to_owned(),
+                reason: "the file cannot be sought in, so it cannot be looped; put it into a WebM, Matroska or WAV file".to_owned(),
             });
         }
         self.settle(launch, pipeline)
