@@ -100,6 +100,15 @@ pub enum CaptureError {
         device: String,
     },
 
+    /// The node exists and is something else.
+    #[error(
+        "{device}: is no camera that delivers pictures (USB cameras have a second node, for metadata); `roomcam devices` lists the cameras"
+    )]
+    NotACamera {
+        /// The device, as configured.
+        device: String,
+    },
+
     /// Another program has the device.
     #[error("{device}: in use by another program; find it with `fuser -v {device}` and stop it")]
     Busy {

@@ -63,6 +63,11 @@ fn explain_parts(error: &gst::glib::Error, debug: &str, launch: &Launch, phase: 
         return CaptureError::Vanished { device };
     }
     match error.kind::<gst::ResourceError>() {
+        Some(gst::ResourceError::NotFound | gst::ResourceError::Settings)
+            if launch.track == Track::Video && is_node(launch) && devices::formats_of(&device).is_empty() =>
+        {
+            return CaptureError::NotACamera { device };
+        }
         Some(gst::ResourceError::NotFound) => return CaptureError::NotFound { device },
         Some(gst::ResourceError::Busy) => return CaptureError::Busy { device },
         Some(gst::ResourceError::NotAuthorized) => return permission(launch),
@@ -91,10 +96,15 @@ fn explain_parts(error: &gst::glib::Error, debug: &str, launch: &Launch, phase: 
     CaptureError::Device { device, reason: one_line(error.message(), debug) }
 }
 
-/// Asks a device node what is wrong with it. Files and ALSA names have no node to ask, except for a missing
-/// file.
+/// Whether the device's name is that of a device node. libcamera's and ALSA's names are not, though some start
+/// with a slash.
+fn is_node(launch: &Launch) -> bool {
+    launch.device.starts_with("/dev/")
+}
+
+/// Asks a device node, or a file, what is wrong with it.
 fn ask_node(launch: &Launch, phase: Phase) -> Option<CaptureError> {
-    if !launch.device.starts_with('/') {
+    if !is_node(launch) && !launch.looped {
         return None;
     }
     let device = launch.device.clone();
@@ -200,6 +210,15 @@ mod tests {
             said(Read, "Something new.", "gstfoo.c(1): bar ():\nthe cause", Phase::Running),
             CaptureError::Device { device, reason: "Something new (the cause)".to_owned() }
         );
+    }
+
+    #[test]
+    fn a_node_that_is_no_camera_is_called_that() {
+        let error = resource(gst::ResourceError::NotFound, "Device '/dev/null' is not a capture device.");
+
+        let meaning = meaning("/dev/null", error, "", Phase::Opening);
+
+        assert_eq!(meaning, CaptureError::NotACamera { device: "/dev/null".to_owned() });
     }
 
     #[test]
