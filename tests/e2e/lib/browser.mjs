@@ -24,12 +24,14 @@ const TYPES = { '.html': 'text/html', '.js': 'text/javascript', '.webm': 'video/
 /** Launches Chromium and a server for the test pages. `files` adds paths to files that it serves. */
 export async function startBrowser({ files = {}, flags = [] } = {}) {
   const server = await servePages({ ...FILES, ...files });
-  const browser = await chromium.launch({
+  // A browser server rather than a plain launch, because only it tells its process id.
+  const browserServer = await chromium.launchServer({
     executablePath: process.env.CHROMIUM ?? '/usr/bin/chromium',
     headless: true,
     args: [...FLAGS, ...flags],
   });
-  return new Browser(browser, server);
+  const browser = await chromium.connect(browserServer.wsEndpoint());
+  return new Browser(browser, browserServer, server);
 }
 
 async function servePages(files) {
@@ -48,14 +50,17 @@ async function servePages(files) {
 }
 
 class Browser {
-  constructor(browser, server) {
+  constructor(browser, browserServer, server) {
     this.browser = browser;
+    this.browserServer = browserServer;
     this.server = server;
+    /** Of the browser's first process; all others descend from it. */
+    this.pid = browserServer.process().pid;
     this.pages = `http://127.0.0.1:${server.address().port}`;
   }
 
   async stop() {
-    await this.browser.close();
+    await this.browserServer.close();
     this.server.closeAllConnections();
     this.server.close();
   }
