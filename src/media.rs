@@ -150,6 +150,15 @@ pub struct Frame {
     pub data: Bytes,
 }
 
+/// How far each track of a stream has come.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct TrackEnds {
+    /// End of the last picture.
+    pub video: MediaTime,
+    /// End of the last audio packet.
+    pub audio: MediaTime,
+}
+
 /// One WebM chunk as it goes to the relay: a whole cluster of known size, preceded by an init segment where
 /// one is needed (playback.md, rule 1).
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -160,14 +169,38 @@ pub struct Chunk {
     pub epoch: u32,
     /// The bytes on the wire.
     pub bytes: Bytes,
-    /// Whether the chunk starts with an init segment.
-    pub init: bool,
+    /// Length of the init segment at the start of `bytes`; zero if there is none.
+    pub init_len: usize,
     /// Whether the chunk contains a video key frame.
     pub key: bool,
     /// Media time of the first video block, if there is one.
     pub video: Option<MediaTime>,
     /// Media time of the first audio block, if there is one.
     pub audio: Option<MediaTime>,
+    /// Where the tracks ended before this chunk; it closes up to there.
+    pub before: TrackEnds,
+    /// Where the last block of the chunk ends.
+    pub end: MediaTime,
+    /// How many captured frames are in it; the rest is filler or, in a replay, was sent before.
+    pub captured: u64,
+    /// Whether all of it was sent before, for those who have just joined.
+    pub replay: bool,
     /// Capture time of the oldest captured frame in the chunk; `None` if all of it is filler.
     pub oldest: Option<CaptureTime>,
+}
+
+impl Chunk {
+    /// Whether the chunk starts with an init segment.
+    pub const fn has_init(&self) -> bool {
+        self.init_len > 0
+    }
+
+    /// Media time of the first block.
+    pub fn start(&self) -> MediaTime {
+        match (self.video, self.audio) {
+            (Some(video), Some(audio)) => video.min(audio),
+            (Some(only), None) | (None, Some(only)) => only,
+            (None, None) => self.end,
+        }
+    }
 }

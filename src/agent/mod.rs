@@ -1,1 +1,13 @@
-//! agent
+//! The participant: what it wants, what it has, and what it does about the difference.
+//!
+//! - [`machine`]: the pure state machine, events and time in, actions out;
+//! - `device`: a camera or a microphone that is open, opening or closed;
+//! - `runtime`: drives the machine, and moves frames from the devices through the segmenter to the outbox;
+//! - `trace`: one JSON line per published chunk.
+
+mod device;
+pub mod machine;
+mod runtime;
+mod trace;
+
+pub use runtime::{AgentError, RunOptions, run};

@@ -1,1 +1,84 @@
-//! config
+//! What the operator decided: typed configuration, its layers and its errors.
+//!
+//! Layers, each winning over those before it: defaults, a TOML file, the environment (`ROOMCAM_SECTION_KEY`),
+//! flags. `schema` lists the keys, `values` their types, `layers` reads and merges, `load` makes the whole,
+//! `secret` keeps the token, `host` knows the names a device has by itself. Imports from no other room.
+
+mod error;
+mod host;
+mod layers;
+mod load;
+mod schema;
+mod secret;
+mod values;
+
+use std::path::PathBuf;
+
+pub use error::{ConfigErrors, Origin, Problem, Warning};
+pub use load::Overrides;
+pub use schema::{KEYS, Key, Unset};
+pub use secret::{Secret, SecretError};
+pub use values::{
+    AudioBitrate, AvatarUrl, Cadence, DeviceChoice, Fps, LateJoin, Name, Pixels, ProfileName, RelayUrl,
+    ValueError, VideoBitrate,
+};
+
+/// The whole configuration.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Config {
+    /// `[meeting]`: where to go and as whom.
+    pub meeting: Meeting,
+    /// `[capture]`: what to send.
+    pub capture: Capture,
+    /// What works but should be told to the operator, once.
+    pub warnings: Vec<Warning>,
+}
+
+/// `[meeting]`: which room of which relay the device joins, and as whom.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Meeting {
+    /// Where the relay is. Required.
+    pub url: RelayUrl,
+    /// Id of the room. Required.
+    pub room: Name,
+    /// The name the others see. Default: the host name.
+    pub username: Name,
+    /// The id the relay knows the device by; two connections with the same id throw each other out.
+    /// Default: derived from the hardware or the machine id, so that it stays the same over restarts.
+    pub user_id: Name,
+    /// Picture shown while the camera is off, if any.
+    pub avatar_url: Option<AvatarUrl>,
+    /// The token to show at CONNECT, if any.
+    pub token: Option<Secret>,
+    /// File with further root certificates (PEM), beside those of the platform.
+    pub ca_file: Option<PathBuf>,
+    /// How a late viewer gets its first picture.
+    pub late_join: LateJoin,
+}
+
+/// `[capture]`: which devices are captured, and how they are encoded.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Capture {
+    /// Which of `pipelines/*.toml` says how to capture and encode.
+    pub profile: ProfileName,
+    /// The camera. Never [`DeviceChoice::None`] together with `mic`.
+    pub camera: DeviceChoice,
+    /// The microphone.
+    pub mic: DeviceChoice,
+    /// Width of the picture.
+    pub width: Pixels,
+    /// Height of the picture.
+    pub height: Pixels,
+    /// Pictures per second.
+    pub fps: Fps,
+    /// Target of the video encoder.
+    pub video_bitrate: VideoBitrate,
+    /// Target of the audio encoder.
+    pub audio_bitrate: AudioBitrate,
+    /// Media per chunk.
+    pub cadence: Cadence,
+    /// Whether the camera is on when the daemon starts.
+    pub start_camera: bool,
+    /// Whether the microphone is on (not muted) when the daemon starts.
+    pub start_mic: bool,
+}

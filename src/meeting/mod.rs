@@ -1,1 +1,46 @@
-//! meeting
+//! The meeting as a participant sees it: the relay's dialect, one joined session, and the queue into it.
+//!
+//! - [`event`]: what is said and heard (protocol.md §2), as types; [`roster`]: who is in the room and may
+//!   broadcast; [`refusal`]: what a relay's error texts mean.
+//! - [`outbox`]: the bounded queue of chunks between segmenter and socket, and its law.
+//! - [`session`]: one attempt: connect, join, publish, listen, leave; one task.
+//! - [`error`]: why a session ended.
+//! - [`backoff`]: how long to wait before the next attempt; pure.
+//!
+//! One attempt, as the agent drives it:
+//!
+//! ```ignore
+//! let (outbox, receiver) = outbox(OutboxLimits::default());      // a new one for each attempt
+//! let mut session = session::spawn(config, presence, receiver);
+//! while let Some(event) = session.events.recv().await {
+//!     match event {
+//!         SessionEvent::Joined(joined) => …                      // a new epoch begins; publish
+//!         SessionEvent::Event(heard) => …                        // late joiners, presenter control, errors
+//!         SessionEvent::ChunkSent { chunk, queued } => …         // --trace-chunks, metrics
+//!         SessionEvent::ChunkTooLarge { .. } => …                // new epoch, lower bitrate
+//!         SessionEvent::Ended(why) => …                          // log; wait as Backoff says; spawn again
+//!     }
+//! }
+//! ```
+//!
+//! Meanwhile, for each chunk: `if outbox.has_room() { outbox.put(chunk, mime, duration) } else { skip }`; for
+//! each change of state: `outbox.announce(change)`; when the camera goes dark: `outbox.announce(Camera { has_video: false })`, then
+//! `outbox.clear_media()`. On SIGTERM: `session.shutdown().await`.
+//!
+//! The session does not retry, owns no clock of the media, and publishes nothing before `Joined`.
+
+pub mod backoff;
+pub mod error;
+pub mod event;
+pub mod outbox;
+pub mod refusal;
+pub mod roster;
+pub mod session;
+
+pub use backoff::Backoff;
+pub use error::SessionError;
+pub use event::{Presence, ServerEvent};
+pub use outbox::{Outbox, OutboxLimits, OutboxReceiver, PutError, QueueState, StateChange, outbox};
+pub use refusal::ErrorKind;
+pub use roster::{BroadcastMode, Participant, PresenterChange, RoomState};
+pub use session::{Joined, Left, SessionConfig, SessionEvent, SessionHandle, credentials};

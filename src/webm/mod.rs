@@ -1,1 +1,25 @@
-//! webm
+//! WebM for live streams, pure: no clock, no socket, no GStreamer. Frames and times come in, chunks go out.
+//!
+//! - `init_segment`, `cluster`: bytes, on top of the `mkv-element` crate;
+//! - `filler`, `vp8_repeat`: what goes on a track whose device is silent;
+//! - [`timeline`]: where a frame stands, so that no track ever has a hole (law 2);
+//! - [`segmenter`]: frames in, chunks out; epochs, skips, camera on and off;
+//! - `replay`: what a late joiner is sent.
+
+mod cluster;
+mod filler;
+mod init_segment;
+mod replay;
+pub mod segmenter;
+pub mod timeline;
+mod vp8_repeat;
+
+pub use init_segment::init_segment;
+pub use segmenter::{Counters, Origin, Segmenter};
+
+/// Track number of the video track, as in the files of every browser.
+const VIDEO_TRACK: u64 = 1;
+/// Track number of the audio track.
+const AUDIO_TRACK: u64 = 2;
+/// Duration of one Opus packet, in milliseconds.
+pub const AUDIO_FRAME_MS: u64 = 20;

@@ -1,0 +1,110 @@
+# The commands of the project. `make demo` and `make test` install what they need first (tests/install-deps.sh).
+
+SHELL := /bin/bash
+.SHELLFLAGS := -euo pipefail -c
+.DELETE_ON_ERROR:
+
+TARGET_DIR := $(abspath $(or $(CARGO_TARGET_DIR),target))
+RELEASE := $(TARGET_DIR)/release/roomcam
+# What was tested is what the lock file says; at a desk, cargo may update it after an edit of Cargo.toml.
+LOCKED := $(if $(CI),--locked)
+
+# How long the fuzzer looks for trouble, in seconds.
+FUZZ_SECONDS ?= 60
+# What `make demo` adds to `roomcam demo`, such as ARGS="--camera auto --listen 0.0.0.0:8080".
+ARGS ?=
+
+CARGO_FUZZ := 0.13.2
+CARGO_DENY := 0.20.2
+
+NODE_MODULES := $(patsubst %/package-lock.json,%/node_modules/.package-lock.json,\
+	$(shell find tests -name node_modules -prune -o -name package-lock.json -print))
+
+.PHONY: help
+help: ## List the commands
+	@sed -nE 's/^([a-z0-9-]+):.*## (.*)/  make \1\t\2/p' $(firstword $(MAKEFILE_LIST)) | expand -t 26
+
+.PHONY: demo
+demo: release ## Watch a test picture in a meeting on this machine (ARGS="--camera auto" for the camera)
+	$(RELEASE) demo $(ARGS)
+
+.PHONY: test
+test: test-rust test-fuzz test-e2e ## Run all tests, the quick ones first
+
+.PHONY: bench
+bench: release deps-test ## Measure CPU, memory, cadence and latency, beside a bare pipeline and a browser
+	npm --prefix tests run --silent prepare
+	ROOMCAM=$(RELEASE) npm --prefix tests run --silent bench
+
+.PHONY: check
+check: check-format check-lints check-docs check-dependencies ## What .ci/run checks before the tests
+
+.PHONY: release
+release: deps
+	cargo build $(LOCKED) --release
+
+# --- Tests ---
+
+# One after the other, whatever -j says: end-to-end tests measure time.
+.NOTPARALLEL:
+
+.PHONY: test-rust
+test-rust: deps-test ## Unit, property and integration tests
+	cargo test $(LOCKED)
+
+# Without a sanitizer this needs no nightly toolchain, and there is little for one to find: unsafe code is denied.
+.PHONY: test-fuzz
+test-fuzz: deps ## Fuzz the parsers for FUZZ_SECONDS each
+	command -v cargo-fuzz >/dev/null || cargo install --locked cargo-fuzz --version $(CARGO_FUZZ)
+	targets=$$(cargo fuzz list --fuzz-dir tests/fuzz); \
+	for target in $$targets; do \
+		cargo fuzz run --fuzz-dir tests/fuzz --sanitizer none $$target -- \
+			-max_total_time=$(FUZZ_SECONDS) -rss_limit_mb=1024 -print_final_stats=1; \
+	done
+
+.PHONY: test-e2e
+test-e2e: release deps-test ## The program against a relay in NestJS and viewers in Chromium
+	npm --prefix tests run --silent prepare
+	ROOMCAM=$(RELEASE) npm --prefix tests run --silent e2e
+
+# --- Checks ---
+
+.PHONY: check-format
+check-format:
+	cargo fmt --check
+
+.PHONY: check-lints
+check-lints: deps
+	cargo clippy $(LOCKED) --all-targets -- -D warnings
+
+.PHONY: check-docs
+check-docs: deps
+	RUSTDOCFLAGS="-D warnings" cargo doc $(LOCKED) --no-deps
+
+# The advisories are a git repository that not every machine may reach; the other checks need only the lock file.
+.PHONY: check-dependencies
+check-dependencies:
+	command -v cargo-deny >/dev/null || cargo install --locked --debug cargo-deny --version $(CARGO_DENY)
+	cargo deny $(LOCKED) check bans licenses sources
+	@if timeout 60 cargo deny $(LOCKED) fetch db; then \
+		cargo deny $(LOCKED) check --disable-fetch advisories; \
+	else \
+		echo "SKIPPED: the database of security advisories cannot be reached from here; nothing is known of them."; \
+	fi
+
+# --- What has to be installed ---
+
+.PHONY: deps
+deps:
+	@tests/install-deps.sh build
+
+.PHONY: deps-test
+deps-test: deps-test-system $(NODE_MODULES)
+
+.PHONY: deps-test-system
+deps-test-system:
+	@tests/install-deps.sh build test
+
+%/node_modules/.package-lock.json: %/package-lock.json | deps-test-system
+	@echo "Installing the Node packages of $*"
+	npm --prefix $* ci --no-audit --no-fund

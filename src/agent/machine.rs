@@ -1,0 +1,517 @@
+//! What the agent decides, as a value machine: events and the time come in, actions go out.
+//!
+//! It knows no clock, no socket and no device. Three things happen independently, and each has a state of its
+//! own: the [`Seat`] in the meeting, and the two devices ([`Device`]). Media flows while the seat may publish
+//! and at least one device is on the air (playback.md, rule 5).
+
+use std::collections::VecDeque;
+use std::time::{Duration, Instant};
+
+use crate::meeting::backoff::Backoff;
+use crate::meeting::event::Presence;
+use crate::webm::Origin;
+
+/// A live device that delivers nothing for this long is lost.
+pub const SILENT_DEVICE: Duration = Duration::from_secs(5);
+/// How long after a device was lost it is tried again. A device that comes back must be seen within 5 s.
+pub const DEVICE_RETRY: Duration = Duration::from_secs(2);
+/// How long the voice waits for a camera that is opening, at the start of a stream.
+pub const OPENING_GRACE: Duration = Duration::from_millis(1500);
+/// Late joiners are served at most this often (playback.md, rule 6).
+pub const LATE_JOIN_INTERVAL: Duration = Duration::from_secs(1);
+/// When a replay lacked a key frame that is far enough back, it is tried again after this time: a key frame
+/// forced now is then old enough (0.4 s of media, playback.md).
+pub const REPLAY_RETRY: Duration = Duration::from_millis(500);
+
+/// One of the two devices.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Which {
+    /// The camera.
+    Camera,
+    /// The microphone.
+    Mic,
+}
+
+/// How late joiners are served (playback.md, rule 6).
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum LateJoinStrategy {
+    /// Send again what came since a key frame.
+    Replay,
+    /// Have everybody throw their MediaSource away, and begin at zero.
+    Reset,
+    /// Begin at zero without saying so.
+    Restart,
+}
+
+/// What happened.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Event {
+    /// The room chose whether the camera or the microphone is on.
+    Want(Which, bool),
+    /// The device is open and has delivered its first frame.
+    Live(Which),
+    /// A frame came from a live device.
+    Frame(Which),
+    /// The device could not be opened, or was lost; it is closed.
+    Failed(Which),
+    /// The relay took the join.
+    Joined {
+        /// Whether the relay forwards our chunks.
+        may_publish: bool,
+        /// How its late joiners want to be served.
+        late_join: LateJoinStrategy,
+    },
+    /// The relay gave the right to publish, or took it away.
+    MayPublish(bool),
+    /// Somebody joined, or asks for a key frame.
+    LateJoin,
+    /// The replay that was asked for lacks a key frame that is far enough back.
+    NothingToReplay,
+    /// The session with the relay is over.
+    SessionEnded {
+        /// Whether trying again soon cannot mend it: another login took the seat, the meeting is over, the
+        /// token is refused.
+        refused: bool,
+        /// Even in 0 to 1, for the jitter of the back-off.
+        random: f64,
+    },
+    /// The daemon is to end.
+    Shutdown,
+    /// Nothing but time passed.
+    Tick,
+}
+
+/// What is to be done. The order matters: state events precede the media that they are about.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Action {
+    /// Connect to the relay and join with this presence.
+    Connect(Presence),
+    /// Leave the room and end the session.
+    Leave,
+    /// Tell the room.
+    AnnounceCamera {
+        /// Whether the camera is on now.
+        has_video: bool,
+    },
+    /// Tell the room.
+    AnnounceMic {
+        /// Whether the microphone is muted now.
+        is_muted: bool,
+    },
+    /// Tell the receivers to throw their MediaSource away.
+    AnnounceReset,
+    /// Open the device.
+    Open(Which),
+    /// Close the device; nothing that it captured may leave any more.
+    Close(Which),
+    /// The video track shows the camera.
+    ShowCamera,
+    /// The video track shows black.
+    ShowBlack,
+    /// The audio track carries the microphone.
+    HearMicrophone,
+    /// The audio track carries silence.
+    HearSilence,
+    /// Media flows from here on, in a new epoch.
+    StartMedia(Origin),
+    /// No media flows from here on.
+    StopMedia,
+    /// A new epoch for a late joiner.
+    BeginEpoch(Origin),
+    /// Send a late joiner what came since a key frame, and force a key frame.
+    Replay,
+}
+
+/// The place in the meeting.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Seat {
+    /// Not connected; the next attempt is due at `retry`.
+    Away {
+        /// When to try again.
+        retry: Instant,
+    },
+    /// Connecting, or waiting for `room-state`.
+    Joining {
+        /// What the relay will tell the room about us.
+        presence: Presence,
+    },
+    /// In the room.
+    Joined {
+        /// Since when.
+        since: Instant,
+        /// Whether the relay forwards our chunks.
+        may_publish: bool,
+        /// How late joiners are served.
+        late_join: LateJoinStrategy,
+    },
+    /// Left for good.
+    Left,
+}
+
+/// A camera or a microphone.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Device {
+    /// There is none in this configuration.
+    Absent,
+    /// Closed, because nobody wants it.
+    Closed,
+    /// Being opened, for the first time since it was wanted.
+    Opening {
+        /// Since when.
+        since: Instant,
+    },
+    /// Open and delivering.
+    Live {
+        /// When the last frame came.
+        last_frame: Instant,
+    },
+    /// Wanted, but it failed; the next attempt is due at `retry`.
+    Lost {
+        /// When to try again.
+        retry: Instant,
+    },
+    /// Wanted, but it failed, and is being tried again.
+    Reopening,
+}
+
+impl Device {
+    /// Whether the room is told that it is on: it delivers, or is expected to at any moment.
+    fn is_on_air(self) -> bool {
+        matches!(self, Device::Opening { .. } | Device::Live { .. })
+    }
+
+    fn is_open(self) -> bool {
+        matches!(self, Device::Opening { .. } | Device::Live { .. } | Device::Reopening)
+    }
+}
+
+/// A device with what is wanted of it and what was last said of it.
+#[derive(Debug, Clone, Copy)]
+struct Side {
+    which: Which,
+    wanted: bool,
+    device: Device,
+    /// What the room was last told: on the air or not.
+    told: bool,
+    /// Whether its track carries it, rather than filler.
+    carried: bool,
+}
+
+/// The machine.
+#[derive(Debug)]
+pub struct Machine {
+    seat: Seat,
+    camera: Side,
+    mic: Side,
+    flowing: bool,
+    /// The origin of the next epoch that starts the flow.
+    next_origin: Origin,
+    backoff: Backoff,
+    /// When the late joiners that wait are to be served.
+    late_join_due: Option<Instant>,
+    last_late_join: Option<Instant>,
+    actions: VecDeque<Action>,
+}
+
+impl Machine {
+    /// A machine at rest; its first event, usually [`Event::Tick`], sets it in motion. `camera` and `mic` say
+    /// whether the device exists in the configuration and whether it is on from the start.
+    pub fn new(now: Instant, camera: Option<bool>, mic: Option<bool>) -> Self {
+        let side = |which, start: Option<bool>| Side {
+            which,
+            wanted: start.unwrap_or(false),
+            device: if start.is_some() { Device::Closed } else { Device::Absent },
+            told: false,
+            carried: start == Some(true),
+        };
+        let mut machine = Self {
+            seat: Seat::Away { retry: now },
+            camera: side(Which::Camera, camera),
+            mic: side(Which::Mic, mic),
+            flowing: false,
+            next_origin: Origin::Continue,
+            backoff: Backoff::default(),
+            late_join_due: None,
+            last_late_join: None,
+            actions: VecDeque::new(),
+        };
+        if camera == Some(false) {
+            machine.actions.push_back(Action::ShowBlack);
+        }
+        if mic != Some(true) {
+            machine.actions.push_back(Action::HearSilence);
+        }
+        machine
+    }
+
+    /// The place in the meeting.
+    pub fn seat(&self) -> Seat {
+        self.seat
+    }
+
+    /// A device's state.
+    pub fn device(&self, which: Which) -> Device {
+        self.side(which).device
+    }
+
+    /// Whether the device is open and delivering.
+    pub fn is_live(&self, which: Which) -> bool {
+        matches!(self.side(which).device, Device::Live { .. })
+    }
+
+    /// Whether the track carries the device, rather than filler.
+    pub fn carries(&self, which: Which) -> bool {
+        self.side(which).carried
+    }
+
+    /// Whether media flows.
+    pub fn is_flowing(&self) -> bool {
+        self.flowing
+    }
+
+    /// Takes in an event that happened at `now`; [`Machine::poll_action`] has what follows from it.
+    pub fn handle(&mut self, event: Event, now: Instant) {
+        match event {
+            Event::Tick => {}
+            Event::Shutdown => self.shut_down(),
+            Event::Want(which, wanted) => self.side_mut(which).wanted = wanted,
+            Event::Live(which) | Event::Frame(which) => {
+                let device = &mut self.side_mut(which).device;
+                if device.is_open() {
+                    *device = Device::Live { last_frame: now };
+                }
+            }
+            Event::Failed(which) => {
+                let device = &mut self.side_mut(which).device;
+                if device.is_open() {
+                    *device = Device::Lost { retry: now + DEVICE_RETRY };
+                }
+            }
+            Event::Joined { may_publish, late_join } => self.joined(may_publish, late_join, now),
+            Event::MayPublish(may) => {
+                if let Seat::Joined { may_publish, .. } = &mut self.seat {
+                    *may_publish = may;
+                }
+            }
+            Event::LateJoin => {
+                if self.flowing && self.late_join_due.is_none() {
+                    let earliest = self.last_late_join.map_or(now, |last| last + LATE_JOIN_INTERVAL);
+                    self.late_join_due = Some(earliest.max(now));
+                }
+            }
+            Event::NothingToReplay => {
+                let due = self.late_join_due.get_or_insert(now + REPLAY_RETRY);
+                *due = (*due).min(now + REPLAY_RETRY);
+            }
+            Event::SessionEnded { refused, random } => self.session_ended(refused, random, now),
+        }
+        self.settle(now);
+    }
+
+    /// The next thing to do, in order.
+    pub fn poll_action(&mut self) -> Option<Action> {
+        self.actions.pop_front()
+    }
+
+    /// When [`Event::Tick`] is due, if nothing else happens before.
+    pub fn poll_timeout(&self) -> Option<Instant> {
+        let device = |side: &Side| match side.device {
+            Device::Lost { retry } => Some(retry),
+            Device::Live { last_frame } => Some(last_frame + SILENT_DEVICE),
+            Device::Opening { since } if side.carried => Some(since + OPENING_GRACE),
+            _ => None,
+        };
+        let seat = match self.seat {
+            Seat::Away { retry } => Some(retry),
+            _ => None,
+        };
+        [seat, device(&self.camera), device(&self.mic), self.late_join_due].into_iter().flatten().min()
+    }
+
+    fn joined(&mut self, may_publish: bool, late_join: LateJoinStrategy, now: Instant) {
+        let Seat::Joining { presence } = self.seat else { return };
+        self.seat = Seat::Joined { since: now, may_publish, late_join };
+        // What changed while the join was under way is announced now.
+        self.camera.told = presence.has_video;
+        self.mic.told = !presence.is_muted;
+        // Receivers have one MediaSource per connection of the sender. Those that cannot jump to the live
+        // edge would never start in the middle of a timeline.
+        self.next_origin = match late_join {
+            LateJoinStrategy::Replay => Origin::Continue,
+            LateJoinStrategy::Reset | LateJoinStrategy::Restart => Origin::Zero,
+        };
+        self.last_late_join = None;
+        self.late_join_due = None;
+    }
+
+    fn session_ended(&mut self, refused: bool, random: f64, now: Instant) {
+        if let Seat::Joined { since, .. } = self.seat
+            && now.saturating_duration_since(since) >= Backoff::HEALTHY
+        {
+            self.backoff.reset();
+        }
+        if self.seat == Seat::Left {
+            return;
+        }
+        let wait =
+            if refused { self.backoff.after_refusal(random) } else { self.backoff.after_failure(random) };
+        self.seat = Seat::Away { retry: now + wait };
+    }
+
+    fn shut_down(&mut self) {
+        self.camera.wanted = false;
+        self.mic.wanted = false;
+        if matches!(self.seat, Seat::Joined { .. } | Seat::Joining { .. }) {
+            self.actions.push_back(Action::Leave);
+        }
+        self.seat = Seat::Left;
+    }
+
+    /// Brings what is closer to what should be: the one place where actions follow from states.
+    fn settle(&mut self, now: Instant) {
+        self.time_out_devices(now);
+        self.announce();
+        self.move_devices(now);
+        self.announce();
+        self.connect(now);
+        self.feed_tracks(now);
+        self.start_or_stop_media();
+        self.serve_late_joiners(now);
+    }
+
+    /// A seat that may not publish needs no devices. While there is no seat they stay open, so that a rejoin
+    /// shows a picture at once.
+    fn may_capture(&self) -> bool {
+        !matches!(self.seat, Seat::Left | Seat::Joined { may_publish: false, .. })
+    }
+
+    fn time_out_devices(&mut self, now: Instant) {
+        for side in [&mut self.camera, &mut self.mic] {
+            if let Device::Live { last_frame } = side.device
+                && now >= last_frame + SILENT_DEVICE
+            {
+                side.device = Device::Lost { retry: now + DEVICE_RETRY };
+                self.actions.push_back(Action::Close(side.which));
+            }
+        }
+    }
+
+    /// State first, media second (rule 7): the room hears of a change before a device moves or a track changes.
+    fn announce(&mut self) {
+        let may_capture = self.may_capture();
+        let joined = matches!(self.seat, Seat::Joined { .. });
+        for side in [&mut self.camera, &mut self.mic] {
+            let on_air =
+                may_capture && side.wanted && (side.device.is_on_air() || side.device == Device::Closed);
+            if on_air == side.told {
+                continue;
+            }
+            side.told = on_air;
+            if joined {
+                self.actions.push_back(match side.which {
+                    Which::Camera => Action::AnnounceCamera { has_video: on_air },
+                    Which::Mic => Action::AnnounceMic { is_muted: !on_air },
+                });
+            }
+        }
+    }
+
+    fn move_devices(&mut self, now: Instant) {
+        let may_capture = self.may_capture();
+        for side in [&mut self.camera, &mut self.mic] {
+            let wanted = may_capture && side.wanted;
+            match side.device {
+                Device::Closed if wanted => {
+                    side.device = Device::Opening { since: now };
+                    self.actions.push_back(Action::Open(side.which));
+                }
+                Device::Lost { retry } if wanted && now >= retry => {
+                    side.device = Device::Reopening;
+                    self.actions.push_back(Action::Open(side.which));
+                }
+                Device::Opening { .. } | Device::Live { .. } | Device::Reopening if !wanted => {
+                    side.device = Device::Closed;
+                    self.actions.push_back(Action::Close(side.which));
+                }
+                Device::Lost { .. } if !wanted => side.device = Device::Closed,
+                _ => {}
+            }
+        }
+    }
+
+    fn connect(&mut self, now: Instant) {
+        if let Seat::Away { retry } = self.seat
+            && now >= retry
+        {
+            let presence = Presence { has_video: self.camera.told, is_muted: !self.mic.told };
+            self.seat = Seat::Joining { presence };
+            self.actions.push_back(Action::Connect(presence));
+        }
+    }
+
+    fn feed_tracks(&mut self, now: Instant) {
+        for side in [&mut self.camera, &mut self.mic] {
+            let carried = match side.device {
+                Device::Live { .. } => true,
+                Device::Opening { since } => side.carried && now < since + OPENING_GRACE,
+                Device::Absent | Device::Closed | Device::Lost { .. } | Device::Reopening => false,
+            };
+            if carried == side.carried {
+                continue;
+            }
+            side.carried = carried;
+            self.actions.push_back(match (side.which, carried) {
+                (Which::Camera, true) => Action::ShowCamera,
+                (Which::Camera, false) => Action::ShowBlack,
+                (Which::Mic, true) => Action::HearMicrophone,
+                (Which::Mic, false) => Action::HearSilence,
+            });
+        }
+    }
+
+    fn start_or_stop_media(&mut self) {
+        let on_air = self.camera.device.is_on_air() || self.mic.device.is_on_air();
+        let flowing = on_air && matches!(self.seat, Seat::Joined { may_publish: true, .. });
+        if flowing == self.flowing {
+            return;
+        }
+        self.flowing = flowing;
+        if flowing {
+            self.actions.push_back(Action::StartMedia(self.next_origin));
+            self.next_origin = Origin::Continue;
+        } else {
+            self.late_join_due = None;
+            self.actions.push_back(Action::StopMedia);
+        }
+    }
+
+    fn serve_late_joiners(&mut self, now: Instant) {
+        let Seat::Joined { late_join, .. } = self.seat else { return };
+        if !self.flowing || self.late_join_due.is_none_or(|due| now < due) {
+            return;
+        }
+        self.late_join_due = None;
+        self.last_late_join = Some(now);
+        match late_join {
+            LateJoinStrategy::Replay => self.actions.push_back(Action::Replay),
+            LateJoinStrategy::Reset => {
+                self.actions.extend([Action::AnnounceReset, Action::BeginEpoch(Origin::Zero)]);
+            }
+            LateJoinStrategy::Restart => self.actions.push_back(Action::BeginEpoch(Origin::Zero)),
+        }
+    }
+
+    fn side(&self, which: Which) -> &Side {
+        match which {
+            Which::Camera => &self.camera,
+            Which::Mic => &self.mic,
+        }
+    }
+
+    fn side_mut(&mut self, which: Which) -> &mut Side {
+        match which {
+            Which::Camera => &mut self.camera,
+            Which::Mic => &mut self.mic,
+        }
+    }
+}

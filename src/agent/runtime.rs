@@ -1,0 +1,576 @@
+//! Drives the machine: everything that has a clock, a socket or a device.
+//!
+//! One task. Frames come from the two devices, go through the segmenter and, at the cadence, into the outbox;
+//! what happens meanwhile goes to the machine, and what it decides is done here.
+
+use std::future::{Future, pending};
+use std::path::PathBuf;
+use std::pin::pin;
+use std::time::{Duration, Instant};
+
+use bytes::Bytes;
+use tokio::time::{Interval, MissedTickBehavior, interval, sleep_until};
+
+use super::device::{Device, Source};
+use super::machine::{Action, Event, LateJoinStrategy, Machine, Which};
+use super::trace::Trace;
+use crate::capture::still::black_key_frame;
+use crate::capture::{
+    CameraSettings, CaptureError, CaptureEvent, MediaClock, MicSettings, Profile, Profiles,
+};
+use crate::config::{Capture, Config, DeviceChoice, LateJoin, Meeting, Secret};
+use crate::media::{Chunk, Frame, StreamFormat, VideoFormat};
+use crate::meeting::{
+    Joined, Outbox, OutboxLimits, Presence, ServerEvent, SessionConfig, SessionError, SessionEvent,
+    SessionHandle, StateChange, credentials, outbox, session,
+};
+use crate::socketio::{BadUrl, Endpoint};
+use crate::webm::Segmenter;
+
+/// The largest replay for a late joiner, until the relay says how much it takes.
+const MAX_REPLAY_BYTES: usize = 900_000;
+/// What an event around a chunk takes at most of the relay's `maxPayload`.
+const EVENT_OVERHEAD_BYTES: usize = 1_000;
+/// A key frame that was asked for gets this long before it is asked for again.
+const KEY_FRAME_PATIENCE: Duration = Duration::from_millis(200);
+
+/// How the agent is run, beside its configuration.
+#[derive(Debug, Default)]
+pub struct RunOptions {
+    /// Where to write one JSON line per published chunk.
+    pub trace_chunks: Option<PathBuf>,
+    /// Where to look for pipeline profiles before the usual places.
+    pub profiles: Option<PathBuf>,
+}
+
+/// Why the agent does not start. Once started it does not fail: it tries again.
+#[derive(Debug, thiserror::Error)]
+pub enum AgentError {
+    /// The profile, or an element that it needs.
+    #[error(transparent)]
+    Capture(#[from] CaptureError),
+    /// The relay's URL.
+    #[error(transparent)]
+    Url(#[from] BadUrl),
+    /// There would be nothing to send.
+    #[error(
+        "profile {profile:?} has no video, and capture.mic is \"none\": there is nothing to send; choose a microphone or another profile"
+    )]
+    NothingToSend {
+        /// The profile.
+        profile: String,
+    },
+    /// The trace cannot be written.
+    #[error("cannot write the chunk trace {path:?}: {error}")]
+    Trace {
+        /// The file.
+        path: PathBuf,
+        /// What the system says.
+        error: std::io::Error,
+    },
+}
+
+/// Joins the meeting and stays in it until `shutdown` resolves; then leaves the room.
+pub async fn run(
+    config: &Config,
+    options: RunOptions,
+    shutdown: impl Future<Output = ()>,
+) -> Result<(), AgentError> {
+    let mut runtime = Runtime::new(config, options)?;
+    runtime.run(shutdown).await;
+    Ok(())
+}
+
+/// A session with the relay and the queue into it.
+struct Seat {
+    session: SessionHandle,
+    outbox: Outbox,
+    /// The largest chunk that the relay takes; known when joined.
+    max_chunk_bytes: usize,
+}
+
+struct Runtime {
+    machine: Machine,
+    segmenter: Segmenter,
+    clock: MediaClock,
+    camera: Option<Device>,
+    mic: Option<Device>,
+    /// A black key frame of the format it was made for.
+    black: Option<(VideoFormat, Bytes)>,
+    camera_format: Option<VideoFormat>,
+    profile: Profile,
+    session_config: SessionConfig,
+    late_join: LateJoin,
+    seat: Option<Seat>,
+    cadence: Interval,
+    key_frame_asked: Option<Instant>,
+    trace: Option<(PathBuf, Trace)>,
+    told: Told,
+    stopping: bool,
+}
+
+/// What was logged last, so that a device or a relay that is tried again and again is not logged each time.
+#[derive(Default)]
+struct Told {
+    camera: Option<CaptureError>,
+    mic: Option<CaptureError>,
+    session: Option<String>,
+    behind: bool,
+}
+
+impl Runtime {
+    fn new(config: &Config, options: RunOptions) -> Result<Self, AgentError> {
+        let Capture { camera, mic, .. } = &config.capture;
+        let profile = Profiles::usual(options.profiles).load(config.capture.profile.as_str())?;
+        let clock = MediaClock::new()?;
+        let format = video_format(&config.capture, &profile);
+        let black = match format {
+            Some(format) => Some((format, black_key_frame(format, &profile)?)),
+            None => None,
+        };
+        let device = |source| Device::new(source, profile.clone(), clock.clone());
+        let camera =
+            format.and(camera_settings(&config.capture, camera)).map(|it| device(Source::Camera(it)));
+        let mic = profile.audio.is_some().then(|| mic_settings(&config.capture, mic)).flatten();
+        let mic = mic.map(|it| device(Source::Mic(it)));
+        if camera.is_none() && mic.is_none() {
+            return Err(AgentError::NothingToSend { profile: profile.name });
+        }
+        let machine = Machine::new(
+            Instant::now(),
+            camera.is_some().then_some(config.capture.start_camera),
+            mic.is_some().then_some(config.capture.start_mic),
+        );
+        let trace = options.trace_chunks.map(|path| match Trace::create(&path) {
+            Ok(trace) => Ok((path, trace)),
+            Err(error) => Err(AgentError::Trace { path, error }),
+        });
+        let mut cadence = interval(config.capture.cadence.duration());
+        cadence.set_missed_tick_behavior(MissedTickBehavior::Skip);
+        Ok(Self {
+            machine,
+            segmenter: Segmenter::new(StreamFormat { video: format }, MAX_REPLAY_BYTES),
+            clock,
+            camera,
+            mic,
+            black,
+            camera_format: format,
+            profile,
+            session_config: session_config(&config.meeting)?,
+            late_join: config.meeting.late_join,
+            seat: None,
+            cadence,
+            key_frame_asked: None,
+            trace: trace.transpose()?,
+            told: Told::default(),
+            stopping: false,
+        })
+    }
+
+    async fn run(&mut self, shutdown: impl Future<Output = ()>) {
+        let mut shutdown = pin!(shutdown);
+        self.decide(Event::Tick).await;
+        while !self.stopping {
+            let timeout = self.machine.poll_timeout();
+            tokio::select! {
+                () = &mut shutdown => self.decide(Event::Shutdown).await,
+                event = next_of(&mut self.camera) => self.captured(Which::Camera, event).await,
+                event = next_of(&mut self.mic) => self.captured(Which::Mic, event).await,
+                event = next_session_event(&mut self.seat) => self.heard(event).await,
+                _ = self.cadence.tick() => self.cut(),
+                () = until(timeout) => self.decide(Event::Tick).await,
+            }
+        }
+        for device in [&mut self.camera, &mut self.mic].into_iter().flatten() {
+            device.closed().await;
+        }
+    }
+
+    /// Tells the machine, and does what it decides.
+    async fn decide(&mut self, event: Event) {
+        self.machine.handle(event, Instant::now());
+        while let Some(action) = self.machine.poll_action() {
+            self.act(action).await;
+        }
+        self.ask_for_key_frame();
+    }
+
+    async fn act(&mut self, action: Action) {
+        match action {
+            Action::Connect(presence) => self.connect(presence),
+            Action::Leave => {
+                self.stopping = true;
+                if let Some(seat) = self.seat.take() {
+                    let left = seat.session.shutdown().await;
+                    tracing::info!(?left, "left the room");
+                }
+            }
+            Action::AnnounceCamera { has_video } => self.announce(StateChange::Camera { has_video }),
+            Action::AnnounceMic { is_muted } => self.announce(StateChange::Mic { is_muted }),
+            Action::AnnounceReset => self.announce(StateChange::StreamReset),
+            Action::Open(which) => {
+                if let Some(device) = self.device(which) {
+                    device.open();
+                }
+            }
+            Action::Close(which) => {
+                if let Some(device) = self.device(which) {
+                    device.close();
+                }
+                self.take_back_queued();
+            }
+            Action::ShowCamera => {
+                if let Some(format) = self.camera_format {
+                    self.segmenter.show_camera(format);
+                }
+            }
+            Action::ShowBlack => self.show_black().await,
+            Action::HearMicrophone => self.segmenter.hear_microphone(),
+            Action::HearSilence => self.segmenter.hear_silence(),
+            Action::StartMedia(origin) | Action::BeginEpoch(origin) => self.segmenter.begin_epoch(origin),
+            Action::StopMedia => {
+                self.take_back_queued();
+                self.segmenter.skip();
+            }
+            Action::Replay => self.replay(),
+        }
+    }
+
+    fn device(&mut self, which: Which) -> Option<&mut Device> {
+        match which {
+            Which::Camera => self.camera.as_mut(),
+            Which::Mic => self.mic.as_mut(),
+        }
+    }
+
+    fn connect(&mut self, presence: Presence) {
+        let (outbox, receiver) = outbox(OutboxLimits::default());
+        let session = session::spawn(self.session_config.clone(), presence, receiver);
+        self.seat = Some(Seat { session, outbox, max_chunk_bytes: MAX_REPLAY_BYTES });
+    }
+
+    fn announce(&self, change: StateChange) {
+        if let Some(seat) = &self.seat {
+            seat.outbox.announce(change);
+        }
+    }
+
+    async fn show_black(&mut self) {
+        let Some(format) = self.segmenter.format().video else { return };
+        if self.black.as_ref().is_none_or(|(made_for, _)| *made_for != format) {
+            let profile = self.profile.clone();
+            let made = tokio::task::spawn_blocking(move || black_key_frame(format, &profile)).await;
+            match made {
+                Ok(Ok(frame)) => self.black = Some((format, frame)),
+                Ok(Err(error)) => tracing::error!("no black picture in the camera's new format: {error}"),
+                Err(error) => tracing::error!("no black picture in the camera's new format: {error}"),
+            }
+        }
+        if let Some((_, frame)) = &self.black {
+            self.segmenter.show_black(frame.clone());
+        }
+    }
+
+    /// What waits in the outbox does not go out: it was captured before a device was closed.
+    fn take_back_queued(&mut self) {
+        if let Some(seat) = &self.seat {
+            self.segmenter.take_back(&seat.outbox.clear_media());
+        }
+    }
+
+    async fn captured(&mut self, which: Which, event: CaptureEvent) {
+        match event {
+            CaptureEvent::Format(format) => {
+                self.camera_format = Some(format);
+                if Some(format) != self.segmenter.format().video && self.machine.carries(Which::Camera) {
+                    tracing::info!(
+                        format.width,
+                        format.height,
+                        format.fps,
+                        "the camera delivers another format"
+                    );
+                    self.segmenter.show_camera(format);
+                }
+            }
+            CaptureEvent::Frame(frame) => {
+                if self.machine.is_live(which) {
+                    self.machine.handle(Event::Frame(which), Instant::now());
+                } else {
+                    self.told_of(which).take();
+                    self.decide(Event::Live(which)).await;
+                }
+                self.take_in(frame);
+            }
+            CaptureEvent::Overrun { lost } => {
+                tracing::warn!(
+                    lost,
+                    ?which,
+                    "the agent is too slow: frames were lost between encoder and segmenter"
+                );
+                if which == Which::Camera {
+                    self.segmenter.skip();
+                    self.ask_for_key_frame();
+                }
+            }
+            CaptureEvent::Failed(error) => {
+                let told = self.told_of(which);
+                if told.as_ref() != Some(&error) {
+                    tracing::error!(
+                        "{error}; trying again every {} s",
+                        super::machine::DEVICE_RETRY.as_secs()
+                    );
+                    *told = Some(error);
+                }
+                self.decide(Event::Failed(which)).await;
+            }
+        }
+    }
+
+    fn told_of(&mut self, which: Which) -> &mut Option<CaptureError> {
+        match which {
+            Which::Camera => &mut self.told.camera,
+            Which::Mic => &mut self.told.mic,
+        }
+    }
+
+    fn take_in(&mut self, frame: Frame) {
+        if !self.machine.is_flowing() {
+            return;
+        }
+        self.segmenter.push(frame);
+        if self.segmenter.has_awaited_key_frame() {
+            self.cadence.reset();
+            self.cut();
+        }
+    }
+
+    fn cut(&mut self) {
+        let (Some(seat), true) = (&self.seat, self.machine.is_flowing()) else { return };
+        if !seat.outbox.has_room() {
+            if !std::mem::replace(&mut self.told.behind, true) {
+                tracing::warn!(
+                    "the relay takes less than the camera gives: media is skipped until it has caught up"
+                );
+            }
+            self.segmenter.skip();
+        } else if let Some(chunk) = self.segmenter.cut(self.clock.now()) {
+            self.told.behind = false;
+            self.publish(chunk);
+        }
+        self.ask_for_key_frame();
+    }
+
+    fn publish(&mut self, chunk: Chunk) {
+        let Some(seat) = &self.seat else { return };
+        if chunk.bytes.len() > seat.max_chunk_bytes {
+            tracing::warn!(
+                bytes = chunk.bytes.len(),
+                max = seat.max_chunk_bytes,
+                "a chunk is larger than the relay accepts and is skipped; lower capture.video_bitrate or capture.cadence_ms"
+            );
+            self.segmenter.take_back(&[chunk]);
+            return;
+        }
+        let before = chunk.before.video.max(chunk.before.audio);
+        let media = chunk.end.as_millis().saturating_sub(before.as_millis());
+        let mime = self.segmenter.format().mime_type();
+        if let Err(error) = seat.outbox.put(chunk.clone(), mime, Duration::from_millis(media)) {
+            tracing::debug!("{error}");
+            self.segmenter.take_back(&[chunk]);
+        }
+    }
+
+    fn replay(&mut self) {
+        let max = self.seat.as_ref().map_or(0, |seat| seat.max_chunk_bytes);
+        match self.segmenter.replay().filter(|replay| replay.bytes.len() <= max) {
+            Some(replay) => self.publish(replay),
+            None => self.machine.handle(Event::NothingToReplay, Instant::now()),
+        }
+        self.key_frame_asked = None;
+        self.force_key_frame();
+    }
+
+    fn ask_for_key_frame(&mut self) {
+        if self.machine.is_flowing() && self.segmenter.wants_key_frame() {
+            self.force_key_frame();
+        }
+    }
+
+    fn force_key_frame(&mut self) {
+        if self.key_frame_asked.is_some_and(|asked| asked.elapsed() < KEY_FRAME_PATIENCE) {
+            return;
+        }
+        if let Some(camera) = &self.camera {
+            camera.force_key_frame();
+            self.key_frame_asked = Some(Instant::now());
+        }
+    }
+
+    async fn heard(&mut self, event: SessionEvent) {
+        match event {
+            SessionEvent::Joined(joined) => self.joined(joined).await,
+            SessionEvent::Event(event) => self.heard_event(event).await,
+            SessionEvent::ChunkSent { chunk, queued } => self.sent(&chunk, queued),
+            SessionEvent::ChunkTooLarge { chunk, max } => {
+                tracing::warn!(
+                    bytes = chunk.bytes.len(),
+                    max,
+                    "the relay does not accept a chunk of this size"
+                );
+                let mut unsent = vec![chunk];
+                unsent.extend(self.seat.iter().flat_map(|seat| seat.outbox.clear_media()));
+                self.segmenter.take_back(&unsent);
+            }
+            SessionEvent::Ended(error) => self.session_ended(&error).await,
+        }
+    }
+
+    async fn joined(&mut self, joined: Joined) {
+        self.told.session = None;
+        let Joined { room, user_id, max_payload } = joined;
+        let may_publish = room.can_broadcast(&user_id);
+        let late_join = match self.late_join {
+            LateJoin::Auto if room.is_newer_relay() => LateJoinStrategy::Replay,
+            LateJoin::Auto | LateJoin::Restart => LateJoinStrategy::Restart,
+            LateJoin::Replay => LateJoinStrategy::Replay,
+            LateJoin::Reset => LateJoinStrategy::Reset,
+        };
+        tracing::info!(
+            room = self.session_config.room,
+            user_id,
+            participants = room.participants.len(),
+            may_publish,
+            ?late_join,
+            "joined the room"
+        );
+        if let Some(seat) = &mut self.seat {
+            seat.max_chunk_bytes = max_payload.saturating_sub(EVENT_OVERHEAD_BYTES);
+        }
+        self.session_config.user_id = Some(user_id);
+        self.decide(Event::Joined { may_publish, late_join }).await;
+    }
+
+    async fn heard_event(&mut self, event: ServerEvent) {
+        let own_id = self.session_config.user_id.clone().unwrap_or_default();
+        match event {
+            ServerEvent::UserJoined(who) => {
+                tracing::info!(user_id = who.user_id, username = who.username, "somebody joined");
+                self.decide(Event::LateJoin).await;
+            }
+            ServerEvent::UserLeft { user_id } => tracing::info!(user_id, "somebody left"),
+            ServerEvent::RequestKeyframe { from } => {
+                tracing::debug!(from, "asked for a key frame");
+                self.decide(Event::LateJoin).await;
+            }
+            ServerEvent::RoomState(state) => {
+                self.may_publish(state.can_broadcast(&own_id)).await;
+            }
+            ServerEvent::PresenterChange(change) => {
+                if let Some(may_publish) = change.can_broadcast(&own_id) {
+                    self.may_publish(may_publish).await;
+                }
+            }
+            ServerEvent::Error { message, .. } => tracing::warn!("the relay says: {message}"),
+            ServerEvent::RoomEnded => {
+                tracing::info!(room = self.session_config.room, "the meeting is over");
+                self.seat = None;
+                self.decide(Event::SessionEnded { refused: true, random: rand::random() }).await;
+            }
+            ServerEvent::Ignored { .. } | ServerEvent::Malformed { .. } => {}
+        }
+    }
+
+    async fn may_publish(&mut self, may_publish: bool) {
+        tracing::info!(may_publish, "the relay set the presenter's seat");
+        self.decide(Event::MayPublish(may_publish)).await;
+    }
+
+    fn sent(&mut self, chunk: &Chunk, queued: Duration) {
+        if chunk.has_init() && !chunk.replay {
+            tracing::info!(epoch = chunk.epoch, bytes = chunk.bytes.len(), "an epoch began");
+        }
+        let Some((path, trace)) = &mut self.trace else { return };
+        if let Err(error) = trace.write(chunk, self.clock.now(), queued) {
+            tracing::error!("cannot write the chunk trace {path:?}: {error}; it ends here");
+            self.trace = None;
+        }
+    }
+
+    async fn session_ended(&mut self, error: &SessionError) {
+        self.seat = None;
+        let refused = matches!(
+            error,
+            SessionError::Superseded { .. }
+                | SessionError::RoomEnded { .. }
+                | SessionError::AuthRefused { .. }
+        );
+        let text = error.to_string();
+        if self.told.session.as_ref() != Some(&text) {
+            tracing::warn!("{text}; trying again");
+            self.told.session = Some(text);
+        }
+        self.decide(Event::SessionEnded { refused, random: rand::random() }).await;
+    }
+}
+
+async fn next_of(device: &mut Option<Device>) -> CaptureEvent {
+    match device {
+        Some(device) => device.next().await,
+        None => pending().await,
+    }
+}
+
+async fn next_session_event(seat: &mut Option<Seat>) -> SessionEvent {
+    match seat {
+        // The last event is `Ended`, after which there is no seat; a session that died without it never
+        // happens, and would only be waited for.
+        Some(seat) => match seat.session.events.recv().await {
+            Some(event) => event,
+            None => pending().await,
+        },
+        None => pending().await,
+    }
+}
+
+async fn until(deadline: Option<Instant>) {
+    match deadline {
+        Some(deadline) => sleep_until(deadline.into()).await,
+        None => pending().await,
+    }
+}
+
+fn video_format(capture: &Capture, profile: &Profile) -> Option<VideoFormat> {
+    let video = profile.video.as_ref().filter(|_| capture.camera != DeviceChoice::None)?;
+    Some(VideoFormat {
+        codec: video.codec,
+        width: capture.width.get(),
+        height: capture.height.get(),
+        fps: capture.fps.get(),
+    })
+}
+
+fn camera_settings(capture: &Capture, choice: &DeviceChoice) -> Option<CameraSettings> {
+    (*choice != DeviceChoice::None).then(|| CameraSettings {
+        device: choice.to_string(),
+        width: capture.width.get(),
+        height: capture.height.get(),
+        fps: capture.fps.get(),
+        bitrate: capture.video_bitrate.get(),
+    })
+}
+
+fn mic_settings(capture: &Capture, choice: &DeviceChoice) -> Option<MicSettings> {
+    (*choice != DeviceChoice::None)
+        .then(|| MicSettings { device: choice.to_string(), bitrate: capture.audio_bitrate.get() })
+}
+
+fn session_config(meeting: &Meeting) -> Result<SessionConfig, BadUrl> {
+    let mut endpoint = Endpoint::new(meeting.url.as_url().as_str())?;
+    let user_id = meeting.user_id.as_str();
+    endpoint.auth = credentials(meeting.token.as_ref().map(Secret::expose), Some(user_id));
+    endpoint.ca_file.clone_from(&meeting.ca_file);
+    let mut config = SessionConfig::new(endpoint, meeting.room.as_str(), meeting.username.as_str());
+    config.user_id = Some(user_id.to_owned());
+    config.avatar_url = meeting.avatar_url.as_ref().map(|url| url.as_str().to_owned());
+    Ok(config)
+}

@@ -1,0 +1,227 @@
+//! Where GStreamer's threads hand frames over: the appsink's callback and the way out of the room.
+
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use bytes::Bytes;
+use gst::prelude::*;
+use gstreamer as gst;
+use gstreamer_app as gst_app;
+use tokio::sync::mpsc;
+use tokio::sync::mpsc::error::TrySendError;
+
+use super::pipeline::CaptureEvent;
+use super::{CaptureError, MediaClock};
+use crate::media::{CaptureTime, Frame, Track, VideoFormat};
+
+/// What one Opus packet lasts; the profiles set it (`opusenc frame-size=20`).
+const OPUS_PACKET: Duration = Duration::from_millis(20);
+
+/// The way out: a bounded channel, and the count of what did not fit.
+///
+/// It sits behind a mutex that the streaming thread takes per frame and nobody else takes but [`Outlet::cut`],
+/// once: after it has returned, no frame can be on its way (law 1). A flag alone would leave that gap.
+#[derive(Debug)]
+pub(super) struct Outlet {
+    /// `None` once cut.
+    channel: Option<mpsc::Sender<CaptureEvent>>,
+    /// A format that has not been told yet.
+    format_due: Option<VideoFormat>,
+    /// Lost frames that have not been told yet.
+    lost_due: u64,
+    /// All lost frames.
+    lost: u64,
+}
+
+/// An [`Outlet`] shared between the streaming thread and the pipeline's owner.
+pub(super) type SharedOutlet = Arc<Mutex<Outlet>>;
+
+/// Takes the outlet; a panic elsewhere leaves nothing half-done in it, so poison does not matter.
+pub(super) fn lock(outlet: &SharedOutlet) -> MutexGuard<'_, Outlet> {
+    outlet.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+impl Outlet {
+    pub(super) fn new(channel: mpsc::Sender<CaptureEvent>) -> Self {
+        Self { channel: Some(channel), format_due: None, lost_due: 0, lost: 0 }
+    }
+
+    /// Lets nothing out any more, from now on.
+    pub(super) fn cut(&mut self) {
+        self.channel = None;
+    }
+
+    /// How many frames found the channel full.
+    pub(super) fn lost(&self) -> u64 {
+        self.lost
+    }
+
+    fn announce(&mut self, format: VideoFormat) {
+        self.format_due = Some(format);
+    }
+
+    /// Sends the frame, after whatever has to be known before it; without room for all of that the frame is
+    /// lost.
+    fn push(&mut self, frame: Frame) {
+        if self.channel.is_none() {
+            return;
+        }
+        let told = self.tell_due() && self.send(CaptureEvent::Frame(frame));
+        if !told {
+            self.lost += 1;
+            self.lost_due += 1;
+        }
+    }
+
+    fn tell_due(&mut self) -> bool {
+        if let Some(format) = self.format_due {
+            if !self.send(CaptureEvent::Format(format)) {
+                return false;
+            }
+            self.format_due = None;
+        }
+        if self.lost_due > 0 {
+            if !self.send(CaptureEvent::Overrun { lost: self.lost_due }) {
+                return false;
+            }
+            self.lost_due = 0;
+        }
+        true
+    }
+
+    /// Whether there was room. Nobody listening any more counts as room: there is nobody to miss the frame.
+    fn send(&self, event: CaptureEvent) -> bool {
+        let Some(channel) = &self.channel else { return true };
+        !matches!(channel.try_send(event), Err(TrySendError::Full(_)))
+    }
+}
+
+/// Turns samples of the appsink into frames on the shared clock.
+pub(super) struct Intake {
+    track: Track,
+    clock: MediaClock,
+    outlet: SharedOutlet,
+    /// What was asked of a camera; codec and fallback for the frame rate.
+    wanted: Option<VideoFormat>,
+    /// The caps that `wanted` or `lookahead` were last read from.
+    caps: Option<gst::Caps>,
+    /// The Opus encoder's delay, from the `OpusHead` in its caps.
+    lookahead: Duration,
+}
+
+impl Intake {
+    pub(super) fn new(
+        track: Track,
+        clock: MediaClock,
+        outlet: SharedOutlet,
+        wanted: Option<VideoFormat>,
+    ) -> Self {
+        Self { track, clock, outlet, wanted, caps: None, lookahead: Duration::ZERO }
+    }
+
+    /// Makes `sink` hand its samples to this intake.
+    pub(super) fn attach(mut self, sink: &gst_app::AppSink) {
+        sink.set_callbacks(
+            gst_app::AppSinkCallbacks::builder()
+                .new_sample(move |sink| {
+                    let sample = sink.pull_sample().map_err(|_| gst::FlowError::Eos)?;
+                    let base = sink.base_time().unwrap_or(gst::ClockTime::ZERO);
+                    self.take(sample, base);
+                    Ok(gst::FlowSuccess::Ok)
+                })
+                .build(),
+        );
+    }
+
+    fn take(&mut self, sample: gst::Sample, base: gst::ClockTime) {
+        self.notice_caps(&sample);
+        let Some(frame) = self.frame(sample, base) else { return };
+        lock(&self.outlet).push(frame);
+    }
+
+    /// A frame, or `None` for what is no frame: stream headers, and buffers that no time is known of.
+    fn frame(&self, sample: gst::Sample, base: gst::ClockTime) -> Option<Frame> {
+        let captured = self.captured(&sample, base)?;
+        let buffer = sample.buffer_owned()?;
+        drop(sample);
+        if buffer.flags().contains(gst::BufferFlags::HEADER) && buffer.duration().is_none() {
+            return None;
+        }
+        let key = self.track == Track::Audio || !buffer.flags().contains(gst::BufferFlags::DELTA_UNIT);
+        // The mapping lives as long as the Bytes do: the encoder's memory is shared, not copied.
+        let data = Bytes::from_owner(buffer.into_mapped_buffer_readable().ok()?);
+        Some(Frame { track: self.track, captured, key, data })
+    }
+
+    /// When the first sample that went into this frame was captured.
+    ///
+    /// `vp8enc` keeps a picture's time. `opusenc` (1.22) stamps packets with the time of what a decoder gets
+    /// *out* of them, which lags by the encoder's look-ahead: the first packet has the input's time T and lasts
+    /// 20 − 6.5 ms (the rest is clipped), and packet n has T + 20·n − 6.5 ms. A WebM block of a track with a
+    /// `CodecDelay` wants the input's time (RFC 9559 §5.1.4.1.25: players subtract the delay), and the regular
+    /// 20 ms grid: counting back from the packet's end gives T + 20·n for all of them.
+    fn captured(&self, sample: &gst::Sample, base: gst::ClockTime) -> Option<CaptureTime> {
+        let buffer = sample.buffer()?;
+        let segment = sample.segment()?.downcast_ref::<gst::ClockTime>()?;
+        let running = Duration::from(segment.to_running_time(buffer.pts()?)?);
+        let running = match (self.track, buffer.duration()) {
+            (Track::Audio, Some(duration)) => {
+                (running + duration.into() + self.lookahead).saturating_sub(OPUS_PACKET)
+            }
+            _ => running,
+        };
+        Some(self.clock.offset_of(base).after(running))
+    }
+
+    fn notice_caps(&mut self, sample: &gst::Sample) {
+        let Some(caps) = sample.caps() else { return };
+        if self.caps.as_deref() == Some(caps) {
+            return;
+        }
+        self.caps = Some(caps.to_owned());
+        let Some(structure) = caps.structure(0) else { return };
+        match self.wanted {
+            Some(wanted) => {
+                let format = actual_format(structure, wanted);
+                self.wanted = Some(format);
+                lock(&self.outlet).announce(format);
+            }
+            None => self.lookahead = opus_lookahead(structure),
+        }
+    }
+}
+
+/// What the encoder's caps say, with `wanted` for what they leave open (a camera of variable rate says 0/1).
+pub(super) fn actual_format(caps: &gst::StructureRef, wanted: VideoFormat) -> VideoFormat {
+    let side = |name, otherwise| {
+        caps.get::<i32>(name).ok().and_then(|pixels| u16::try_from(pixels).ok()).unwrap_or(otherwise)
+    };
+    let fps = caps
+        .get::<gst::Fraction>("framerate")
+        .ok()
+        .filter(|rate| rate.numer() > 0 && rate.denom() > 0)
+        .and_then(|rate| u8::try_from((rate.numer() + rate.denom() / 2) / rate.denom()).ok())
+        .map_or(wanted.fps, |fps| fps.max(1));
+    VideoFormat { width: side("width", wanted.width), height: side("height", wanted.height), fps, ..wanted }
+}
+
+/// The pre-skip of the `OpusHead` (RFC 7845 §5.1: little-endian samples at 48 kHz, at byte 10); zero where an
+/// encoder does not tell, such an encoder does not shift its time stamps either.
+fn opus_lookahead(caps: &gst::StructureRef) -> Duration {
+    let pre_skip = caps
+        .get::<gst::Array>("streamheader")
+        .ok()
+        .and_then(|headers| headers.first().and_then(|head| head.get::<gst::Buffer>().ok()))
+        .and_then(|head| {
+            let head = head.map_readable().ok()?;
+            Some(u16::from_le_bytes([*head.get(10)?, *head.get(11)?]))
+        });
+    Duration::from_nanos(u64::from(pre_skip.unwrap_or(0)) * 1_000_000_000 / 48_000)
+}
+
+/// An appsink of that name in the pipeline.
+pub(super) fn find(pipeline: &gst::Pipeline, name: &str) -> Result<gst_app::AppSink, CaptureError> {
+    pipeline.by_name(name).and_then(|element| element.downcast().ok()).ok_or_else(|| {
+        CaptureError::Gstreamer { reason: "the element appsink is not what it should be".to_owned() }
+    })
+}

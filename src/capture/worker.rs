@@ -1,0 +1,261 @@
+//! The thread that owns a pipeline: it builds it, opens the device, watches the bus, closes the device.
+//!
+//! Opening and closing a device are system calls that can hang in a driver; here they hang nobody else.
+
+use std::sync::mpsc as std_mpsc;
+use std::time::Duration;
+
+use gst::prelude::*;
+use gstreamer as gst;
+use tokio::sync::{mpsc, oneshot};
+
+use super::fault::{self, Phase};
+use super::launch::{Launch, Request, SINK};
+use super::pipeline::{CaptureEvent, OPEN_TIMEOUT};
+use super::profile::{self, Overlay, Profile};
+use super::sink::{self, Intake, SharedOutlet};
+use super::{CaptureError, MediaClock, overlay};
+
+/// How often a failure that found the channel full is offered again.
+const RETRY: Duration = Duration::from_millis(20);
+
+/// What wakes the thread.
+#[derive(Debug)]
+pub(super) enum Wake {
+    /// The bus has something to say.
+    Bus(gst::Message),
+    /// Change the encoder's target.
+    SetBitrate(u32),
+    /// Close the device and end.
+    Stop,
+}
+
+/// What the opener gets to know.
+#[derive(Debug)]
+pub(super) struct Opened {
+    pub(super) device: String,
+    /// The appsink's pad: events pushed into it travel upstream.
+    pub(super) pad: Option<gst::Pad>,
+}
+
+/// Everything the thread is given.
+pub(super) struct Worker {
+    pub(super) clock: MediaClock,
+    pub(super) profile: Profile,
+    pub(super) request: Request,
+    pub(super) outlet: SharedOutlet,
+    pub(super) failures: mpsc::Sender<CaptureEvent>,
+    pub(super) waker: std_mpsc::Sender<Wake>,
+    pub(super) wakes: std_mpsc::Receiver<Wake>,
+}
+
+impl Worker {
+    /// The life of the pipeline. Returns when told to stop, or when nobody waits for the opening any more.
+    pub(super) fn run(self, opened: oneshot::Sender<Result<Opened, CaptureError>>) {
+        let (launch, pipeline) = match self.open() {
+            Ok(ready) => ready,
+            Err(error) => {
+                let _ = opened.send(Err(error));
+                return;
+            }
+        };
+        let pad = pipeline.0.by_name(SINK).and_then(|sink| sink.static_pad("sink"));
+        if opened.send(Ok(Opened { device: launch.device.clone(), pad })).is_err() {
+            return;
+        }
+        let Some(error) = self.watch(&launch, &pipeline.0) else { return };
+        // The device is given back before anybody is told that it is lost, so that it can be tried again.
+        sink::lock(&self.outlet).cut();
+        drop(pipeline);
+        self.report(error);
+    }
+
+    fn open(&self) -> Result<(Launch, Running), CaptureError> {
+        super::init()?;
+        let launch = Launch::new(&self.profile, &self.request)?;
+        tracing::debug!(track = %launch.track, device = launch.device, text = launch.text, "opening");
+        let pipeline = Running(build(&launch)?);
+        forward_bus(&pipeline.0, self.waker.clone());
+        let appsink = sink::find(&pipeline.0, SINK)?;
+        Intake::new(launch.track, self.clock.clone(), self.outlet.clone(), launch.wanted).attach(&appsink);
+        pipeline.0.use_clock(Some(self.clock.gst()));
+        if let Some(Overlay::Clock) = launch.overlay {
+            encoder_input(&pipeline.0).iter().for_each(overlay::attach);
+        }
+        // Running time is then clock minus base time, and stays so: nothing but us sets the base time.
+        pipeline.0.set_start_time(gst::ClockTime::NONE);
+        if launch.looped {
+            self.prepare_loop(&launch, &pipeline.0)?;
+        }
+        pipeline.0.set_base_time(self.clock.gst().time());
+        self.change_state(&launch, &pipeline.0, gst::State::Playing)?;
+        Ok((launch, pipeline))
+    }
+
+    /// Makes the source report the end of its segment instead of ending, so that it can be sent back to its
+    /// start without a flush, and running time goes on.
+    fn prepare_loop(&self, launch: &Launch, pipeline: &gst::Pipeline) -> Result<(), CaptureError> {
+        self.change_state(launch, pipeline, gst::State::Paused)?;
+        if !rewind(pipeline, gst::SeekFlags::FLUSH) {
+            return Err(CaptureError::Device {
+                device: launch.device.clone(),
+                reason: "the file cannot be sought in, so it cannot be looped".to_owned(),
+            });
+        }
+        self.settle(launch, pipeline)
+    }
+
+    fn change_state(
+        &self,
+        launch: &Launch,
+        pipeline: &gst::Pipeline,
+        state: gst::State,
+    ) -> Result<(), CaptureError> {
+        match pipeline.set_state(state) {
+            Ok(_) => self.settle(launch, pipeline),
+            Err(_) => Err(self.why_not(launch)),
+        }
+    }
+
+    /// Waits until the pipeline has arrived in the state it was sent to.
+    fn settle(&self, launch: &Launch, pipeline: &gst::Pipeline) -> Result<(), CaptureError> {
+        let (result, reached, pending) = pipeline.state(gst::ClockTime::from_seconds(OPEN_TIMEOUT.as_secs()));
+        match result {
+            Err(_) => Err(self.why_not(launch)),
+            Ok(gst::StateChangeSuccess::Async) => {
+                tracing::debug!(?reached, ?pending, device = launch.device, "did not settle");
+                Err(CaptureError::OpenTimeout { device: launch.device.clone(), after: OPEN_TIMEOUT })
+            }
+            Ok(_) => Ok(()),
+        }
+    }
+
+    /// The error that the bus has for a failed state change. It was posted before the change failed, from
+    /// within it.
+    fn why_not(&self, launch: &Launch) -> CaptureError {
+        let posted = self.wakes.try_iter().find_map(|wake| match wake {
+            Wake::Bus(message) => match message.view() {
+                gst::MessageView::Error(error) => Some(fault::explain(error, launch, Phase::Opening)),
+                _ => None,
+            },
+            _ => None,
+        });
+        posted.unwrap_or_else(|| CaptureError::Device {
+            device: launch.device.clone(),
+            reason: "GStreamer could not start the pipeline and does not say why".to_owned(),
+        })
+    }
+
+    /// Serves the pipeline until it fails (`Some`) or is to stop (`None`).
+    fn watch(&self, launch: &Launch, pipeline: &gst::Pipeline) -> Option<CaptureError> {
+        loop {
+            // The sending half is ours too, so the channel cannot end before `Stop` arrives.
+            match self.wakes.recv().ok()? {
+                Wake::Stop => return None,
+                Wake::SetBitrate(bits_per_second) => set_bitrate(launch, pipeline, bits_per_second),
+                Wake::Bus(message) => match message.view() {
+                    gst::MessageView::Error(error) => {
+                        return Some(fault::explain(error, launch, Phase::Running));
+                    }
+                    gst::MessageView::SegmentDone(_) if rewind(pipeline, gst::SeekFlags::empty()) => {}
+                    gst::MessageView::Eos(_) | gst::MessageView::SegmentDone(_) => {
+                        return Some(CaptureError::Ended { device: launch.device.clone() });
+                    }
+                    gst::MessageView::Warning(warning) => {
+                        tracing::warn!(device = launch.device, "{}", warning.error());
+                    }
+                    _ => {}
+                },
+            }
+        }
+    }
+
+    /// Delivers the failure: it is the last event, and the one that must not be lost to a full channel.
+    fn report(&self, error: CaptureError) {
+        let mut event = CaptureEvent::Failed(error);
+        loop {
+            match self.failures.try_send(event) {
+                Err(mpsc::error::TrySendError::Full(back)) => event = back,
+                Ok(()) | Err(mpsc::error::TrySendError::Closed(_)) => return,
+            }
+            if let Ok(Wake::Stop) | Err(std_mpsc::RecvTimeoutError::Disconnected) =
+                self.wakes.recv_timeout(RETRY)
+            {
+                return;
+            }
+        }
+    }
+}
+
+/// A pipeline that is taken to `NULL`, which closes its device, when it goes out of scope.
+pub(super) struct Running(pub(super) gst::Pipeline);
+
+impl Drop for Running {
+    fn drop(&mut self) {
+        // To NULL a change cannot fail, only hang; then this thread hangs with it and nobody else.
+        let _ = self.0.set_state(gst::State::Null);
+    }
+}
+
+/// The pad where raw media enters the encoder.
+pub(super) fn encoder_input(pipeline: &gst::Pipeline) -> Option<gst::Pad> {
+    pipeline.by_name(profile::ENCODER)?.static_pad("sink")
+}
+
+/// Parses a launch line.
+pub(super) fn build(launch: &Launch) -> Result<gst::Pipeline, CaptureError> {
+    let mut context = gst::ParseContext::new();
+    let parsed = gst::parse::launch_full(&launch.text, Some(&mut context), gst::ParseFlags::FATAL_ERRORS);
+    // The context also lists elements that are there and were given a wrong property.
+    let absent = |name: &&String| gst::ElementFactory::find(name).is_none();
+    if let Some(element) = context.missing_elements().iter().find(absent) {
+        return Err(fault::missing(&launch.profile, element));
+    }
+    let bad = |reason: String| CaptureError::BadProfile { profile: launch.profile.clone(), reason };
+    let element = parsed.map_err(|error| bad(format!("{} (in: {})", error.message(), launch.text)))?;
+    element.downcast::<gst::Pipeline>().map_err(|_| bad("it is not a pipeline".to_owned()))
+}
+
+/// Sends what matters on the bus to the worker. No queue on the bus, no polling.
+fn forward_bus(pipeline: &gst::Pipeline, waker: std_mpsc::Sender<Wake>) {
+    let Some(bus) = pipeline.bus() else { return };
+    bus.set_sync_handler(move |_, message| {
+        let matters = matches!(
+            message.type_(),
+            gst::MessageType::Error
+                | gst::MessageType::Warning
+                | gst::MessageType::Eos
+                | gst::MessageType::SegmentDone
+        );
+        if matters {
+            let _ = waker.send(Wake::Bus(message.clone()));
+        }
+        gst::BusSyncReply::Drop
+    });
+}
+
+fn rewind(pipeline: &gst::Pipeline, flags: gst::SeekFlags) -> bool {
+    pipeline
+        .seek(
+            1.0,
+            flags | gst::SeekFlags::SEGMENT,
+            gst::SeekType::Set,
+            gst::ClockTime::ZERO,
+            gst::SeekType::None,
+            gst::ClockTime::NONE,
+        )
+        .is_ok()
+}
+
+fn set_bitrate(launch: &Launch, pipeline: &gst::Pipeline, bits_per_second: u32) {
+    let value = launch.scale_bitrate(bits_per_second);
+    let encoder = pipeline.by_name(profile::ENCODER);
+    match encoder.filter(|encoder| encoder.find_property(&launch.bitrate_property).is_some()) {
+        Some(encoder) => encoder.set_property_from_str(&launch.bitrate_property, &value.to_string()),
+        None => tracing::warn!(
+            profile = launch.profile,
+            property = launch.bitrate_property,
+            "the encoder has no such property; its bitrate stays as it is"
+        ),
+    }
+}

@@ -1,0 +1,302 @@
+//! The command line: what can be typed, and how it becomes a configuration and a log.
+
+use std::io::IsTerminal;
+use std::net::SocketAddr;
+use std::num::{NonZeroU32, NonZeroUsize};
+use std::path::{Path, PathBuf};
+
+use clap::{ArgAction, Args, Parser, Subcommand, ValueEnum};
+use roomcam::config::{Config, ConfigErrors, Overrides};
+use tracing_subscriber::filter::{EnvFilter, ParseError};
+
+/// Where packages put the configuration; used if it exists and no other is named.
+const SYSTEM_CONFIG: &str = "/etc/roomcam/config.toml";
+
+/// Turns a camera and a microphone into a participant of a browser meeting.
+#[derive(Debug, Parser)]
+#[command(
+    version,
+    max_term_width = 100,
+    after_help = "\
+Examples:
+  roomcam demo                          a test picture, a relay and a page to watch it, all in one
+  roomcam devices                       which cameras and microphones there are
+  roomcam check --config room.toml      does everything that is configured work?
+  roomcam run --config room.toml        join the meeting and stay in it
+
+Exit status: 0 done, 1 failed, 2 wrong use or configuration."
+)]
+pub struct Cli {
+    /// Log more: -v for debugging, -vv for everything
+    #[arg(short, long, action = ArgAction::Count, global = true, conflicts_with = "log_level", help_heading = "Logging")]
+    verbose: u8,
+
+    /// Log this and what is worse. Without it, ROOMCAM_LOG decides, which also takes a level per module
+    /// (info,roomcam::meeting=debug); without that, info
+    #[arg(long, global = true, value_name = "LEVEL", help_heading = "Logging")]
+    log_level: Option<LogLevel>,
+
+    /// What to do.
+    #[command(subcommand)]
+    pub command: Command,
+}
+
+/// What `roomcam` can be asked for.
+#[derive(Debug, Subcommand)]
+pub enum Command {
+    /// Join the meeting and stay in it: what the service runs
+    #[command(after_help = "\
+Examples:
+  roomcam run --config room.toml
+  roomcam run --url ws://relay.local:8080 --room lobby --camera /dev/video2 --mic none
+  ROOMCAM_MEETING_ROOM=lobby roomcam run --config fleet.toml --set capture.fps=15
+
+A flag wins over the environment (ROOMCAM_<SECTION>_<KEY>), the environment over the file, the
+file over the defaults. A token is never an argument: see token_file, or ROOMCAM_TOKEN.
+SIGTERM and Ctrl-C leave the room and end it.")]
+    Run(RunArgs),
+
+    /// Show it working: a relay, a page to watch, and a participant, in one process
+    #[command(after_help = "\
+Examples:
+  roomcam demo                                         a moving test picture and a tone
+  roomcam demo --camera auto --mic default             this machine's camera and microphone
+  roomcam demo --listen 0.0.0.0:8080                   to be watched from other machines
+
+It prints the address to open in a browser. Ctrl-C ends it.")]
+    Demo(DemoArgs),
+
+    /// Be a relay with a page to watch, for a network that has no other
+    #[command(after_help = "\
+Example:
+  roomcam relay --listen 0.0.0.0:8080 --token-file /etc/roomcam/token
+
+It relays and stores nothing. A participant that cannot keep up is cut off. It speaks plain HTTP
+and WebSocket: put a reverse proxy in front of it for TLS.")]
+    Relay(RelayArgs),
+
+    /// List cameras with their formats, microphones and GPIO chips
+    Devices(DevicesArgs),
+
+    /// The doctor: does everything that is configured work? One line each, with what to do about a failure
+    #[command(after_help = "\
+Examples:
+  roomcam check --config room.toml
+  roomcam check --config room.toml --json
+
+Exit status: 0 if everything that is configured works, else 1.")]
+    Check(CheckArgs),
+}
+
+/// `roomcam run`.
+#[derive(Debug, Args)]
+pub struct RunArgs {
+    #[command(flatten)]
+    pub config: ConfigArgs,
+
+    /// Write a line of JSON per published chunk into this file
+    #[arg(long, value_name = "FILE")]
+    pub trace_chunks: Option<PathBuf>,
+}
+
+/// `roomcam demo`.
+#[derive(Debug, Args)]
+pub struct DemoArgs {
+    /// Where to serve the page and the relay; port 0 picks a free one
+    #[arg(long, value_name = "ADDR:PORT", default_value = "127.0.0.1:8080")]
+    pub listen: SocketAddr,
+
+    #[command(flatten)]
+    pub capture: CaptureArgs,
+
+    /// Id of the room
+    #[arg(long, value_name = "ROOM", default_value = "demo")]
+    pub room: String,
+}
+
+/// `roomcam relay`.
+#[derive(Debug, Args)]
+pub struct RelayArgs {
+    /// Where to listen; port 0 picks a free one
+    #[arg(long, value_name = "ADDR:PORT", default_value = "127.0.0.1:8080")]
+    pub listen: SocketAddr,
+
+    /// Let in only who shows the token in this file (one line)
+    #[arg(long, value_name = "FILE")]
+    pub token_file: Option<PathBuf>,
+
+    /// Rooms at the same time
+    #[arg(long, value_name = "N", default_value = "64")]
+    pub max_rooms: NonZeroUsize,
+
+    /// Participants in a room, viewers included
+    #[arg(long, value_name = "N", default_value = "256")]
+    pub max_participants: NonZeroUsize,
+
+    /// Largest message a participant may send
+    #[arg(long, value_name = "BYTES", default_value = "1000000")]
+    pub max_message_bytes: NonZeroUsize,
+
+    /// Joins per second, over all rooms
+    #[arg(long, value_name = "N", default_value = "256")]
+    pub join_rate: NonZeroU32,
+}
+
+/// `roomcam devices`.
+#[derive(Debug, Args)]
+pub struct DevicesArgs {
+    /// Print JSON, for programs
+    #[arg(long)]
+    pub json: bool,
+}
+
+/// `roomcam check`.
+#[derive(Debug, Args)]
+pub struct CheckArgs {
+    #[command(flatten)]
+    pub config: ConfigArgs,
+
+    /// Print JSON, for programs
+    #[arg(long)]
+    pub json: bool,
+}
+
+/// Where the configuration comes from, and what is different this time.
+///
+/// Values stay text here: `config` checks those of all layers together, and repeats no password in an error.
+#[derive(Debug, Args)]
+pub struct ConfigArgs {
+    /// Configuration file [default: /etc/roomcam/config.toml, if it exists]
+    #[arg(long, value_name = "FILE", env = "ROOMCAM_CONFIG")]
+    config: Option<PathBuf>,
+
+    /// Where the relay is: ws://, wss://, http:// or https://, host and port
+    #[arg(long, value_name = "URL")]
+    url: Option<String>,
+
+    /// Id of the room to join
+    #[arg(long, value_name = "ROOM")]
+    room: Option<String>,
+
+    #[command(flatten)]
+    capture: CaptureArgs,
+
+    /// Set any other key of the configuration
+    #[arg(long, value_name = "SECTION.KEY=VALUE", value_parser = setting)]
+    set: Vec<(String, String)>,
+}
+
+/// What to capture.
+#[derive(Debug, Args)]
+pub struct CaptureArgs {
+    /// "auto", "none" or a camera that `roomcam devices` lists
+    #[arg(long, value_name = "DEVICE")]
+    camera: Option<String>,
+
+    /// "auto", "none" or a microphone that `roomcam devices` lists
+    #[arg(long, value_name = "DEVICE")]
+    mic: Option<String>,
+
+    /// How to capture and encode: a profile of pipelines/
+    #[arg(long, value_name = "NAME")]
+    profile: Option<String>,
+}
+
+#[derive(Debug, Clone, Copy, ValueEnum)]
+enum LogLevel {
+    Error,
+    Warn,
+    Info,
+    Debug,
+    Trace,
+}
+
+impl ConfigArgs {
+    /// Reads the configuration that these arguments ask for.
+    pub fn load(&self) -> Result<Config, ConfigErrors> {
+        let system = Path::new(SYSTEM_CONFIG);
+        let file = self.config.as_deref().or_else(|| system.exists().then_some(system));
+        Config::load(file, environment(), &self.overrides())
+    }
+
+    fn overrides(&self) -> Overrides {
+        let mut overrides = Overrides::default();
+        for (key, value) in &self.set {
+            overrides.set(&format!("--set {key}"), key, value);
+        }
+        set_if_given(&mut overrides, "--url", "meeting.url", &self.url);
+        set_if_given(&mut overrides, "--room", "meeting.room", &self.room);
+        self.capture.add_to(&mut overrides);
+        overrides
+    }
+}
+
+impl CaptureArgs {
+    /// Adds those that were given.
+    pub fn add_to(&self, overrides: &mut Overrides) {
+        set_if_given(overrides, "--camera", "capture.camera", &self.camera);
+        set_if_given(overrides, "--mic", "capture.mic", &self.mic);
+        set_if_given(overrides, "--profile", "capture.profile", &self.profile);
+    }
+}
+
+fn set_if_given(overrides: &mut Overrides, flag: &str, key: &str, value: &Option<String>) {
+    if let Some(value) = value {
+        overrides.set(flag, key, value);
+    }
+}
+
+fn setting(text: &str) -> Result<(String, String), &'static str> {
+    let (key, value) = text.split_once('=').ok_or("wanted is section.key=value, such as capture.fps=15")?;
+    Ok((key.trim().to_owned(), value.to_owned()))
+}
+
+/// The environment as text. What is no UTF-8 gets replacement characters, so that it is refused where it is
+/// used instead of ending the program here.
+fn environment() -> impl Iterator<Item = (String, String)> {
+    std::env::vars_os().map(|(variable, value)| {
+        (variable.to_string_lossy().into_owned(), value.to_string_lossy().into_owned())
+    })
+}
+
+impl Cli {
+    /// Starts logging to stderr: coloured on a terminal only, and without the time where journald adds its own.
+    pub fn start_logging(&self) -> Result<(), LogError> {
+        let filter = match (self.log_level, self.verbose, std::env::var("ROOMCAM_LOG")) {
+            (Some(level), _, _) => EnvFilter::new(level.directive()),
+            (None, 1, _) => EnvFilter::new(LogLevel::Debug.directive()),
+            (None, 2.., _) => EnvFilter::new(LogLevel::Trace.directive()),
+            (None, 0, Ok(directives)) => EnvFilter::try_new(directives)?,
+            (None, 0, Err(_)) => EnvFilter::new(LogLevel::Info.directive()),
+        };
+        let colour = std::io::stderr().is_terminal() && std::env::var_os("NO_COLOR").is_none();
+        let log =
+            tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr).with_ansi(colour);
+        match std::env::var_os("JOURNAL_STREAM") {
+            Some(_) => log.without_time().init(),
+            None => log.init(),
+        }
+        Ok(())
+    }
+}
+
+impl LogLevel {
+    /// Other crates' debugging drowns ours, and may print what goes over the wire: they never get below info.
+    fn directive(self) -> &'static str {
+        match self {
+            Self::Error => "error",
+            Self::Warn => "warn",
+            Self::Info => "info",
+            Self::Debug => "info,roomcam=debug",
+            Self::Trace => "info,roomcam=trace",
+        }
+    }
+}
+
+/// Logging cannot start.
+#[derive(Debug, thiserror::Error)]
+#[error(
+    "environment variable ROOMCAM_LOG: {0}; allowed is a level (error, warn, info, debug, trace), \
+     or several such as info,roomcam::meeting=debug"
+)]
+pub struct LogError(#[from] ParseError);

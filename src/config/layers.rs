@@ -1,0 +1,262 @@
+//! Brings the layers together: file, then environment, then flags; what comes later wins.
+
+use std::collections::BTreeMap;
+use std::path::Path;
+use std::str::FromStr;
+
+use toml::Spanned;
+use toml::de::{DeTable, DeValue};
+
+use super::error::{Origin, Problem, Warning};
+use super::schema::{self, KEYS, Key, Quote, Unset};
+use super::values::ValueError;
+
+/// A value as some layer wrote it.
+#[derive(Debug, Clone)]
+enum Raw {
+    Text(String),
+    Integer(i64),
+    Boolean(bool),
+    /// From the environment or a flag: text, whatever type the key has.
+    Untyped(String),
+    /// A type that no key has.
+    Other,
+}
+
+#[derive(Debug, Clone)]
+struct Entry {
+    at: Origin,
+    raw: Raw,
+    /// The value as written, quotes and all.
+    written: String,
+}
+
+/// What all layers together say, and what was wrong on the way.
+#[derive(Debug, Default)]
+pub(super) struct Layers {
+    entries: BTreeMap<String, Entry>,
+    pub problems: Vec<Problem>,
+    pub warnings: Vec<Warning>,
+}
+
+impl Layers {
+    /// Lays the text of a file on top.
+    pub fn add_file(&mut self, path: &Path, text: &str) {
+        let (document, errors) = DeTable::parse_recoverable(text);
+        let place = Place { path, text };
+        if !errors.is_empty() {
+            // What could be read around a syntax error is a guess; only the error is certain.
+            self.problems.extend(errors.iter().map(|error| place.syntax_problem(error)));
+            return;
+        }
+        for (section, value) in document.get_ref() {
+            match value.get_ref() {
+                DeValue::Table(table) if schema::is_section(section.get_ref()) => {
+                    self.add_table(&place, section.get_ref(), table);
+                }
+                DeValue::Table(_) => self.problems.push(Problem::UnknownSection {
+                    at: place.origin(section.span().start),
+                    section: on_one_line(section.get_ref()),
+                    hint: schema::section_hint(section.get_ref()),
+                }),
+                _ => self.problems.push(Problem::UnknownKey {
+                    at: place.origin(section.span().start),
+                    key: on_one_line(section.get_ref()),
+                    hint: schema::hint("", section.get_ref()),
+                }),
+            }
+        }
+    }
+
+    fn add_table(&mut self, place: &Place<'_>, section: &str, table: &DeTable<'_>) {
+        for (name, value) in table {
+            let Some(key) = schema::find(section, name.get_ref()) else {
+                self.problems.push(Problem::UnknownKey {
+                    at: place.origin(name.span().start),
+                    key: on_one_line(&format!("{section}.{}", name.get_ref())),
+                    hint: schema::hint(section, name.get_ref()),
+                });
+                continue;
+            };
+            let entry = Entry {
+                at: place.origin(value.span().start),
+                raw: raw(value),
+                written: place.text.get(value.span()).unwrap_or_default().to_owned(),
+            };
+            self.entries.insert(key.path(), entry);
+        }
+    }
+
+    /// Lays an environment variable on top, if it is one of ours.
+    pub fn add_variable(&mut self, variable: &str, value: &str) {
+        let Some(rest) = variable.strip_prefix(schema::PREFIX) else { return };
+        if schema::OTHER_VARIABLES.contains(&variable) {
+            return;
+        }
+        if let Some(key) = KEYS.iter().find(|key| key.variable() == variable) {
+            self.add_untyped(key, Origin::Environment(variable.to_owned()), value);
+            return;
+        }
+        let lower = rest.to_lowercase();
+        match lower.split_once('_') {
+            Some((section, name)) if schema::is_section(section) => self.problems.push(Problem::UnknownKey {
+                at: Origin::Environment(variable.to_owned()),
+                key: on_one_line(&format!("{section}.{name}")),
+                hint: schema::hint(section, name),
+            }),
+            // Not an error: container managers add variables named after a service, such as ROOMCAM_PORT.
+            _ => {
+                let known = KEYS.iter().map(|key| key.variable());
+                let known = known.chain(schema::OTHER_VARIABLES.map(str::to_owned));
+                if let Some(meant) = schema::nearest(variable, known) {
+                    self.warnings.push(Warning::VariableIgnored { variable: variable.to_owned(), meant });
+                }
+            }
+        }
+    }
+
+    /// Lays a flag on top: `path` is `section.name`.
+    pub fn add_flag(&mut self, flag: &str, path: &str, value: &str) {
+        let (section, name) = path.split_once('.').unwrap_or(("", path));
+        match schema::find(section, name) {
+            Some(key) => self.add_untyped(key, Origin::Flag(flag.to_owned()), value),
+            None => self.problems.push(Problem::UnknownKey {
+                at: Origin::Flag(flag.to_owned()),
+                key: on_one_line(path),
+                hint: schema::hint(section, name),
+            }),
+        }
+    }
+
+    fn add_untyped(&mut self, key: &Key, at: Origin, value: &str) {
+        let entry = Entry { at, raw: Raw::Untyped(value.to_owned()), written: format!("{value:?}") };
+        self.entries.insert(key.path(), entry);
+    }
+
+    /// Where a key was set last.
+    pub fn origin(&self, key: &Key) -> Origin {
+        self.entries.get(&key.path()).map_or(Origin::Default, |entry| entry.at.clone())
+    }
+
+    /// The text of a key; `None` if it is not set, or wrong, which is then among the problems.
+    pub fn text<T: FromStr<Err = ValueError>>(&mut self, key: &Key) -> Option<T> {
+        self.value(key, |raw| match raw {
+            Raw::Text(text) | Raw::Untyped(text) => text.parse(),
+            _ => Err(ValueError::new(format!("{}; put it in quotes", key.allowed))),
+        })
+    }
+
+    /// The whole number of a key; `None` as for [`Layers::text`].
+    pub fn number<T: TryFrom<i64, Error = ValueError>>(&mut self, key: &Key) -> Option<T> {
+        self.value(key, |raw| match raw {
+            Raw::Integer(number) => T::try_from(*number),
+            Raw::Untyped(text) => match text.parse::<i64>() {
+                Ok(number) => T::try_from(number),
+                Err(_) => Err(ValueError::new(key.allowed)),
+            },
+            Raw::Text(_) => Err(ValueError::new(format!("{}; take the quotes away", key.allowed))),
+            Raw::Boolean(_) | Raw::Other => Err(ValueError::new(key.allowed)),
+        })
+    }
+
+    /// The switch of a key; `None` as for [`Layers::text`].
+    pub fn switch(&mut self, key: &Key) -> Option<bool> {
+        self.value(key, |raw| match raw {
+            Raw::Boolean(on) => Ok(*on),
+            Raw::Untyped(text) => text.parse().map_err(|_| ValueError::new(key.allowed)),
+            Raw::Text(_) => Err(ValueError::new(format!("{}; take the quotes away", key.allowed))),
+            Raw::Integer(_) | Raw::Other => Err(ValueError::new(key.allowed)),
+        })
+    }
+
+    fn value<T>(&mut self, key: &Key, read: impl FnOnce(&Raw) -> Result<T, ValueError>) -> Option<T> {
+        let entry = match (self.entries.get(&key.path()), key.unset) {
+            (Some(entry), _) => entry.clone(),
+            (None, Unset::Fixed(text)) => {
+                Entry { at: Origin::Default, raw: Raw::Untyped(text.to_owned()), written: text.to_owned() }
+            }
+            (None, Unset::Computed) => return None,
+            (None, Unset::Required) => {
+                self.missing(key);
+                return None;
+            }
+        };
+        match read(&entry.raw) {
+            Ok(value) => Some(value),
+            Err(ValueError(allowed)) => {
+                let found = quoted(&entry.written, key.quote);
+                self.problems.push(Problem::Value { at: entry.at, key: key.path(), found, allowed });
+                None
+            }
+        }
+    }
+
+    /// Notes that a key which must be set is not.
+    pub fn missing(&mut self, key: &Key) {
+        let (path, variable) = (key.path(), key.variable());
+        self.problems.push(Problem::Missing { key: path, variable, allowed: key.allowed });
+    }
+}
+
+fn raw(value: &Spanned<DeValue<'_>>) -> Raw {
+    match value.get_ref() {
+        DeValue::String(text) => Raw::Text(text.to_string()),
+        DeValue::Integer(number) => {
+            i64::from_str_radix(number.as_str(), number.radix()).map_or(Raw::Other, Raw::Integer)
+        }
+        DeValue::Boolean(on) => Raw::Boolean(*on),
+        DeValue::Float(_) | DeValue::Datetime(_) | DeValue::Array(_) | DeValue::Table(_) => Raw::Other,
+    }
+}
+
+/// As much of a refused value as an error may repeat: short, and no password.
+fn quoted(written: &str, quote: Quote) -> String {
+    let secret_parts = |c: char| matches!(c, '@' | '?' | '#');
+    match quote {
+        Quote::UrlWithoutCredentials if written.contains(secret_parts) => {
+            let scheme = written.trim_matches(['"', '\'']).split_once("://").map_or("", |(scheme, _)| scheme);
+            let scheme = if scheme.chars().all(|c| c.is_ascii_alphabetic()) { scheme } else { "" };
+            format!("{scheme}://… (the rest is not shown, as it may hold a password)")
+        }
+        Quote::Whole | Quote::UrlWithoutCredentials => on_one_line(written),
+        Quote::Withheld => "(not shown, as it may be the token itself)".to_owned(),
+    }
+}
+
+/// What someone wrote, fit for one line of an error: without control characters, and not too long.
+fn on_one_line(written: &str) -> String {
+    let line: String =
+        written.chars().map(|c| if c.is_control() { ' ' } else { c }).take(SHOWN_CHARS).collect();
+    if written.chars().count() > SHOWN_CHARS { format!("{line}…") } else { line }
+}
+
+/// More of a value would hide the rest of the message.
+const SHOWN_CHARS: usize = 80;
+
+/// A file and its text, to turn byte offsets into places.
+struct Place<'a> {
+    path: &'a Path,
+    text: &'a str,
+}
+
+impl Place<'_> {
+    fn origin(&self, offset: usize) -> Origin {
+        let before = self.text.get(..offset).unwrap_or(self.text);
+        let line_start = before.rfind('\n').map_or(0, |newline| newline + 1);
+        Origin::File {
+            path: self.path.to_owned(),
+            line: before.matches('\n').count() + 1,
+            column: before[line_start..].chars().count() + 1,
+        }
+    }
+
+    /// A syntax error, with the key on its line if that is one of ours: any other text may be part of a token.
+    fn syntax_problem(&self, error: &toml::de::Error) -> Problem {
+        let offset = error.span().map_or(0, |span| span.start);
+        let before = self.text.get(..offset).unwrap_or_default();
+        let line = before.rfind('\n').map_or(self.text, |newline| &self.text[newline + 1..]);
+        let name = line.split(['=', '\n']).next().unwrap_or_default().trim();
+        let key = KEYS.iter().find(|key| key.name == name).map(|key| key.name);
+        Problem::Syntax { at: self.origin(offset), key, message: error.message().replace('\n', ", ") }
+    }
+}

@@ -1,0 +1,222 @@
+//! From layers to a [`Config`].
+
+use std::fs::File;
+use std::io::Read;
+use std::path::{Path, PathBuf};
+use std::str::FromStr;
+
+use super::error::{ConfigErrors, Origin, Problem};
+use super::host::Host;
+use super::layers::Layers;
+use super::secret::{Secret, SecretError};
+use super::values::ValueError;
+use super::{Capture, Config, DeviceChoice, Meeting, schema};
+
+/// Far beyond any configuration: who names the wrong file hears of it at once.
+const MAX_BYTES: u64 = 1024 * 1024;
+
+/// The name of the token among systemd's credentials (systemd.exec(5), `LoadCredential=`).
+const CREDENTIAL: &str = "token";
+
+/// What the command line sets, as `section.name` and value.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Overrides(Vec<Override>);
+
+#[derive(Debug, Clone, PartialEq, Eq)]
+struct Override {
+    flag: String,
+    key: String,
+    value: String,
+}
+
+impl Overrides {
+    /// Sets `key` (`section.name`) to `value`. `flag` is what an error calls it, such as `--room`.
+    pub fn set(&mut self, flag: &str, key: &str, value: &str) {
+        self.0.push(Override { flag: flag.to_owned(), key: key.to_owned(), value: value.to_owned() });
+    }
+}
+
+impl Config {
+    /// Reads the configuration: defaults, under the file, under the environment, under the flags. All that is
+    /// wrong is reported at once.
+    ///
+    /// The token comes from the first of: a `meeting.token_file` given as a flag; `ROOMCAM_TOKEN`; a
+    /// `meeting.token_file` of the environment or the file; `$CREDENTIALS_DIRECTORY/token`, if it is there.
+    /// Without any of these there is none.
+    pub fn load(
+        path: Option<&Path>,
+        env: impl Iterator<Item = (String, String)>,
+        flags: &Overrides,
+    ) -> Result<Self, ConfigErrors> {
+        Self::load_on(&Host::read(), path, env, flags)
+    }
+
+    fn load_on(
+        host: &Host,
+        path: Option<&Path>,
+        env: impl Iterator<Item = (String, String)>,
+        flags: &Overrides,
+    ) -> Result<Self, ConfigErrors> {
+        let mut layers = Layers::default();
+        if let Some(path) = path {
+            match read_text(path) {
+                Ok(text) => layers.add_file(path, &text),
+                Err(why) => {
+                    return Err(ConfigErrors::new(vec![Problem::Unreadable { path: path.to_owned(), why }]));
+                }
+            }
+        }
+        let mut ambient = AmbientToken::default();
+        for (variable, value) in env {
+            layers.add_variable(&variable, &value);
+            match variable.as_str() {
+                schema::TOKEN_VARIABLE => ambient.variable = Some(value),
+                "CREDENTIALS_DIRECTORY" => ambient.credential = Some(Path::new(&value).join(CREDENTIAL)),
+                _ => {}
+            }
+        }
+        for Override { flag, key, value } in &flags.0 {
+            layers.add_flag(flag, key, value);
+        }
+        let meeting = meeting(&mut layers, host, ambient);
+        let capture = capture(&mut layers);
+        match (meeting, capture) {
+            (Some(meeting), Some(capture)) if layers.problems.is_empty() => {
+                Ok(Self { meeting, capture, warnings: layers.warnings })
+            }
+            _ => {
+                // With a file that is no TOML, everything else seems to be missing.
+                let broken = |problem: &Problem| matches!(problem, Problem::Syntax { .. });
+                if layers.problems.iter().any(broken) {
+                    layers.problems.retain(|problem| !matches!(problem, Problem::Missing { .. }));
+                }
+                Err(ConfigErrors::new(layers.problems))
+            }
+        }
+    }
+}
+
+fn read_text(path: &Path) -> Result<String, String> {
+    let mut text = String::new();
+    let file = File::open(path).map_err(|error| error.to_string())?;
+    file.take(MAX_BYTES + 1).read_to_string(&mut text).map_err(|error| error.to_string())?;
+    if text.len() as u64 > MAX_BYTES {
+        return Err(format!("it is longer than {MAX_BYTES} bytes; is it the right file?"));
+    }
+    Ok(text)
+}
+
+// Every key is read before the first missing one ends it, so that all problems are found.
+fn meeting(layers: &mut Layers, host: &Host, ambient: AmbientToken) -> Option<Meeting> {
+    let url = layers.text(&schema::URL);
+    let room = layers.text(&schema::ROOM);
+    let username = layers.text(&schema::USERNAME).or_else(|| host.username());
+    let user_id = layers.text(&schema::USER_ID).or_else(|| host.user_id());
+    if user_id.is_none() {
+        layers.missing(&schema::USER_ID);
+    }
+    let avatar_url = layers.text(&schema::AVATAR_URL);
+    let token = token(layers, ambient);
+    let ca_file = file_path(layers, &schema::CA_FILE);
+    let late_join = layers.text(&schema::LATE_JOIN);
+    Some(Meeting {
+        url: url?,
+        room: room?,
+        username: username?,
+        user_id: user_id?,
+        avatar_url,
+        token,
+        ca_file,
+        late_join: late_join?,
+    })
+}
+
+fn capture(layers: &mut Layers) -> Option<Capture> {
+    let profile = layers.text(&schema::PROFILE);
+    let camera = layers.text(&schema::CAMERA);
+    let mic = layers.text(&schema::MIC);
+    if (&camera, &mic) == (&Some(DeviceChoice::None), &Some(DeviceChoice::None)) {
+        let at = layers.origin(&schema::MIC);
+        layers.problems.push(Problem::BothTracksOff { at });
+    }
+    let width = layers.number(&schema::WIDTH);
+    let height = layers.number(&schema::HEIGHT);
+    let fps = layers.number(&schema::FPS);
+    let video_bitrate = layers.number(&schema::VIDEO_BITRATE);
+    let audio_bitrate = layers.number(&schema::AUDIO_BITRATE);
+    let cadence = layers.number(&schema::CADENCE_MS);
+    let start_camera = layers.switch(&schema::START_CAMERA);
+    let start_mic = layers.switch(&schema::START_MIC);
+    Some(Capture {
+        profile: profile?,
+        camera: camera?,
+        mic: mic?,
+        width: width?,
+        height: height?,
+        fps: fps?,
+        video_bitrate: video_bitrate?,
+        audio_bitrate: audio_bitrate?,
+        cadence: cadence?,
+        start_camera: start_camera?,
+        start_mic: start_mic?,
+    })
+}
+
+/// A path that cannot be mistaken for a token: it shows that it is one.
+struct WrittenPath(PathBuf);
+
+impl FromStr for WrittenPath {
+    type Err = ValueError;
+
+    fn from_str(text: &str) -> Result<Self, ValueError> {
+        let path_like = ["/", "./", "../"].iter().any(|start| text.starts_with(start));
+        if path_like && !text.contains(char::is_control) {
+            Ok(Self(text.into()))
+        } else {
+            Err(ValueError::new(schema::CA_FILE.allowed))
+        }
+    }
+}
+
+/// The path of a key. A relative one starts at the configuration file it is written in, else where we are.
+fn file_path(layers: &mut Layers, key: &schema::Key) -> Option<PathBuf> {
+    let WrittenPath(path) = layers.text(key)?;
+    match layers.origin(key) {
+        Origin::File { path: file, .. } => Some(file.parent().unwrap_or(Path::new("")).join(path)),
+        _ => Some(path),
+    }
+}
+
+/// The places a token can come from without a key.
+#[derive(Default)]
+struct AmbientToken {
+    variable: Option<String>,
+    credential: Option<PathBuf>,
+}
+
+fn token(layers: &mut Layers, ambient: AmbientToken) -> Option<Secret> {
+    let named = file_path(layers, &schema::TOKEN_FILE);
+    let named_at = layers.origin(&schema::TOKEN_FILE);
+    let (at, found): (Origin, Result<_, SecretError>) = match (named, ambient.variable, ambient.credential) {
+        (Some(path), None, _) => (named_at, Secret::read(&path)),
+        (Some(path), Some(_), _) if matches!(named_at, Origin::Flag(_)) => (named_at, Secret::read(&path)),
+        (_, Some(text), _) => {
+            let secret = Secret::new(&text, "the environment").map(|secret| (secret, None));
+            (Origin::Environment(schema::TOKEN_VARIABLE.to_owned()), secret)
+        }
+        (None, None, Some(path)) if path.try_exists().unwrap_or(true) => {
+            (Origin::Environment("CREDENTIALS_DIRECTORY".to_owned()), Secret::read(&path))
+        }
+        (None, None, _) => return None,
+    };
+    match found {
+        Ok((secret, warning)) => {
+            layers.warnings.extend(warning);
+            Some(secret)
+        }
+        Err(error) => {
+            layers.problems.push(Problem::Token { at, error });
+            None
+        }
+    }
+}

@@ -1,0 +1,182 @@
+//! Which keys exist: their names, defaults and what they allow. Everything that lists keys walks [`KEYS`].
+
+use super::values::{
+    AudioBitrate, AvatarUrl, Cadence, DeviceChoice, Fps, LateJoin, Name, Pixels, ProfileName, RelayUrl,
+    VideoBitrate,
+};
+
+/// A key of the configuration.
+#[derive(Debug, PartialEq, Eq)]
+pub struct Key {
+    /// The table it stands in.
+    pub section: &'static str,
+    /// Its name inside the table.
+    pub name: &'static str,
+    /// What holds when nobody sets it.
+    pub unset: Unset,
+    /// What may be set, in words.
+    pub allowed: &'static str,
+    /// How much of a refused value may be repeated in an error.
+    pub(super) quote: Quote,
+}
+
+/// What holds when nobody sets a key.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Unset {
+    /// This text, as it would be written after `--set key=`.
+    Fixed(&'static str),
+    /// Something found out on the device, or nothing at all.
+    Computed,
+    /// Nothing: the key must be set.
+    Required,
+}
+
+/// How much of a refused value may be repeated in an error.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Quote {
+    /// All of it.
+    Whole,
+    /// All but the places where a URL can carry a password or a token.
+    UrlWithoutCredentials,
+    /// Nothing: people put the token itself where its file's name belongs.
+    Withheld,
+}
+
+impl Key {
+    const fn new(section: &'static str, name: &'static str, unset: Unset, allowed: &'static str) -> Self {
+        Self { section, name, unset, allowed, quote: Quote::Whole }
+    }
+
+    const fn quoted(self, quote: Quote) -> Self {
+        Self { quote, ..self }
+    }
+
+    /// `section.name`, as errors and `--set` write it.
+    pub fn path(&self) -> String {
+        format!("{}.{}", self.section, self.name)
+    }
+
+    /// The environment variable that sets the key: `ROOMCAM_SECTION_NAME`.
+    pub fn variable(&self) -> String {
+        format!("{PREFIX}{}_{}", self.section, self.name).to_uppercase()
+    }
+}
+
+/// What the name of every variable of ours starts with.
+pub(super) const PREFIX: &str = "ROOMCAM_";
+
+/// Variables of ours that are no keys: the token, and what `cli` reads.
+pub(super) const OTHER_VARIABLES: [&str; 3] = [TOKEN_VARIABLE, "ROOMCAM_CONFIG", "ROOMCAM_LOG"];
+
+/// The variable that can hold the token.
+pub(super) const TOKEN_VARIABLE: &str = "ROOMCAM_TOKEN";
+
+const PATH: &str =
+    "a path that starts with '/', './' or '../' (a relative one starts at the file it is written in)";
+const SWITCH: &str = "true or false";
+
+pub(super) static URL: Key =
+    Key::new("meeting", "url", Unset::Required, RelayUrl::ALLOWED).quoted(Quote::UrlWithoutCredentials);
+pub(super) static ROOM: Key = Key::new("meeting", "room", Unset::Required, Name::ALLOWED);
+pub(super) static USERNAME: Key = Key::new("meeting", "username", Unset::Computed, Name::ALLOWED);
+pub(super) static USER_ID: Key = Key::new("meeting", "user_id", Unset::Computed, Name::ALLOWED);
+pub(super) static AVATAR_URL: Key = Key::new("meeting", "avatar_url", Unset::Computed, AvatarUrl::ALLOWED)
+    .quoted(Quote::UrlWithoutCredentials);
+pub(super) static TOKEN_FILE: Key =
+    Key::new("meeting", "token_file", Unset::Computed, PATH).quoted(Quote::Withheld);
+pub(super) static CA_FILE: Key = Key::new("meeting", "ca_file", Unset::Computed, PATH);
+pub(super) static LATE_JOIN: Key = Key::new("meeting", "late_join", Unset::Fixed("auto"), LateJoin::ALLOWED);
+
+pub(super) static PROFILE: Key =
+    Key::new("capture", "profile", Unset::Fixed("usb-webcam"), ProfileName::ALLOWED);
+pub(super) static CAMERA: Key = Key::new("capture", "camera", Unset::Fixed("auto"), DeviceChoice::ALLOWED);
+pub(super) static MIC: Key = Key::new("capture", "mic", Unset::Fixed("default"), DeviceChoice::ALLOWED);
+pub(super) static WIDTH: Key = Key::new("capture", "width", Unset::Fixed("640"), Pixels::ALLOWED);
+pub(super) static HEIGHT: Key = Key::new("capture", "height", Unset::Fixed("480"), Pixels::ALLOWED);
+pub(super) static FPS: Key = Key::new("capture", "fps", Unset::Fixed("30"), Fps::ALLOWED);
+pub(super) static VIDEO_BITRATE: Key =
+    Key::new("capture", "video_bitrate", Unset::Fixed("800000"), VideoBitrate::ALLOWED);
+pub(super) static AUDIO_BITRATE: Key =
+    Key::new("capture", "audio_bitrate", Unset::Fixed("32000"), AudioBitrate::ALLOWED);
+pub(super) static CADENCE_MS: Key = Key::new("capture", "cadence_ms", Unset::Fixed("100"), Cadence::ALLOWED);
+pub(super) static START_CAMERA: Key = Key::new("capture", "start_camera", Unset::Fixed("true"), SWITCH);
+pub(super) static START_MIC: Key = Key::new("capture", "start_mic", Unset::Fixed("true"), SWITCH);
+
+/// Every key, in the order of the example file.
+pub static KEYS: [&Key; 19] = [
+    &URL,
+    &ROOM,
+    &USERNAME,
+    &USER_ID,
+    &AVATAR_URL,
+    &TOKEN_FILE,
+    &CA_FILE,
+    &LATE_JOIN,
+    &PROFILE,
+    &CAMERA,
+    &MIC,
+    &WIDTH,
+    &HEIGHT,
+    &FPS,
+    &VIDEO_BITRATE,
+    &AUDIO_BITRATE,
+    &CADENCE_MS,
+    &START_CAMERA,
+    &START_MIC,
+];
+
+/// The key with this section and name.
+pub(super) fn find(section: &str, name: &str) -> Option<&'static Key> {
+    KEYS.into_iter().find(|key| key.section == section && key.name == name)
+}
+
+/// Whether a table of this name exists.
+pub(super) fn is_section(section: &str) -> bool {
+    KEYS.iter().any(|key| key.section == section)
+}
+
+/// What to tell someone who wrote a key that does not exist: where it belongs, or the nearest one that does.
+pub(super) fn hint(section: &str, name: &str) -> String {
+    if name == "token" {
+        return format!(
+            "a token is not written here: put it into a file named by meeting.token_file, \
+             into ${{CREDENTIALS_DIRECTORY}}/token or into {TOKEN_VARIABLE}"
+        );
+    }
+    if section.is_empty() && is_section(name) {
+        return format!("it is a section, written [{name}]");
+    }
+    if let Some(key) = KEYS.iter().find(|key| key.name == name) {
+        return format!("it belongs to [{}]", key.section);
+    }
+    match nearest(&format!("{section}.{name}"), KEYS.iter().map(|key| key.path())) {
+        Some(path) => format!("did you mean {path}?"),
+        None if is_section(section) => format!("[{section}] has {}", names(section)),
+        None => format!("the sections are {}", sections()),
+    }
+}
+
+/// What to tell someone who wrote a section that does not exist.
+pub(super) fn section_hint(section: &str) -> String {
+    match nearest(section, KEYS.iter().map(|key| key.section.to_owned())) {
+        Some(section) => format!("did you mean [{section}]?"),
+        None => format!("the sections are {}", sections()),
+    }
+}
+
+/// The known word that `word` is a slip of, if it is one.
+pub(super) fn nearest(word: &str, known: impl Iterator<Item = String>) -> Option<String> {
+    let slip = |known: String| (strsim::damerau_levenshtein(word, &known), known);
+    known.map(slip).min().filter(|(distance, known)| *distance <= 1 + known.len() / 6).map(|(_, known)| known)
+}
+
+fn names(section: &str) -> String {
+    let names: Vec<_> = KEYS.iter().filter(|key| key.section == section).map(|key| key.name).collect();
+    names.join(", ")
+}
+
+fn sections() -> String {
+    let mut sections: Vec<_> = KEYS.iter().map(|key| format!("[{}]", key.section)).collect();
+    sections.dedup();
+    sections.join(", ")
+}

@@ -1,0 +1,319 @@
+//! The types of single values. Each can only be made from a value that is allowed, and says itself what is.
+
+use std::fmt;
+use std::str::FromStr;
+use std::time::Duration;
+
+use url::Url;
+
+/// A value that is not allowed: the second half of a sentence that starts with the key.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("{0}")]
+pub struct ValueError(pub(super) String);
+
+impl ValueError {
+    pub(super) fn new(allowed: impl Into<String>) -> Self {
+        Self(allowed.into())
+    }
+}
+
+macro_rules! whole_number {
+    ($(#[$doc:meta])* $name:ident($inner:ty), $fits:expr, $allowed:literal) => {
+        $(#[$doc])*
+        #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+        pub struct $name($inner);
+
+        impl $name {
+            /// What is allowed, in words.
+            pub const ALLOWED: &'static str = $allowed;
+
+            /// The number.
+            pub const fn get(self) -> $inner {
+                self.0
+            }
+        }
+
+        impl TryFrom<i64> for $name {
+            type Error = ValueError;
+
+            fn try_from(number: i64) -> Result<Self, ValueError> {
+                let fits: fn(i64) -> bool = $fits;
+                match <$inner>::try_from(number) {
+                    Ok(small) if fits(number) => Ok(Self(small)),
+                    _ => Err(ValueError::new(Self::ALLOWED)),
+                }
+            }
+        }
+
+        impl fmt::Display for $name {
+            fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                self.0.fmt(f)
+            }
+        }
+    };
+}
+
+whole_number! {
+    /// Width or height of the picture in pixels. Even, because VP8 halves it for the colours (4:2:0).
+    Pixels(u16), |number| (16..=4096).contains(&number) && number % 2 == 0, "an even number of pixels from 16 to 4096"
+}
+whole_number! {
+    /// Pictures per second.
+    Fps(u8), |number| (1..=120).contains(&number), "a whole number of frames per second from 1 to 120"
+}
+whole_number! {
+    /// Target of the video encoder in bits (not kilobits) per second.
+    VideoBitrate(u32), |number| (50_000..=20_000_000).contains(&number), "a whole number of bits (not kilobits) per second from 50000 to 20000000"
+}
+whole_number! {
+    /// Target of the audio encoder in bits per second; the range is that of Opus (RFC 6716 §2.1.1).
+    AudioBitrate(u32), |number| (6_000..=510_000).contains(&number), "a whole number of bits (not kilobits) per second from 6000 to 510000"
+}
+whole_number! {
+    /// How much media goes into one chunk, in milliseconds.
+    Cadence(u16), |number| (20..=2_000).contains(&number), "a whole number of milliseconds from 20 to 2000"
+}
+
+impl Cadence {
+    /// The cadence as a length of time.
+    pub const fn duration(self) -> Duration {
+        Duration::from_millis(self.0 as u64)
+    }
+}
+
+/// The name of a room or a person, or an id of either: 1 to 128 characters, none of them a control character,
+/// no space at either end.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Name(String);
+
+impl Name {
+    /// What is allowed, in words.
+    pub const ALLOWED: &'static str =
+        "text of 1 to 128 characters, without control characters and without spaces at its ends";
+
+    /// The name as text.
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+impl FromStr for Name {
+    type Err = ValueError;
+
+    fn from_str(text: &str) -> Result<Self, ValueError> {
+        let length = text.chars().count();
+        let printable = text == text.trim() && !text.contains(char::is_control);
+        if (1..=128).contains(&length) && printable {
+            Ok(Self(text.to_owned()))
+        } else {
+            Err(ValueError::new(Self::ALLOWED))
+        }
+    }
+}
+
+impl fmt::Display for Name {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+/// The name of a pipeline profile: that of its file in `pipelines/`, without `.toml`. It holds no `/` and no
+/// `.`, so that it can never lead out of the folders that profiles are looked for in.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct ProfileName(String);
+
+impl ProfileName {
+    /// What is allowed, in words.
+    pub const ALLOWED: &'static str = "the name of a profile: lower-case letters, digits and '-', at most 64";
+
+    /// The name as text.
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+impl FromStr for ProfileName {
+    type Err = ValueError;
+
+    fn from_str(text: &str) -> Result<Self, ValueError> {
+        let plain = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '-';
+        if (1..=64).contains(&text.len()) && text.chars().all(plain) {
+            Ok(Self(text.to_owned()))
+        } else {
+            Err(ValueError::new(Self::ALLOWED))
+        }
+    }
+}
+
+impl fmt::Display for ProfileName {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+/// Which camera or microphone to use.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub enum DeviceChoice {
+    /// `"auto"`: the first usable one.
+    Auto,
+    /// `"none"`: this device has none.
+    None,
+    /// Anything else: the device with this name, as the source element of the profile understands it
+    /// (`/dev/video0` for V4L2, `hw:1,0` or `default` for ALSA, a path for a file).
+    Named(String),
+}
+
+impl DeviceChoice {
+    /// What is allowed, in words.
+    pub const ALLOWED: &'static str = r#""auto", "none" or the name of a device (`roomcam devices` lists them), without quotes, '\' or control characters"#;
+}
+
+impl FromStr for DeviceChoice {
+    type Err = ValueError;
+
+    fn from_str(text: &str) -> Result<Self, ValueError> {
+        // Quotes and backslashes would end the quoting of the launch fragment that the name is put into.
+        let unsafe_to_quote = |c: char| c.is_control() || matches!(c, '"' | '\'' | '\\');
+        match text {
+            "auto" => Ok(Self::Auto),
+            "none" => Ok(Self::None),
+            _ if text.is_empty() || text != text.trim() || text.contains(unsafe_to_quote) => {
+                Err(ValueError::new(Self::ALLOWED))
+            }
+            _ => Ok(Self::Named(text.to_owned())),
+        }
+    }
+}
+
+impl fmt::Display for DeviceChoice {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Auto => "auto",
+            Self::None => "none",
+            Self::Named(name) => name,
+        })
+    }
+}
+
+/// How a viewer that joins late gets its first picture (playback.md, rule 6).
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum LateJoin {
+    /// `replay` where the relay is new enough for its clients to jump to the live edge, else `restart`.
+    Auto,
+    /// Send what was sent since the last key frame once more, then a key frame.
+    Replay,
+    /// Send `stream-reset`, then a timeline from 0.
+    Reset,
+    /// Start a timeline from 0 without a word, as a browser's `MediaRecorder` does.
+    Restart,
+}
+
+impl LateJoin {
+    /// What is allowed, in words.
+    pub const ALLOWED: &'static str = r#""auto", "replay", "reset" or "restart""#;
+}
+
+impl FromStr for LateJoin {
+    type Err = ValueError;
+
+    fn from_str(text: &str) -> Result<Self, ValueError> {
+        match text {
+            "auto" => Ok(Self::Auto),
+            "replay" => Ok(Self::Replay),
+            "reset" => Ok(Self::Reset),
+            "restart" => Ok(Self::Restart),
+            _ => Err(ValueError::new(Self::ALLOWED)),
+        }
+    }
+}
+
+impl fmt::Display for LateJoin {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Auto => "auto",
+            Self::Replay => "replay",
+            Self::Reset => "reset",
+            Self::Restart => "restart",
+        })
+    }
+}
+
+/// Where the relay is: scheme (`ws`, `wss`, or `http`, `https`, which mean the same), host and port, nothing
+/// else. A user and password are refused here because a URL is printed in logs.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub struct RelayUrl(Url);
+
+impl RelayUrl {
+    /// What is allowed, in words.
+    pub const ALLOWED: &'static str = "ws://HOST[:PORT], wss://HOST[:PORT], http://… or https://…";
+
+    /// The URL; its scheme is `ws` or `wss`, its path `/`.
+    pub fn as_url(&self) -> &Url {
+        &self.0
+    }
+}
+
+impl FromStr for RelayUrl {
+    type Err = ValueError;
+
+    fn from_str(text: &str) -> Result<Self, ValueError> {
+        let refuse = |why: &str| ValueError::new(format!("{}; {why}", Self::ALLOWED));
+        let mut url = web_url(text, Self::ALLOWED)?;
+        let scheme = match url.scheme() {
+            "ws" | "http" => "ws",
+            "wss" | "https" => "wss",
+            _ => return Err(ValueError::new(Self::ALLOWED)),
+        };
+        if url.path() != "/" || url.query().is_some() || url.fragment().is_some() {
+            return Err(refuse("leave the path off: the relay always answers under /socket.io/"));
+        }
+        url.set_scheme(scheme).map_err(|()| ValueError::new(Self::ALLOWED))?;
+        Ok(Self(url))
+    }
+}
+
+impl fmt::Display for RelayUrl {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.fmt(f)
+    }
+}
+
+/// A picture on the web that stands for the participant: `http` or `https`, no user and password.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub struct AvatarUrl(Url);
+
+impl AvatarUrl {
+    /// What is allowed, in words.
+    pub const ALLOWED: &'static str = "http://… or https://…";
+
+    /// The URL as text.
+    pub fn as_str(&self) -> &str {
+        self.0.as_str()
+    }
+}
+
+impl FromStr for AvatarUrl {
+    type Err = ValueError;
+
+    fn from_str(text: &str) -> Result<Self, ValueError> {
+        let url = web_url(text, Self::ALLOWED)?;
+        if matches!(url.scheme(), "http" | "https") {
+            Ok(Self(url))
+        } else {
+            Err(ValueError::new(Self::ALLOWED))
+        }
+    }
+}
+
+fn web_url(text: &str, allowed: &str) -> Result<Url, ValueError> {
+    let url = Url::parse(text).map_err(|error| ValueError::new(format!("{allowed} ({error})")))?;
+    if !url.has_host() {
+        return Err(ValueError::new(format!("{allowed} (it has no host)")));
+    }
+    if !url.username().is_empty() || url.password().is_some() {
+        return Err(ValueError::new(format!(
+            "{allowed}; a user and password do not belong into it, see token_file"
+        )));
+    }
+    Ok(url)
+}

@@ -1,0 +1,275 @@
+//! The queue between the segmenter and the socket, and its law.
+//!
+//! **A chunk once put in is committed**: it is sent, in order, or dropped together with everything else that
+//! is queued ([`Outbox::clear_media`], or the end of the session). Leaving out a single chunk afterwards would be a hole in
+//! the viewers' timeline (playback.md, rule 2). So the segmenter asks [`Outbox::has_room`] *before* it cuts,
+//! and skips media, closing the timeline up, while there is none.
+//!
+//! State events go on a lane of their own and overtake queued media (rule 7: state first, media second). Of
+//! each kind only the newest waits, so the lane is bounded without a limit. The exception is
+//! [`StateChange::StreamReset`]: it speaks about the chunks after it, keeps its place among them, and
+//! survives [`Outbox::clear_media`].
+
+use std::collections::VecDeque;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use tokio::sync::Notify;
+use tokio::time::Instant;
+
+use crate::media::Chunk;
+
+/// How much may wait. The last chunk let in may exceed either limit by its own size.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct OutboxLimits {
+    /// Media time that may be queued before [`Outbox::has_room`] says no. More than this and a viewer sees old
+    /// pictures rather than a skip.
+    pub media: Duration,
+    /// Bytes that may be queued.
+    pub bytes: usize,
+}
+
+impl Default for OutboxLimits {
+    /// 1000 ms and 1 MiB (1000 ms of the highest bitrate that makes sense on a Pi, 8 Mbit/s).
+    fn default() -> Self {
+        Self { media: Duration::from_millis(1000), bytes: 1 << 20 }
+    }
+}
+
+/// Something to tell the room about this agent. Room and user are the session's to fill in.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum StateChange {
+    /// `camera-state-changed`.
+    Camera {
+        /// Whether the camera is on now.
+        has_video: bool,
+    },
+    /// `mic-state-changed`.
+    Mic {
+        /// Whether the microphone is muted now.
+        is_muted: bool,
+    },
+    /// `speaking-start` or `speaking-stop`.
+    Speaking {
+        /// Whether somebody is speaking now.
+        speaking: bool,
+    },
+    /// `stream-reset`: the chunks queued after this need a new `MediaSource`.
+    StreamReset,
+}
+
+/// A chunk on its way.
+#[derive(Debug, Clone)]
+pub struct QueuedChunk {
+    /// The chunk.
+    pub chunk: Chunk,
+    /// Its stream's mime type.
+    pub mime: &'static str,
+    /// How much media it carries.
+    pub duration: Duration,
+    /// When it was put in.
+    pub since: Instant,
+}
+
+/// What waits at this moment, the chunk being written to the socket included.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct QueueState {
+    /// Chunks.
+    pub chunks: usize,
+    /// Their bytes.
+    pub bytes: usize,
+    /// Their media time.
+    pub media: Duration,
+    /// How long the oldest has waited; zero if none waits.
+    pub head_waited: Duration,
+}
+
+/// Why a chunk was not taken.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+pub enum PutError {
+    /// [`Outbox::has_room`] would have said no.
+    #[error("the outbox has no room; the segmenter has to ask before it cuts")]
+    Full,
+    /// The session is over.
+    #[error("the outbox is closed; its session is over")]
+    Closed,
+}
+
+/// The agent's end. One outbox serves one session; the next session gets a new one, so nothing of the old
+/// stream can leak into it.
+#[derive(Debug)]
+pub struct Outbox(Arc<Shared>);
+
+/// The session's end.
+#[derive(Debug)]
+pub struct OutboxReceiver(Arc<Shared>);
+
+/// What the session is to send next.
+#[derive(Debug)]
+pub(crate) enum Outgoing {
+    State(StateChange),
+    Chunk(QueuedChunk),
+}
+
+#[derive(Debug)]
+struct Shared {
+    limits: OutboxLimits,
+    queue: Mutex<Queue>,
+    /// Woken when something is put in.
+    filled: Notify,
+}
+
+#[derive(Debug, Default)]
+struct Queue {
+    closed: bool,
+    states: VecDeque<StateChange>,
+    /// Chunks and resets in their order.
+    media: VecDeque<Outgoing>,
+    /// The chunk handed to the session and not yet reported as sent: its bytes, media time and entry.
+    in_flight: Option<(usize, Duration, Instant)>,
+    /// Of `media` and `in_flight` together.
+    bytes: usize,
+    duration: Duration,
+}
+
+/// A new, empty outbox.
+pub fn outbox(limits: OutboxLimits) -> (Outbox, OutboxReceiver) {
+    let shared = Arc::new(Shared { limits, queue: Mutex::default(), filled: Notify::new() });
+    (Outbox(Arc::clone(&shared)), OutboxReceiver(shared))
+}
+
+impl Shared {
+    /// The lock is held for a few moves of pointers, never across an await. A panic inside it cannot leave
+    /// the queue half changed in a way that matters, so a poisoned lock is used on.
+    fn lock(&self) -> MutexGuard<'_, Queue> {
+        self.queue.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Queue {
+    fn has_room(&self, limits: &OutboxLimits) -> bool {
+        !self.closed && self.duration < limits.media && self.bytes < limits.bytes
+    }
+
+    fn release(&mut self, bytes: usize, duration: Duration) {
+        self.bytes -= bytes;
+        self.duration -= duration;
+    }
+}
+
+impl Outbox {
+    /// Whether a chunk may be cut now. A yes stays true until the next [`Outbox::put`].
+    pub fn has_room(&self) -> bool {
+        self.0.lock().has_room(&self.0.limits)
+    }
+
+    /// Commits `chunk`, which carries `duration` of media of type `mime`.
+    pub fn put(&self, chunk: Chunk, mime: &'static str, duration: Duration) -> Result<(), PutError> {
+        let mut queue = self.0.lock();
+        if queue.closed {
+            return Err(PutError::Closed);
+        }
+        if !queue.has_room(&self.0.limits) {
+            return Err(PutError::Full);
+        }
+        queue.bytes += chunk.bytes.len();
+        queue.duration += duration;
+        queue.media.push_back(Outgoing::Chunk(QueuedChunk { chunk, mime, duration, since: Instant::now() }));
+        drop(queue);
+        self.0.filled.notify_one();
+        Ok(())
+    }
+
+    /// Announces a change of state; it replaces one of the same kind that still waits.
+    pub fn announce(&self, change: StateChange) {
+        let mut queue = self.0.lock();
+        if change == StateChange::StreamReset {
+            // Two resets with nothing between them are one.
+            if !matches!(queue.media.back(), Some(Outgoing::State(_))) {
+                queue.media.push_back(Outgoing::State(change));
+            }
+        } else {
+            let kind = std::mem::discriminant(&change);
+            queue.states.retain(|waiting| std::mem::discriminant(waiting) != kind);
+            queue.states.push_back(change);
+        }
+        drop(queue);
+        self.0.filled.notify_one();
+    }
+
+    /// Takes back every chunk that has not begun to leave, oldest first, so that the timeline can be closed up
+    /// over them. For the moment the camera goes dark: what was filmed before must not go out after.
+    pub fn clear_media(&self) -> Vec<Chunk> {
+        let mut queue = self.0.lock();
+        let mut cleared = Vec::new();
+        let mut reset = None;
+        for item in std::mem::take(&mut queue.media) {
+            match item {
+                Outgoing::Chunk(QueuedChunk { chunk, duration, .. }) => {
+                    queue.release(chunk.bytes.len(), duration);
+                    cleared.push(chunk);
+                }
+                Outgoing::State(change) => reset = Some(Outgoing::State(change)),
+            }
+        }
+        queue.media.extend(reset);
+        cleared
+    }
+
+    /// What waits now.
+    pub fn state(&self) -> QueueState {
+        let queue = self.0.lock();
+        let chunks = queue.media.iter().filter_map(|item| match item {
+            Outgoing::Chunk(queued) => Some(queued.since),
+            Outgoing::State(_) => None,
+        });
+        let mut entered = queue.in_flight.map(|(_, _, since)| since).into_iter().chain(chunks);
+        let head = entered.next();
+        QueueState {
+            chunks: head.iter().count() + entered.count(),
+            bytes: queue.bytes,
+            media: queue.duration,
+            head_waited: head.map(|since| since.elapsed()).unwrap_or_default(),
+        }
+    }
+}
+
+impl OutboxReceiver {
+    /// The next thing to send: states first. Waits while there is nothing; can be dropped while it waits
+    /// without losing anything. A chunk keeps counting as queued until [`OutboxReceiver::chunk_gone`].
+    pub(crate) async fn next(&mut self) -> Outgoing {
+        loop {
+            if let Some(item) = self.take() {
+                return item;
+            }
+            self.0.filled.notified().await;
+        }
+    }
+
+    fn take(&mut self) -> Option<Outgoing> {
+        let mut queue = self.0.lock();
+        if let Some(change) = queue.states.pop_front() {
+            return Some(Outgoing::State(change));
+        }
+        let item = queue.media.pop_front()?;
+        if let Outgoing::Chunk(QueuedChunk { chunk, duration, since, .. }) = &item {
+            queue.in_flight = Some((chunk.bytes.len(), *duration, *since));
+        }
+        Some(item)
+    }
+
+    /// The chunk that [`OutboxReceiver::next`] gave has left, or has been given up.
+    pub(crate) fn chunk_gone(&mut self) {
+        let mut queue = self.0.lock();
+        if let Some((bytes, duration, _)) = queue.in_flight.take() {
+            queue.release(bytes, duration);
+        }
+    }
+}
+
+impl Drop for OutboxReceiver {
+    fn drop(&mut self) {
+        let mut queue = self.0.lock();
+        *queue = Queue { closed: true, ..Queue::default() };
+    }
+}

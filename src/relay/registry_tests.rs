@@ -1,0 +1,133 @@
+use super::*;
+
+fn wish(room: &str, name: &str) -> JoinRoom {
+    JoinRoom {
+        room_id: room.into(),
+        username: Some(name.into()),
+        avatar_url: None,
+        has_video: true,
+        is_muted: false,
+    }
+}
+
+/// A registry of 2 rooms with 2 seats each, and `users` connected; each user's handle is its number.
+fn connected<const N: usize>(users: [&str; N]) -> (Registry<usize>, [Sid; N]) {
+    let mut registry = Registry::new(2, 2);
+    let sids = users.map(|_| Sid::new());
+    for (number, user) in users.iter().enumerate() {
+        assert!(registry.connect(sids[number], user, number).is_none());
+    }
+    (registry, sids)
+}
+
+fn handles(audience: &Audience<usize>) -> Vec<usize> {
+    audience.iter().map(|(_, handle)| *handle).collect()
+}
+
+#[test]
+fn the_joiner_learns_who_is_there_and_the_first_is_host() {
+    let (mut registry, [ann, bob]) = connected(["ann", "bob"]);
+
+    registry.join(ann, wish("r", "Ann")).unwrap();
+    let joined = registry.join(bob, wish("r", "Bob")).unwrap();
+
+    let names: Vec<_> = joined.state.participants.iter().map(|p| p.username.as_str()).collect();
+    assert_eq!(names, ["Ann", "Bob"]);
+    assert_eq!(joined.state.host_id, "ann");
+    assert_eq!(joined.state.broadcast_mode, BroadcastMode::All);
+    assert!(joined.state.can_broadcast);
+    assert_eq!(handles(&joined.audience), [0, 1]);
+    assert_eq!(joined.newcomer.socket_id, bob.to_string());
+}
+
+#[test]
+fn room_state_remembers_camera_and_microphone() {
+    let (mut registry, [ann, bob]) = connected(["ann", "bob"]);
+    registry.join(ann, wish("r", "Ann")).unwrap();
+
+    registry.set_camera(ann, CameraState { has_video: false }).unwrap();
+    registry.set_mic(ann, MicState { is_muted: true }).unwrap();
+
+    let joined = registry.join(bob, wish("r", "Bob")).unwrap();
+    assert!(!joined.state.participants[0].has_video);
+    assert!(joined.state.participants[0].is_muted);
+}
+
+#[test]
+fn rooms_and_seats_are_bounded() {
+    let (mut registry, [a, b, c, d]) = connected(["a", "b", "c", "d"]);
+    registry.join(a, wish("one", "")).unwrap();
+    registry.join(b, wish("one", "")).unwrap();
+    assert_eq!(registry.join(c, wish("one", "")).unwrap_err(), JoinRefusal::RoomFull(2));
+    registry.join(c, wish("two", "")).unwrap();
+    assert_eq!(registry.join(d, wish("three", "")).unwrap_err(), JoinRefusal::TooManyRooms(2));
+
+    registry.leave(c).unwrap();
+    registry.join(d, wish("three", "")).unwrap();
+}
+
+#[test]
+fn a_room_id_has_a_length() {
+    let (mut registry, [a]) = connected(["a"]);
+    assert_eq!(registry.join(a, wish("", "")).unwrap_err(), JoinRefusal::BadRoomId);
+    assert_eq!(registry.join(a, wish(&"x".repeat(129), "")).unwrap_err(), JoinRefusal::BadRoomId);
+    assert_eq!(registry.join(a, wish(&"x".repeat(128), "")).unwrap().newcomer.username, "a");
+}
+
+#[test]
+fn the_second_connection_of_a_user_displaces_the_first() {
+    let (mut registry, [first]) = connected(["ann"]);
+    registry.join(first, wish("r", "Ann")).unwrap();
+
+    let second = Sid::new();
+    assert_eq!(registry.connect(second, "ann", 9), Some((first, 0)));
+    let left = registry.disconnect(first).unwrap();
+    assert_eq!(&*left.user_id, "ann");
+
+    assert!(registry.seat(first).is_none());
+    let third = Sid::new();
+    assert_eq!(registry.connect(third, "ann", 10), Some((second, 9)), "the second one still holds the name");
+}
+
+#[test]
+fn nobody_stays_behind_in_an_empty_registry() {
+    let (mut registry, [ann, bob]) = connected(["ann", "bob"]);
+    registry.join(ann, wish("r", "Ann")).unwrap();
+    registry.join(bob, wish("r", "Bob")).unwrap();
+
+    let left = registry.disconnect(ann).unwrap();
+    assert_eq!(handles(&left.audience), [1]);
+    registry.disconnect(bob).unwrap();
+
+    assert!(registry.rooms.is_empty() && registry.users.is_empty() && registry.connections.is_empty());
+}
+
+#[test]
+fn only_the_presenter_may_broadcast() {
+    let (mut registry, [ann, bob]) = connected(["ann", "bob"]);
+    registry.join(ann, wish("r", "Ann")).unwrap();
+    registry.join(bob, wish("r", "Bob")).unwrap();
+
+    assert!(registry.set_presenter(bob, Some("bob".into())).is_none(), "bob is not the host");
+    let (changed, _) = registry.set_presenter(ann, Some("ann".into())).unwrap();
+
+    assert_eq!(changed.broadcast_mode, BroadcastMode::Single);
+    let bob_now = &changed.participants[1];
+    assert!(!bob_now.can_broadcast && !bob_now.has_video && bob_now.is_muted);
+    assert!(!registry.seat(bob).unwrap().can_broadcast);
+    assert!(registry.set_camera(bob, CameraState { has_video: true }).is_none());
+}
+
+#[test]
+fn everybody_may_broadcast_again_when_the_presenter_leaves() {
+    let (mut registry, [ann, bob]) = connected(["ann", "bob"]);
+    registry.join(ann, wish("r", "Ann")).unwrap();
+    registry.join(bob, wish("r", "Bob")).unwrap();
+    registry.set_presenter(ann, Some("ann".into())).unwrap();
+
+    let changed = registry.leave(ann).unwrap().presenter.unwrap();
+
+    assert_eq!(changed.broadcast_mode, BroadcastMode::All);
+    assert!(changed.participants[0].can_broadcast);
+    assert!(registry.seat(bob).unwrap().can_broadcast);
+}

@@ -1,0 +1,60 @@
+// Where playback should be: pure decisions, no DOM. Times are seconds on the media timeline.
+
+/** Further behind than this, catching up by rate would take too long: jump. */
+export const JUMP_LAG = 5;
+/** How far before the newest sample a jump lands. */
+export const LIVE_MARGIN = 0.3;
+/** A position this close to the end of its range plays nothing more of it: under two frames at 30 fps. */
+const RANGE_END = 0.06;
+/** Standing still for this long, with data to play, is a stall (milliseconds). */
+const STALL_MS = 300;
+/** The patience doubles with each nudge that did not help, up to this (milliseconds). */
+const MAX_STALL_MS = 5000;
+
+/** The playback rate for a lag behind the newest sample. */
+export function rateFor(lag) {
+  if (lag > 1.5) return 1.1;
+  if (lag > 0.8) return 1.05;
+  if (lag > 0.3) return 1.02;
+  return 1.0;
+}
+
+/** The position to play from in `range` to be live: near its end, but inside it. */
+function liveIn([start, end]) {
+  return Math.max(start, end - LIVE_MARGIN);
+}
+
+/**
+ * What to do now.
+ *
+ * @param {object} now
+ * @param {number} now.position where playback stands
+ * @param {[number, number][]} now.ranges what is buffered, in order
+ * @param {number} now.stalledMs how long the position has not moved although it should
+ * @param {number} now.nudges how many jumps out of a stall have not helped so far
+ * @returns {{lag: number, rate: number, jumpTo: number|null, why: 'lag'|'outside'|'gap'|'stall'|null}}
+ *   `lag` is negative when playback has run past everything there is.
+ */
+export function steer({ position, ranges, stalledMs, nudges }) {
+  const last = ranges.at(-1);
+  if (!last) return { lag: 0, rate: 1, jumpTo: null, why: null };
+  const lag = last[1] - position;
+  const jump = (jumpTo, why) => ({ lag, rate: 1, jumpTo, why });
+
+  if (lag > JUMP_LAG) return jump(liveIn(last), 'lag');
+
+  const here = ranges.find(([start, end]) => start <= position && position < end);
+  const next = ranges.find(([start]) => start > position);
+  if (!here) {
+    // Before the first range, in a gap, or past the end of everything: only then there is nothing to jump to.
+    return next ? jump(liveIn(next), 'outside') : { lag, rate: 1, jumpTo: null, why: null };
+  }
+  const ahead = here[1] - position;
+  if (next && ahead < RANGE_END) return jump(liveIn(next), 'gap');
+  const patience = Math.min(STALL_MS * 2 ** nudges, MAX_STALL_MS);
+  if (stalledMs > patience && ahead > RANGE_END) {
+    // Either a gap that the ranges do not show, or a decoder that waits: the live edge gets past both.
+    return jump(Math.max(liveIn(last), position + RANGE_END), 'stall');
+  }
+  return { lag, rate: rateFor(lag), jumpTo: null, why: null };
+}

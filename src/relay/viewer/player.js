@@ -1,0 +1,257 @@
+// Plays one sender's chunks in one <video>, at the live edge and without ever staying frozen.
+
+import { steer } from './live-edge.js';
+import { Stats } from './stats.js';
+import { clusterSpan, isInit } from './webm.js';
+
+/** Chunks that may wait to be appended. They are appended all at once, so that they wait only while the
+ *  browser opens a MediaSource or is busy with one long append. */
+const MAX_QUEUE = 30;
+/** Played media is kept this long, and removed in strides (seconds). */
+const KEEP_BEHIND = 10;
+const PRUNE_STRIDE = 5;
+/** An init segment whose clusters end this much before what is buffered starts a new timeline (seconds).
+ *  A replay for a late joiner also goes back, but ends where the sender is. */
+const RESTART_BEHIND = 1;
+/** Between two requests for an init segment (milliseconds); doubles up to the limit while none comes. */
+const ASK_FIRST = 700;
+const ASK_LIMIT = 5000;
+
+export class Player {
+  stats = new Stats();
+  /** Seconds between the newest sample and the picture. */
+  lag = 0;
+
+  #video;
+  #events;
+  #source = null;
+  #buffer = null;
+  #mime = '';
+  #queue = [];
+  /** Chunks are dropped until one starts with an init segment. */
+  #awaitingInit = true;
+  #askAt = null;
+  #askAgain = ASK_FIRST;
+  #position = 0;
+  #movedAt = 0;
+  #nudges = 0;
+  #destroyed = false;
+  #closing = null;
+
+  /**
+   * @param {HTMLVideoElement} video
+   * @param {object} events
+   * @param {(now: number, presented: number, mediaTime: number) => void} events.frame a frame has been shown
+   * @param {(firstCluster: number|null) => void} events.init an init segment has come, for media from there
+   * @param {() => void} events.restart the picture is about to go: keep it on display if you can
+   * @param {() => void} events.needInit ask the sender for an init segment and a key frame
+   */
+  constructor(video, events) {
+    this.#video = video;
+    this.#events = events;
+    video.requestVideoFrameCallback(this.#onFrame);
+    video.addEventListener('error', this.#onVideoError);
+  }
+
+  /** One chunk, as it came. */
+  push(bytes, mime, timestamp) {
+    const now = performance.now();
+    this.stats.chunkArrived(timestamp);
+    if (isInit(bytes)) {
+      const span = clusterSpan(bytes);
+      if (this.#source && (mime !== this.#mime || this.#startsAnew(span))) this.restart();
+      if (!this.#source && !this.#open(mime)) return;
+      this.#awaitingInit = false;
+      this.#askAt = null;
+      this.#askAgain = ASK_FIRST;
+      this.#events.init(span?.first ?? null);
+    } else if (this.#awaitingInit) {
+      this.stats.dropped += 1;
+      // The sender usually notices by itself that somebody has joined; ask only if it does not.
+      this.#askAt ??= now + this.#askAgain;
+      return;
+    }
+    this.#queue.push(bytes);
+    if (this.#queue.length > MAX_QUEUE) this.#shed();
+    this.#pump();
+  }
+
+  /** Throws the stream away and waits for the next init segment: `stream-reset`, a new connection of the
+   *  sender, or a timeline that starts anew. */
+  restart() {
+    this.#events.restart();
+    this.#close();
+  }
+
+  /** Steers; to be called about ten times a second. */
+  tick(now) {
+    if (this.#askAt !== null && now >= this.#askAt) {
+      this.#askAgain = Math.min(this.#askAgain * 2, ASK_LIMIT);
+      this.#askAt = now + this.#askAgain;
+      this.#events.needInit();
+    }
+    if (!this.#buffer) return;
+    const video = this.#video;
+    // A browser may pause a muted video that was out of sight; one that may not play rejects, until the
+    // user clicks.
+    if (video.paused) video.play().catch(() => {});
+    if (video.currentTime !== this.#position) {
+      this.#position = video.currentTime;
+      this.#movedAt = now;
+      this.#nudges = 0;
+    }
+    if (video.seeking) return;
+    const decision = steer({
+      position: this.#position,
+      ranges: this.#ranges(),
+      stalledMs: video.paused ? 0 : now - this.#movedAt,
+      nudges: this.#nudges,
+    });
+    this.lag = decision.lag;
+    if (decision.jumpTo !== null) {
+      this.stats.jumps[decision.why] = (this.stats.jumps[decision.why] ?? 0) + 1;
+      this.#nudges = decision.why === 'stall' ? this.#nudges + 1 : 0;
+      this.#movedAt = now;
+      this.#position = decision.jumpTo;
+      video.currentTime = decision.jumpTo;
+    } else if (video.playbackRate !== decision.rate) {
+      video.playbackRate = decision.rate;
+    }
+  }
+
+  destroy() {
+    this.#destroyed = true;
+    this.#video.removeEventListener('error', this.#onVideoError);
+    this.#close();
+    this.#video.removeAttribute('src');
+    this.#video.load();
+  }
+
+  #onFrame = (now, { presentedFrames, mediaTime }) => {
+    if (this.#destroyed) return;
+    this.#video.requestVideoFrameCallback(this.#onFrame);
+    this.#events.frame(now, presentedFrames, mediaTime);
+  };
+
+  #onVideoError = () => {
+    if (this.#source) this.#fail(this.#video.error?.message || 'the browser cannot decode the stream');
+  };
+
+  #open(mime) {
+    if (!MediaSource.isTypeSupported(mime)) {
+      this.stats.errors += 1;
+      this.stats.lastError = `this browser cannot play ${mime}`;
+      return false;
+    }
+    const source = new MediaSource();
+    const url = URL.createObjectURL(source);
+    this.#closing = new AbortController();
+    const { signal } = this.#closing;
+    const on = (target, event, act) => target.addEventListener(event, act, { signal });
+    on(source, 'sourceopen', () => {
+      URL.revokeObjectURL(url);
+      const buffer = source.addSourceBuffer(mime);
+      on(buffer, 'updateend', () => this.#pump());
+      on(buffer, 'error', () => this.#fail('the browser cannot read the stream'));
+      this.#buffer = buffer;
+      this.#movedAt = performance.now();
+      this.#pump();
+    });
+    this.#mime = mime;
+    this.#source = source;
+    this.#video.src = url;
+    this.#position = 0;
+    this.#movedAt = performance.now();
+    this.#nudges = 0;
+    return true;
+  }
+
+  /** Lets go of the MediaSource. The element keeps its `src`, and so often its last picture, until the next. */
+  #close() {
+    this.#closing?.abort();
+    this.#source = null;
+    this.#buffer = null;
+    this.#queue = [];
+    this.#awaitingInit = true;
+    this.#askAt = null;
+    this.lag = 0;
+  }
+
+  #fail(why) {
+    this.stats.errors += 1;
+    this.stats.lastError = why;
+    this.restart();
+    this.#events.needInit();
+    this.#askAt = performance.now() + this.#askAgain;
+  }
+
+  /** Appends everything that waits, in one go: that costs hardly more than appending one chunk, so a slow
+   *  append makes the next one longer instead of making the queue grow. */
+  #pump() {
+    const buffer = this.#buffer;
+    if (!buffer || buffer.updating || this.#source.readyState !== 'open') return;
+    if (!this.#queue.length) {
+      this.#prune(PRUNE_STRIDE);
+      return;
+    }
+    const waiting = this.#queue;
+    this.#queue = [];
+    try {
+      buffer.appendBuffer(joined(waiting));
+    } catch (error) {
+      if (error.name === 'QuotaExceededError' && this.#prune(0)) {
+        this.#queue = waiting;
+      } else {
+        this.#fail(error.message);
+      }
+    }
+  }
+
+  /** Too much waits. Leaving out the oldest chunk would tear a hole and take the key frame that the rest
+   *  needs, so skip to the newest init segment, or to the next one if none waits. */
+  #shed() {
+    const init = this.#queue.findLastIndex(isInit);
+    if (init > 0) {
+      this.stats.dropped += init;
+      this.#queue.splice(0, init);
+    } else {
+      this.stats.dropped += this.#queue.length;
+      this.#queue = [];
+      this.#awaitingInit = true;
+      this.#events.needInit();
+      this.#askAt = performance.now() + this.#askAgain;
+    }
+  }
+
+  /** Removes what was played long ago, if that is `stride` seconds or more. Returns whether it did. */
+  #prune(stride) {
+    const [first] = this.#ranges();
+    if (!first) return false;
+    const keep = stride ? KEEP_BEHIND : 1;
+    const end = this.#video.currentTime - keep;
+    if (end - first[0] <= stride) return false;
+    this.#buffer.remove(0, end);
+    return true;
+  }
+
+  #startsAnew(span) {
+    const end = this.#ranges().at(-1)?.[1];
+    return span !== null && end !== undefined && span.last < end - RESTART_BEHIND;
+  }
+
+  #ranges() {
+    const buffered = this.#buffer?.buffered;
+    return Array.from({ length: buffered?.length ?? 0 }, (_, at) => [buffered.start(at), buffered.end(at)]);
+  }
+}
+
+function joined(chunks) {
+  if (chunks.length === 1) return chunks[0];
+  const whole = new Uint8Array(chunks.reduce((sum, chunk) => sum + chunk.length, 0));
+  let at = 0;
+  for (const chunk of chunks) {
+    whole.set(chunk, at);
+    at += chunk.length;
+  }
+  return whole;
+}

@@ -1,0 +1,178 @@
+//! From an [`Endpoint`] to an open WebSocket: DNS, TCP, TLS, upgrade.
+
+use std::io;
+use std::net::SocketAddr;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use rustls::pki_types::CertificateDer;
+use rustls::pki_types::pem::PemObject;
+use rustls::{ClientConfig, RootCertStore};
+use tokio::net::{TcpSocket, TcpStream, lookup_host};
+use tokio::time::{Instant, timeout};
+use tokio_tungstenite::tungstenite::error::{CapacityError, ProtocolError};
+use tokio_tungstenite::tungstenite::http::{Response, header};
+use tokio_tungstenite::tungstenite::protocol::WebSocketConfig;
+use tokio_tungstenite::tungstenite::{self, Error as WsError};
+use tokio_tungstenite::{Connector, MaybeTlsStream, WebSocketStream, client_async_tls_with_config};
+
+use super::endpoint::{Endpoint, Limits};
+use super::error::{Fault, Phase, quote};
+
+/// What the kernel may buffer of what we send, in bytes; Linux doubles it to 256 KiB for its own accounting.
+/// Bounded, because what lies in a kernel buffer can no longer be skipped: with the default of several MiB a
+/// slow uplink would look healthy to the outbox while the viewers fall ten seconds behind.
+const SEND_BUFFER: u32 = 128 * 1024;
+
+/// Bytes tungstenite reads at once; allocated for the life of the connection. Its default is 128 KiB.
+const READ_BUFFER: usize = 16 * 1024;
+
+pub(super) type WebSocket = WebSocketStream<MaybeTlsStream<TcpStream>>;
+
+/// Opens the TCP connection. The addresses of the host are tried in turn, each for its even share of the time
+/// left, so that one that swallows packets does not keep the others from being tried.
+pub(super) async fn tcp(endpoint: &Endpoint, deadline: Instant) -> Result<TcpStream, Fault> {
+    let host = endpoint.host();
+    let found = lookup_host((host.as_str(), endpoint.port())).await;
+    let addresses: Vec<SocketAddr> = match found.map(Iterator::collect) {
+        Ok(addresses) => addresses,
+        Err(source) => return Err(Fault::Dns { host: endpoint.host(), source }),
+    };
+    let mut fault = Fault::Dns { host: endpoint.host(), source: io::Error::other("it has no address") };
+    let mut left = u32::try_from(addresses.len()).unwrap_or(u32::MAX);
+    for address in addresses {
+        let share = deadline.saturating_duration_since(Instant::now()) / left;
+        fault = match timeout(share, connect(address)).await {
+            Ok(Ok(stream)) => return Ok(stream),
+            Ok(Err(error)) => Fault::from(error),
+            Err(_) => Fault::Timeout { phase: Phase::Tcp, after: share },
+        };
+        left -= 1;
+    }
+    Err(fault)
+}
+
+async fn connect(address: SocketAddr) -> io::Result<TcpStream> {
+    let socket = if address.is_ipv4() { TcpSocket::new_v4() } else { TcpSocket::new_v6() }?;
+    socket.set_send_buffer_size(SEND_BUFFER)?;
+    socket.set_nodelay(true)?;
+    socket.connect(address).await
+}
+
+/// TLS, where the endpoint asks for it, and the WebSocket upgrade.
+pub(super) async fn upgrade(
+    endpoint: &Endpoint,
+    tcp: TcpStream,
+    limits: &Limits,
+) -> Result<WebSocket, Fault> {
+    let connector = if endpoint.is_secure() {
+        let ca_file = endpoint.ca_file.clone();
+        // Reads some 140 files: not on a thread that has media to move.
+        let config = tokio::task::spawn_blocking(move || tls_config(ca_file))
+            .await
+            .map_err(|error| Fault::Tls(error.to_string()))??;
+        Connector::Rustls(Arc::new(config))
+    } else {
+        Connector::Plain
+    };
+    let config = WebSocketConfig::default()
+        .read_buffer_size(READ_BUFFER)
+        .max_message_size(Some(limits.max_message))
+        .max_frame_size(Some(limits.max_message));
+    let (socket, _) = client_async_tls_with_config(endpoint.url(), tcp, Some(config), Some(connector))
+        .await
+        .map_err(upgrade_fault)?;
+    Ok(socket)
+}
+
+/// Trusts the platform's authorities and those in `ca_file`.
+fn tls_config(ca_file: Option<PathBuf>) -> Result<ClientConfig, Fault> {
+    let mut roots = RootCertStore::empty();
+    let native = rustls_native_certs::load_native_certs();
+    roots.add_parsable_certificates(native.certs);
+    if let Some(path) = ca_file {
+        add_ca_file(&mut roots, &path).map_err(|why| Fault::CaFile { path, why })?;
+    }
+    if roots.is_empty() {
+        let why = match native.errors.first() {
+            Some(error) => error.to_string(),
+            None => "the platform has no certificate authorities; install ca-certificates".to_owned(),
+        };
+        return Err(Fault::Tls(why));
+    }
+    let builder = ClientConfig::builder_with_provider(Arc::new(rustls::crypto::ring::default_provider()))
+        .with_safe_default_protocol_versions()
+        .map_err(|error| Fault::Tls(error.to_string()))?;
+    Ok(builder.with_root_certificates(roots).with_no_client_auth())
+}
+
+fn add_ca_file(roots: &mut RootCertStore, path: &Path) -> Result<(), String> {
+    let mut found = false;
+    for certificate in CertificateDer::pem_file_iter(path).map_err(|error| error.to_string())? {
+        let certificate = certificate.map_err(|error| error.to_string())?;
+        roots.add(certificate).map_err(|error| error.to_string())?;
+        found = true;
+    }
+    if found { Ok(()) } else { Err("it contains no certificate".to_owned()) }
+}
+
+/// What a failed upgrade means.
+fn upgrade_fault(error: WsError) -> Fault {
+    match error {
+        WsError::Http(response) => http_fault(&response),
+        WsError::Protocol(ProtocolError::HandshakeIncomplete) => {
+            Fault::Closed("before it answered the WebSocket request".to_owned())
+        }
+        WsError::Protocol(_) | WsError::HttpFormat(_) | WsError::AttackAttempt | WsError::Capacity(_) => {
+            Fault::NotHttp(error.to_string())
+        }
+        other => socket_fault(other),
+    }
+}
+
+fn http_fault(response: &Response<Option<Vec<u8>>>) -> Fault {
+    let status = response.status().as_u16();
+    let header = |name| response.headers().get(name).and_then(|value| value.to_str().ok()).map(quote);
+    // Engine.IO's answer to a version it does not speak; the status is 400.
+    let body = response.body().as_deref().unwrap_or_default();
+    if String::from_utf8_lossy(body).contains("Unsupported protocol version") {
+        return Fault::WrongVersion("it refused EIO=4");
+    }
+    match (status, header(header::LOCATION)) {
+        (300..=399, Some(location)) => Fault::Redirect { status, location },
+        (404, _) => Fault::NotFound,
+        _ => {
+            let content = header(header::CONTENT_TYPE).unwrap_or_else(|| "no content type".to_owned());
+            Fault::NotWebSocket { status, content }
+        }
+    }
+}
+
+/// What an error of the open WebSocket means.
+pub(super) fn socket_fault(error: WsError) -> Fault {
+    match error {
+        WsError::Io(error) if error.get_ref().is_some_and(|inner| inner.is::<rustls::Error>()) => {
+            Fault::Tls(error.to_string())
+        }
+        WsError::Io(error) => Fault::from(error),
+        WsError::Tls(error) => Fault::Tls(error.to_string()),
+        WsError::Capacity(CapacityError::MessageTooLong { size, max_size }) => {
+            Fault::TooLarge { size, max: max_size }
+        }
+        WsError::ConnectionClosed
+        | WsError::AlreadyClosed
+        | WsError::Protocol(ProtocolError::ResetWithoutClosingHandshake) => {
+            Fault::Closed("without saying why".to_owned())
+        }
+        other => Fault::NotHttp(other.to_string()),
+    }
+}
+
+/// What a close frame says.
+pub(super) fn close_reason(frame: Option<tungstenite::protocol::CloseFrame>) -> Fault {
+    Fault::Closed(match frame {
+        Some(frame) if !frame.reason.is_empty() => format!("code {}, {}", frame.code, quote(&frame.reason)),
+        Some(frame) => format!("code {}", frame.code),
+        None => "without saying why".to_owned(),
+    })
+}

@@ -1,0 +1,134 @@
+//! The command as a user meets it: help, refusals, exit status, and what reaches stderr.
+
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    reason = "clippy.toml's exception covers tests, not their helpers"
+)]
+
+use std::fs;
+use std::process::{Command, Output, Stdio};
+
+/// `roomcam` with these arguments, an empty environment and these variables.
+fn roomcam(args: &[&str], env: &[(&str, &str)]) -> Output {
+    Command::new(env!("CARGO_BIN_EXE_roomcam"))
+        .args(args)
+        .env_clear()
+        .envs(env.iter().copied())
+        .stdin(Stdio::null())
+        .output()
+        .expect("roomcam starts")
+}
+
+fn stdout(output: &Output) -> &str {
+    std::str::from_utf8(&output.stdout).unwrap()
+}
+
+fn stderr(output: &Output) -> &str {
+    std::str::from_utf8(&output.stderr).unwrap()
+}
+
+#[test]
+fn help_shows_every_command_and_an_example() {
+    let help = roomcam(&["--help"], &[]);
+
+    assert_eq!(help.status.code(), Some(0));
+    for wanted in ["run", "demo", "relay", "devices", "check", "Examples:", "roomcam demo"] {
+        assert!(stdout(&help).contains(wanted), "{wanted} is not in:\n{}", stdout(&help));
+    }
+}
+
+#[test]
+fn help_of_each_command_names_its_flags() {
+    let flags: [(&str, &[&str]); 5] = [
+        (
+            "run",
+            &["--config", "--trace-chunks", "--set", "--room", "--url", "--camera", "--mic", "--profile"],
+        ),
+        ("demo", &["--listen", "--camera", "--mic", "--profile", "--room", "127.0.0.1:8080"]),
+        (
+            "relay",
+            &[
+                "--listen",
+                "--token-file",
+                "--max-rooms",
+                "--max-participants",
+                "--max-message-bytes",
+                "--join-rate",
+            ],
+        ),
+        ("devices", &["--json"]),
+        ("check", &["--config", "--json"]),
+    ];
+    for (command, flags) in flags {
+        let help = roomcam(&[command, "--help"], &[]);
+        for flag in flags.iter().chain(&["--log-level", "--verbose"]) {
+            assert!(stdout(&help).contains(flag), "{flag} is not in:\n{}", stdout(&help));
+        }
+    }
+}
+
+#[test]
+fn a_refused_configuration_is_printed_once_and_ends_with_2() {
+    let dir = tempfile::tempdir().unwrap();
+    let file = dir.path().join("room.toml");
+    fs::write(&file, "[meeting]\nurl = 'wss://relay.example'\n[capture]\nfsp = 3\n").unwrap();
+    let file = file.to_str().unwrap();
+
+    let run =
+        roomcam(&["run", "--config", file, "--set", "capture.width=7"], &[("ROOMCAM_CAPTURE_FPS", "0")]);
+
+    assert_eq!(run.status.code(), Some(2));
+    assert_eq!(stdout(&run), "");
+    let wanted = format!(
+        "roomcam: the configuration has 4 problems:\n\
+         \x20 {file}:4:1: there is no key capture.fsp; did you mean capture.fps?\n\
+         \x20 environment variable ROOMCAM_CAPTURE_FPS: capture.fps = \"0\" is refused; allowed is a whole number of frames per second from 1 to 120\n\
+         \x20 flag --set capture.width: capture.width = \"7\" is refused; allowed is an even number of pixels from 16 to 4096\n\
+         \x20 meeting.room is missing; set it in the configuration file, with ROOMCAM_MEETING_ROOM or with --set meeting.room=…; allowed is text of 1 to 128 characters, without control characters and without spaces at its ends\n"
+    );
+    assert_eq!(stderr(&run), wanted);
+}
+
+#[test]
+fn the_configuration_can_be_named_by_the_environment() {
+    let run = roomcam(&["run"], &[("ROOMCAM_CONFIG", "/nowhere/room.toml")]);
+
+    assert_eq!(run.status.code(), Some(2));
+    assert!(stderr(&run).contains("/nowhere/room.toml: cannot read the configuration"), "{}", stderr(&run));
+}
+
+#[test]
+fn wrong_use_ends_with_2_and_says_what_is_wanted() {
+    let cases: [(&[&str], &str); 5] = [
+        (&[], "Usage: roomcam"),
+        (&["rnu"], "unrecognized subcommand 'rnu'"),
+        (&["run", "--set", "capture.fps"], "wanted is section.key=value"),
+        (&["demo", "--listen", "localhost"], "--listen <ADDR:PORT>"),
+        (&["relay", "--max-rooms", "0"], "--max-rooms <N>"),
+    ];
+    for (args, wanted) in cases {
+        let output = roomcam(args, &[]);
+        assert_eq!(output.status.code(), Some(2), "{args:?}");
+        assert!(stderr(&output).contains(wanted), "{wanted} is not in:\n{}", stderr(&output));
+    }
+}
+
+#[test]
+fn a_token_is_refused_as_an_argument_and_not_repeated() {
+    for args in
+        [["run", "--set", "meeting.token=hunter2"], ["run", "--url", "wss://me:hunter2@relay.example"]]
+    {
+        let run = roomcam(&args, &[]);
+        assert_eq!(run.status.code(), Some(2));
+        assert!(!stderr(&run).contains("hunter2"), "{}", stderr(&run));
+    }
+}
+
+#[test]
+fn a_bad_log_filter_is_named() {
+    let run = roomcam(&["devices"], &[("ROOMCAM_LOG", "roomcam=loud")]);
+
+    assert_eq!(run.status.code(), Some(2));
+    assert!(stderr(&run).starts_with("roomcam: environment variable ROOMCAM_LOG: "), "{}", stderr(&run));
+}

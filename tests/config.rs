@@ -1,0 +1,478 @@
+//! Configuration from the outside: files, environment and flags in; a `Config` or every problem out.
+
+#![allow(
+    clippy::unwrap_used,
+    clippy::panic,
+    reason = "clippy.toml's exception covers tests, not their helpers"
+)]
+
+use std::fs;
+use std::os::unix::fs::PermissionsExt;
+use std::path::{Path, PathBuf};
+
+use proptest::prelude::*;
+use roomcam::config::{
+    Config, ConfigErrors, DeviceChoice, KEYS, Key, LateJoin, Overrides, Problem, Secret, Unset, Warning,
+};
+use tempfile::TempDir;
+
+const EXAMPLE: &str = include_str!("../systemd/config.toml");
+const SECRET: &str = "hunter2-0123456789";
+
+/// A folder with a configuration file in it.
+struct Setup {
+    dir: TempDir,
+    env: Vec<(String, String)>,
+    flags: Overrides,
+}
+
+impl Setup {
+    fn new(text: &str) -> Self {
+        let dir = tempfile::tempdir().unwrap();
+        fs::write(dir.path().join("config.toml"), text).unwrap();
+        Self { dir, env: Vec::new(), flags: Overrides::default() }
+    }
+
+    fn env(mut self, variable: &str, value: &str) -> Self {
+        self.env.push((variable.to_owned(), value.to_owned()));
+        self
+    }
+
+    fn flag(mut self, flag: &str, key: &str, value: &str) -> Self {
+        self.flags.set(flag, key, value);
+        self
+    }
+
+    fn file(&self, name: &str, text: &str, mode: u32) -> PathBuf {
+        let path = self.dir.path().join(name);
+        fs::write(&path, text).unwrap();
+        fs::set_permissions(&path, fs::Permissions::from_mode(mode)).unwrap();
+        path
+    }
+
+    fn load(&self) -> Result<Config, ConfigErrors> {
+        Config::load(Some(&self.dir.path().join("config.toml")), self.env.iter().cloned(), &self.flags)
+    }
+
+    /// The problems as printed, without the folder's name.
+    fn problems(&self) -> Vec<String> {
+        let folder = format!("{}/", self.dir.path().display());
+        let errors = self.load().unwrap_err();
+        errors.problems().iter().map(|problem| problem.to_string().replace(&folder, "")).collect()
+    }
+}
+
+/// The least that is accepted, and `more` under it.
+fn with(more: &str) -> Setup {
+    Setup::new(&format!("[meeting]\nurl = 'wss://relay.example'\nroom = 'blue'\n{more}"))
+}
+
+fn token(config: &Config) -> Option<&str> {
+    config.meeting.token.as_ref().map(Secret::expose)
+}
+
+#[test]
+fn url_and_room_are_enough() {
+    let config = with("").load().unwrap();
+
+    assert_eq!(config.meeting.url.to_string(), "wss://relay.example/");
+    assert_eq!(config.meeting.room.as_str(), "blue");
+    let hostname = fs::read_to_string("/proc/sys/kernel/hostname").unwrap();
+    assert_eq!(config.meeting.username.as_str(), hostname.trim());
+    assert_eq!(config.meeting.avatar_url, None);
+    assert_eq!(config.meeting.token, None);
+    assert_eq!(config.meeting.ca_file, None);
+    assert_eq!(config.meeting.late_join, LateJoin::Auto);
+    let capture = &config.capture;
+    assert_eq!(capture.profile.as_str(), "usb-webcam");
+    assert_eq!(capture.camera, DeviceChoice::Auto);
+    assert_eq!(capture.mic, DeviceChoice::Named("default".to_owned()));
+    assert_eq!((capture.width.get(), capture.height.get(), capture.fps.get()), (640, 480, 30));
+    assert_eq!((capture.video_bitrate.get(), capture.audio_bitrate.get()), (800_000, 32_000));
+    assert_eq!(capture.cadence.duration().as_millis(), 100);
+    assert!(capture.start_camera && capture.start_mic);
+    assert_eq!(config.warnings, []);
+}
+
+#[test]
+fn user_id_stays_the_same() {
+    let first = with("user_id = 'set'").load().unwrap();
+    assert_eq!(first.meeting.user_id.as_str(), "set");
+    if Path::new("/etc/machine-id").exists() {
+        let (one, two) = (with("").load().unwrap(), with("").load().unwrap());
+        assert_eq!(one.meeting.user_id, two.meeting.user_id);
+    }
+}
+
+#[test]
+fn flags_win_over_the_environment_and_that_over_the_file() {
+    let setup = with("[capture]\nfps = 10\nwidth = 320\nheight = 240")
+        .env("ROOMCAM_CAPTURE_FPS", "20")
+        .env("ROOMCAM_CAPTURE_WIDTH", "160")
+        .env("ROOMCAM_CAPTURE_START_MIC", "false")
+        .flag("--set capture.fps", "capture.fps", "25")
+        .flag("--room", "meeting.room", "green");
+    let config = setup.load().unwrap();
+
+    assert_eq!(config.capture.fps.get(), 25);
+    assert_eq!(config.capture.width.get(), 160);
+    assert_eq!(config.capture.height.get(), 240);
+    assert!(!config.capture.start_mic);
+    assert_eq!(config.meeting.room.as_str(), "green");
+}
+
+#[test]
+fn no_file_is_needed() {
+    let env = [("ROOMCAM_MEETING_URL", "http://127.0.0.1:8080"), ("ROOMCAM_MEETING_ROOM", "blue")];
+    let env = env.map(|(variable, value)| (variable.to_owned(), value.to_owned()));
+    let config = Config::load(None, env.into_iter(), &Overrides::default()).unwrap();
+
+    assert_eq!(config.meeting.url.to_string(), "ws://127.0.0.1:8080/");
+}
+
+#[test]
+fn every_problem_is_reported_with_its_place() {
+    let setup = Setup::new(
+        "[meeting]\n\
+         url = 'ftp://relay.example'\n\
+         rom = 'blue'\n\
+         late_join = 3\n\
+         \n\
+         [capture]\n\
+         cadence_ms = 0\n\
+         fps = \"30\"\n\
+         width = 641\n\
+         video_bitrate = 800.5\n\
+         start_mic = 'yes'\n\
+         camera = 'none'\n\
+         mic = 'none'\n\
+         room = 'blue'\n\
+         \n\
+         [captuer]\n\
+         fps = 3\n",
+    )
+    .env("ROOMCAM_CAPTURE_HEIGHT", "tall")
+    .env("ROOMCAM_CAPTURE_CADENCE", "100")
+    .flag("--profile", "capture.profile", "../etc/passwd")
+    .flag("--set fps", "fps", "3");
+
+    insta::assert_snapshot!(setup.problems().join("\n"), @r#"
+    config.toml:2:7: meeting.url = 'ftp://relay.example' is refused; allowed is ws://HOST[:PORT], wss://HOST[:PORT], http://… or https://…
+    config.toml:3:1: there is no key meeting.rom; did you mean meeting.room?
+    config.toml:4:13: meeting.late_join = 3 is refused; allowed is "auto", "replay", "reset" or "restart"; put it in quotes
+    config.toml:7:14: capture.cadence_ms = 0 is refused; allowed is a whole number of milliseconds from 20 to 2000
+    config.toml:8:7: capture.fps = "30" is refused; allowed is a whole number of frames per second from 1 to 120; take the quotes away
+    config.toml:9:9: capture.width = 641 is refused; allowed is an even number of pixels from 16 to 4096
+    config.toml:10:17: capture.video_bitrate = 800.5 is refused; allowed is a whole number of bits (not kilobits) per second from 50000 to 20000000
+    config.toml:11:13: capture.start_mic = 'yes' is refused; allowed is true or false; take the quotes away
+    config.toml:13:7: capture.camera and capture.mic are both "none", so there is nothing to send; allowed is one of them. To join quietly, use start_camera = false and start_mic = false
+    config.toml:14:1: there is no key capture.room; it belongs to [meeting]
+    config.toml:16:2: there is no section [captuer]; did you mean [capture]?
+    environment variable ROOMCAM_CAPTURE_CADENCE: there is no key capture.cadence; did you mean capture.cadence_ms?
+    environment variable ROOMCAM_CAPTURE_HEIGHT: capture.height = "tall" is refused; allowed is an even number of pixels from 16 to 4096
+    flag --profile: capture.profile = "../etc/passwd" is refused; allowed is the name of a profile: lower-case letters, digits and '-', at most 64
+    flag --set fps: there is no key fps; it belongs to [capture]
+    meeting.room is missing; set it in the configuration file, with ROOMCAM_MEETING_ROOM or with --set meeting.room=…; allowed is text of 1 to 128 characters, without control characters and without spaces at its ends
+    "#);
+}
+
+#[test]
+fn a_missing_file_is_named() {
+    let errors = Config::load(Some(Path::new("/nowhere/config.toml")), [].into_iter(), &Overrides::default());
+
+    assert_eq!(
+        errors.unwrap_err().to_string(),
+        "the configuration has a problem:\n  /nowhere/config.toml: cannot read the configuration: \
+         No such file or directory (os error 2)"
+    );
+}
+
+#[test]
+fn a_syntax_error_names_line_and_key() {
+    let setup = Setup::new("[meeting]\nroom = 'blue'\nurl = wss://relay.example\n");
+
+    insta::assert_snapshot!(setup.problems().join("\n"), @r#"
+    config.toml:3:7: url: this is not TOML: string values must be quoted, expected literal string
+    "#);
+}
+
+#[test]
+fn a_key_cannot_be_set_twice() {
+    insta::assert_snapshot!(with("room = 'green'").problems().join("\n"), @r#"
+    config.toml:4:1: room: this is not TOML: duplicate key
+    "#);
+}
+
+#[test]
+fn sections_are_tables_and_odd_names_stay_on_one_line() {
+    let setup = Setup::new("capture = 3\n\"a\\nb\" = 1\n[[meeting]]\n[meeting.url]\n");
+
+    insta::assert_snapshot!(setup.problems().join("\n"), @"
+    config.toml:1:1: there is no key capture; it is a section, written [capture]
+    config.toml:2:1: there is no key a b; the sections are [meeting], [capture]
+    config.toml:3:3: there is no key meeting; it is a section, written [meeting]
+    meeting.url is missing; set it in the configuration file, with ROOMCAM_MEETING_URL or with --set meeting.url=…; allowed is ws://HOST[:PORT], wss://HOST[:PORT], http://… or https://…
+    meeting.room is missing; set it in the configuration file, with ROOMCAM_MEETING_ROOM or with --set meeting.room=…; allowed is text of 1 to 128 characters, without control characters and without spaces at its ends
+    ");
+}
+
+#[test]
+fn quiet_start_is_fine_without_tracks_is_not() {
+    let quiet = with("[capture]\nstart_camera = false\nstart_mic = false").load().unwrap();
+    assert!(!quiet.capture.start_camera && !quiet.capture.start_mic);
+
+    let silent = with("[capture]\nmic = 'none'").load().unwrap();
+    assert_eq!(silent.capture.mic, DeviceChoice::None);
+
+    let empty = with("[capture]\ncamera = 'none'").env("ROOMCAM_CAPTURE_MIC", "none").load();
+    assert!(matches!(empty.unwrap_err().problems(), [Problem::BothTracksOff { .. }]));
+}
+
+#[test]
+fn edges_of_every_range() {
+    let cases = [
+        ("capture.fps", "1", "120", "0", "121"),
+        ("capture.cadence_ms", "20", "2000", "19", "2001"),
+        ("capture.width", "16", "4096", "14", "4098"),
+        ("capture.height", "16", "4096", "15", "4097"),
+        ("capture.video_bitrate", "50000", "20000000", "49999", "20000001"),
+        ("capture.audio_bitrate", "6000", "510000", "5999", "510001"),
+    ];
+    for (key, low, high, below, above) in cases {
+        for good in [low, high] {
+            assert!(with("").flag("--set", key, good).load().is_ok(), "{key} = {good}");
+        }
+        for bad in [below, above, "-1", "", "99999999999999999999"] {
+            assert!(with("").flag("--set", key, bad).load().is_err(), "{key} = {bad}");
+        }
+    }
+}
+
+#[test]
+fn urls() {
+    let cases = [
+        ("wss://relay.example", Some("wss://relay.example/")),
+        ("https://relay.example:8443/", Some("wss://relay.example:8443/")),
+        ("http://[::1]:3000", Some("ws://[::1]:3000/")),
+        ("relay.example", None),
+        ("ftp://relay.example", None),
+        ("wss://", None),
+        ("wss://relay.example/socket.io/", None),
+        ("wss://relay.example/?token=1", None),
+        ("wss://me:password@relay.example", None),
+        ("", None),
+    ];
+    for (written, wanted) in cases {
+        let loaded = with("").flag("--url", "meeting.url", written).load();
+        assert_eq!(loaded.ok().map(|config| config.meeting.url.to_string()).as_deref(), wanted, "{written}");
+    }
+}
+
+#[test]
+fn token_from_each_place_and_in_this_order() {
+    let setup = with("token_file = './of-file'");
+    setup.file("of-file", "from-file\n", 0o600);
+    assert_eq!(token(&setup.load().unwrap()), Some("from-file"));
+
+    let of_env = setup.file("of-env", "from-env-file\r\n", 0o600);
+    let setup = setup.env("ROOMCAM_MEETING_TOKEN_FILE", of_env.to_str().unwrap());
+    assert_eq!(token(&setup.load().unwrap()), Some("from-env-file"));
+
+    let setup = setup.env("ROOMCAM_TOKEN", "from-env");
+    assert_eq!(token(&setup.load().unwrap()), Some("from-env"));
+
+    let of_flag = setup.file("of-flag", "from-flag", 0o600);
+    let setup = setup.flag("--set", "meeting.token_file", of_flag.to_str().unwrap());
+    assert_eq!(token(&setup.load().unwrap()), Some("from-flag"));
+}
+
+#[test]
+fn token_from_systemds_credentials_only_if_nothing_else_names_one() {
+    let setup = with("");
+    let folder = setup.dir.path().to_str().unwrap().to_owned();
+    let setup = setup.env("CREDENTIALS_DIRECTORY", &folder);
+    assert_eq!(token(&setup.load().unwrap()), None);
+
+    setup.file("token", "from-systemd\n", 0o400);
+    assert_eq!(token(&setup.load().unwrap()), Some("from-systemd"));
+    assert_eq!(token(&setup.env("ROOMCAM_TOKEN", "from-env").load().unwrap()), Some("from-env"));
+}
+
+#[test]
+fn a_bad_token_is_refused_without_showing_it() {
+    let cases = [
+        ("", "is empty"),
+        ("\n", "is empty"),
+        ("hunter2\nhunter3\n", "has more than one line; a token is one line"),
+        (" hunter2", "starts or ends with spaces"),
+        ("hunter2\u{7}", "is no plain UTF-8 text (it has control characters or broken ones)"),
+    ];
+    for (text, why) in cases {
+        let setup = with("token_file = './token'");
+        setup.file("token", text, 0o600);
+        let at = "config.toml:4:14";
+        assert_eq!(
+            setup.problems(),
+            [format!("{at}: the token in token {why}").replace("in token", "in ./token")]
+        );
+
+        let setup = with("").env("ROOMCAM_TOKEN", text);
+        let at = "environment variable ROOMCAM_TOKEN";
+        assert_eq!(setup.problems(), [format!("{at}: the token in the environment {why}")]);
+    }
+    let missing = with("token_file = './token'").problems();
+    assert_eq!(
+        missing,
+        ["config.toml:4:14: the token in ./token cannot be read: No such file or directory (os error 2)"]
+    );
+}
+
+#[test]
+fn a_token_that_all_can_read_is_warned_about() {
+    let setup = with("token_file = './token'");
+    let path = setup.file("token", "hunter2", 0o644);
+    let config = setup.load().unwrap();
+
+    let [Warning::TokenReadableByAll(warned)] = &config.warnings[..] else {
+        panic!("{:?}", config.warnings);
+    };
+    assert_eq!(warned.canonicalize().unwrap(), path.canonicalize().unwrap());
+}
+
+#[test]
+fn a_slip_in_a_variable_is_warned_about_and_others_variables_are_not() {
+    let config =
+        with("").env("ROOMCAM_MEETIN_ROOM", "green").env("ROOMCAM_PORT", "tcp://10.0.0.1").load().unwrap();
+
+    let warnings: Vec<_> = config.warnings.iter().map(ToString::to_string).collect();
+    assert_eq!(
+        warnings,
+        ["environment variable ROOMCAM_MEETIN_ROOM means nothing; did you mean ROOMCAM_MEETING_ROOM?"]
+    );
+}
+
+/// Every way in which a token can end up where it does not belong.
+#[test]
+fn a_misplaced_token_is_not_repeated() {
+    let setups = [
+        with(&format!("token = '{SECRET}'")),
+        with(&format!("token = '{SECRET}")),
+        with(&format!("token_file = '{SECRET}'")),
+        with(&format!("token_file = {SECRET}")),
+        with(&format!("tokn_file = '{SECRET}'")),
+        with(&format!("avatar_url = 'https://me:{SECRET}@example.org'")),
+        with(&format!("avatar_url = 'ftp://example.org/?key={SECRET}'")),
+        with("").env("ROOMCAM_MEETING_TOKEN", SECRET),
+        with("").env("ROOMCAM_TOKN", SECRET).env("ROOMCAM_MEETING_URL", ""),
+        with("").env("ROOMCAM_TOKEN", &format!("{SECRET}\n{SECRET}")),
+        with("").flag("--set meeting.token", "meeting.token", SECRET),
+        with("").flag("--url", "meeting.url", &format!("wss://{SECRET}@relay.example")),
+        with("").flag("--url", "meeting.url", &format!("wss://me:{SECRET}#?1@relay.example")),
+        with("").flag("--url", "meeting.url", &format!("wss:/me:{SECRET}@relay.example")),
+        with("").flag("--url", "meeting.url", &format!("me:{SECRET}@relay.example://")),
+        with("").flag("--url", "meeting.url", &format!("wss://relay.example?token={SECRET}")),
+    ];
+    for setup in setups {
+        let errors = setup.load().unwrap_err();
+        assert!(!format!("{errors} {errors:?}").contains(SECRET), "{errors}");
+    }
+    let config = with("").env("ROOMCAM_TOKEN", SECRET).load().unwrap();
+    assert_eq!(token(&config), Some(SECRET));
+    assert!(!format!("{config:?}").contains(SECRET));
+}
+
+/// The line of the example that shows `key`, with or without the `#` before it, as `#`, value.
+fn example_line(key: &Key) -> (bool, &'static str) {
+    let section = EXAMPLE.split("\n[").find(|part| part.starts_with(&format!("{}]", key.section))).unwrap();
+    let (shown, value) = section
+        .lines()
+        .find_map(|line| {
+            let bare = line.strip_prefix('#').unwrap_or(line);
+            Some((line != bare, bare.strip_prefix(key.name)?.strip_prefix(" = ")?))
+        })
+        .unwrap_or_else(|| panic!("the example does not show {}", key.path()));
+    (shown, value)
+}
+
+#[test]
+fn the_example_is_valid_as_it_is_and_with_every_key_shown() {
+    let config = Setup::new(EXAMPLE).load().unwrap();
+    assert_eq!(config.meeting.room.as_str(), "lobby");
+
+    let uncommented: Vec<_> = EXAMPLE
+        .lines()
+        .map(|line| match line.strip_prefix('#') {
+            Some(rest) if rest.starts_with(|c: char| c.is_ascii_lowercase()) => rest,
+            _ => line,
+        })
+        .map(|line| line.replace("/etc/roomcam/token", "./token"))
+        .collect();
+    let setup = Setup::new(&uncommented.join("\n"));
+    setup.file("token", "hunter2", 0o600);
+    let all = setup.load().unwrap();
+    assert_eq!(all.capture, config.capture);
+    assert_eq!(all.meeting.user_id.as_str(), "roomcam-0123456789abcdef");
+}
+
+#[test]
+fn the_example_shows_every_key_with_its_default() {
+    for key in KEYS {
+        let (commented, value) = example_line(key);
+        match key.unset {
+            Unset::Required => assert!(!commented, "{} must be set", key.path()),
+            Unset::Computed => assert!(commented, "{} is optional", key.path()),
+            Unset::Fixed(default) => {
+                assert!(commented, "{} has a default", key.path());
+                assert_eq!(value.trim_matches('"'), default, "{}", key.path());
+            }
+        }
+    }
+}
+
+fn toml_like() -> impl Strategy<Value = String> {
+    let name = prop_oneof![
+        prop::sample::select(KEYS.map(|key| key.name).to_vec()).prop_map(str::to_owned),
+        "[a-z_.]{0,12}"
+    ];
+    let value = prop_oneof![
+        any::<i64>().prop_map(|number| number.to_string()),
+        any::<f64>().prop_map(|number| number.to_string()),
+        "\"\\PC{0,40}\"",
+        "'[a-z:/@?.]{0,40}'",
+        "(\\[|\\{|\"\"\"|1979-05-27|true|0x|inf){0,6}",
+    ];
+    let line = prop_oneof![
+        4 => (name, value).prop_map(|(name, value)| format!("{name} = {value}")),
+        1 => prop::sample::select(vec!["[meeting]", "[capture]", "[[capture]]", "[a.b]"]).prop_map(str::to_owned),
+        1 => "\\PC{0,40}",
+    ];
+    prop::collection::vec(line, 0..20).prop_map(|lines| lines.join("\n"))
+}
+
+proptest! {
+    #[test]
+    fn any_text_is_answered(text in prop_oneof![toml_like(), any::<String>()]) {
+        if let Err(errors) = Setup::new(&text).load() {
+            prop_assert!(!errors.problems().is_empty());
+            prop_assert!(errors.to_string().lines().count() <= 22, "{errors}");
+        }
+    }
+
+    #[test]
+    fn any_environment_and_flag_is_answered(key in "[a-z_.]{0,20}", value in any::<String>()) {
+        let variable = format!("ROOMCAM_{}", key.to_uppercase().replace('.', "_"));
+        let _ = with("").env(&variable, &value).flag("--set", &key, &value).load();
+    }
+
+    #[test]
+    fn the_token_is_shown_nowhere(text in toml_like(), secret in "[A-Za-z0-9]{24,40}", line in 0usize..20) {
+        let mut lines: Vec<_> = text.lines().map(str::to_owned).collect();
+        let line = line.min(lines.len());
+        lines.insert(line, format!("token = '{secret}'"));
+        let shown = match Setup::new(&lines.join("\n")).env("ROOMCAM_TOKEN", &secret).load() {
+            Ok(config) => format!("{config:?}"),
+            Err(errors) => format!("{errors} {errors:?}"),
+        };
+        prop_assert!(!shown.contains(&secret), "{shown}");
+    }
+}

@@ -1,0 +1,65 @@
+#!/bin/sh
+# Installs the Debian packages that roomcam needs and that are missing; quick when none is.
+# Usage: tests/install-deps.sh build [test]
+set -eu
+
+# Whether a plugin of GStreamer is there. Asks the file system: gst-inspect-1.0 may have to scan all plugins first.
+plugin() { [ -e "$(pkg-config --variable=pluginsdir gstreamer-1.0 2>/dev/null)/libgst$1.so" ]; }
+tool() { command -v "$1" >/dev/null; }
+
+missing=
+need() { # PACKAGE PROBE...: note PACKAGE as missing if PROBE fails
+    package=$1
+    shift
+    "$@" 2>/dev/null || missing="$missing $package"
+}
+
+for group in "$@"; do
+    case $group in
+    build)
+        need build-essential tool c++
+        need pkg-config tool pkg-config
+        need libgstreamer1.0-dev pkg-config --exists 'gstreamer-1.0 >= 1.22'
+        need libgstreamer-plugins-base1.0-dev pkg-config --exists gstreamer-app-1.0 gstreamer-video-1.0
+        need gstreamer1.0-plugins-base plugin videotestsrc
+        need gstreamer1.0-plugins-good plugin vpx
+        need gstreamer1.0-plugins-bad plugin opusparse
+        need gstreamer1.0-alsa plugin alsa
+        ;;
+    test)
+        need gstreamer1.0-tools tool gst-launch-1.0
+        need mkvtoolnix tool mkvmerge
+        need ffmpeg tool ffprobe
+        need chromium tool chromium
+        need nodejs tool node
+        need npm tool npm
+        ;;
+    *)
+        echo "usage: $0 build [test]" >&2
+        exit 2
+        ;;
+    esac
+done
+
+[ -n "$missing" ] || exit 0
+
+if ! tool apt-get; then
+    echo "roomcam needs what Debian calls:$missing" >&2
+    echo "There is no apt-get here to install it with; please install it yourself, then try again." >&2
+    exit 1
+fi
+
+as_root=
+if [ "$(id -u)" -ne 0 ]; then
+    if ! tool sudo; then
+        echo "roomcam needs these packages; please install them as root, then try again:" >&2
+        echo "    apt-get install$missing" >&2
+        exit 1
+    fi
+    as_root="sudo"
+fi
+
+echo "Installing what is missing (apt-get):$missing"
+$as_root apt-get update -q
+# shellcheck disable=SC2086 # one word per package
+$as_root env DEBIAN_FRONTEND=noninteractive apt-get install -q --yes --no-install-recommends $missing </dev/null

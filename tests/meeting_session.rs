@@ -1,0 +1,201 @@
+//! A session with a relay that behaves: the join, what is published when, and how it is left.
+
+mod common;
+
+use std::time::Duration;
+
+use common::{Relay, chunk, config, media, next, text};
+use roomcam::meeting::{
+    ErrorKind, Left, OutboxLimits, Presence, ServerEvent, SessionEvent, StateChange, outbox, session,
+};
+use roomcam::socketio::Limits;
+
+const LIVE: Presence = Presence { has_video: true, is_muted: false };
+const MIME: &str = "video/webm; codecs=\"vp8, opus\"";
+const CADENCE: Duration = Duration::from_millis(100);
+
+#[tokio::test]
+async fn joins_publishes_state_before_media_and_leaves() {
+    let relay = Relay::listen().await;
+    let (outbox, receiver) = outbox(OutboxLimits::default());
+    let mut config = config(&relay);
+    config.avatar_url = Some("https://a.example/pi.png".into());
+    config.endpoint.auth = roomcam::meeting::credentials(Some("tok"), Some("pi"));
+    let mut session = session::spawn(config, LIVE, receiver);
+
+    // Put in before the join: the chunk must wait for it, and the state must overtake the chunk.
+    outbox.put(chunk(0, b"first"), MIME, CADENCE).unwrap();
+    outbox.announce(StateChange::Camera { has_video: false });
+    outbox.announce(StateChange::Mic { is_muted: true });
+    outbox.announce(StateChange::Camera { has_video: true });
+
+    let mut server = relay.accept().await;
+    server.open().await;
+    assert_eq!(text(&mut server).await, r#"40{"token":"tok","userId":"pi"}"#);
+    server.say(r#"40{"sid":"our-socket"}"#).await;
+    assert_eq!(
+        text(&mut server).await,
+        r#"42["join-room",{"roomId":"room-1","username":"Pi","avatar_url":"https://a.example/pi.png","hasVideo":true,"isMuted":false}]"#
+    );
+    server.say(r#"42["user-joined",{"userId":"early"}]"#).await;
+    server
+        .say(r#"42["room-state",{"roomId":"room-1","participants":[{"userId":"pi-7","socketId":"our-socket"}],"title":"T"}]"#)
+        .await;
+
+    let SessionEvent::Joined(joined) = next(&mut session).await else { panic!("Joined comes first") };
+    assert_eq!(joined.user_id, "pi-7", "the relay's word about our socket goes before the configuration");
+    assert_eq!(joined.max_payload, 1_000_000);
+    assert_eq!(joined.room.title.as_deref(), Some("T"));
+
+    assert_eq!(
+        text(&mut server).await,
+        r#"42["mic-state-changed",{"roomId":"room-1","userId":"pi-7","isMuted":true}]"#
+    );
+    assert_eq!(
+        text(&mut server).await,
+        r#"42["camera-state-changed",{"roomId":"room-1","userId":"pi-7","hasVideo":true}]"#
+    );
+    let (header, bytes) = media(&mut server).await;
+    assert_eq!(bytes, "first");
+    assert_eq!(header["mimeType"], MIME);
+    let SessionEvent::ChunkSent { chunk: sent, queued } = next(&mut session).await else {
+        panic!("the chunk is reported")
+    };
+    assert_eq!(sent.seq, 0);
+    assert!(queued > Duration::ZERO && queued < Duration::from_secs(5), "{queued:?}");
+    assert_eq!(outbox.state(), roomcam::meeting::QueueState::default());
+
+    server.say("2").await;
+    assert_eq!(text(&mut server).await, "3");
+
+    // Its own arrival, other people's media and nonsense are kept from the agent.
+    server.say(r#"42["user-joined",{"userId":"pi-7"}]"#).await;
+    server.say(r#"451-["media-chunk",{"chunk":{"_placeholder":true,"num":0},"userId":"x"}]"#).await;
+    server.say_bytes(b"other people's").await;
+    server.say(r#"42["user-left",{"who":"?"}]"#).await;
+    server.say(r#"42["error",{"message":"slow down"}]"#).await;
+    server.say(r#"42["request-keyframe",{"fromUserId":"bob"}]"#).await;
+    let SessionEvent::Event(heard) = next(&mut session).await else { panic!() };
+    assert_eq!(heard, ServerEvent::Error { message: "slow down".into(), kind: ErrorKind::Other });
+    let SessionEvent::Event(heard) = next(&mut session).await else { panic!() };
+    assert_eq!(heard, ServerEvent::RequestKeyframe { from: Some("bob".into()) });
+
+    let left = tokio::spawn(session.shutdown());
+    assert_eq!(text(&mut server).await, r#"420["leave-room",{}]"#);
+    server.say("430[]").await;
+    assert_eq!(left.await.unwrap(), Left::Acknowledged);
+    assert_eq!(text(&mut server).await, "41");
+    assert_eq!(
+        outbox.put(chunk(1, b"late"), MIME, CADENCE).unwrap_err().to_string(),
+        "the outbox is closed; its session is over"
+    );
+}
+
+#[tokio::test]
+async fn a_relay_that_does_not_acknowledge_the_leaving_is_left_after_half_a_second() {
+    let relay = Relay::listen().await;
+    let (_outbox, receiver) = outbox(OutboxLimits::default());
+    let mut session = session::spawn(config(&relay), LIVE, receiver);
+    let mut server = relay.accept().await;
+    server.join("room-1").await;
+    let SessionEvent::Joined(joined) = next(&mut session).await else { panic!() };
+    assert_eq!(joined.user_id, "pi", "the configured id, where the relay does not say");
+    let began = std::time::Instant::now();
+    assert_eq!(session.shutdown().await, Left::Unconfirmed);
+    assert!(began.elapsed() < Duration::from_millis(900), "{:?}", began.elapsed());
+    assert_eq!(text(&mut server).await, r#"420["leave-room",{}]"#);
+}
+
+#[tokio::test]
+async fn a_shutdown_while_connecting_does_not_wait_for_the_relay() {
+    let relay = Relay::listen().await;
+    let (_outbox, receiver) = outbox(OutboxLimits::default());
+    let session = session::spawn(config(&relay), LIVE, receiver);
+    let _silent = relay.accept_tcp().await;
+    assert_eq!(session.shutdown().await, Left::Unconfirmed);
+}
+
+#[tokio::test]
+async fn a_chunk_above_the_relays_limit_is_reported_and_the_next_one_sent() {
+    let relay = Relay::listen().await;
+    let (outbox, receiver) = outbox(OutboxLimits::default());
+    let mut session = session::spawn(config(&relay), LIVE, receiver);
+    let mut server = relay.accept().await;
+    server.join_with_limit("room-1", 1000).await;
+    outbox.put(chunk(0, &[0; 1001]), MIME, CADENCE).unwrap();
+    outbox.put(chunk(1, &[1; 1000]), MIME, CADENCE).unwrap();
+    assert!(matches!(next(&mut session).await, SessionEvent::Joined(_)));
+    let SessionEvent::ChunkTooLarge { chunk, max } = next(&mut session).await else { panic!() };
+    assert_eq!((chunk.seq, max), (0, 1000));
+    assert_eq!(media(&mut server).await.1, [1; 1000][..]);
+}
+
+#[tokio::test]
+async fn a_relay_that_stops_reading_fills_the_outbox_and_is_still_heard() {
+    let relay = Relay::listen().await;
+    let limits = OutboxLimits { media: Duration::from_millis(1000), bytes: usize::MAX };
+    let (outbox, receiver) = outbox(limits);
+    let mut session = session::spawn(config(&relay), LIVE, receiver);
+    let mut server = relay.accept().await;
+    server.join("room-1").await;
+    assert!(matches!(next(&mut session).await, SessionEvent::Joined(_)));
+
+    // The server reads nothing: kernel buffers fill, then the outbox.
+    let mut seq = 0;
+    let stalled = async {
+        loop {
+            while outbox.has_room() {
+                outbox.put(chunk(seq, &[0; 100_000]), MIME, CADENCE).unwrap();
+                seq += 1;
+            }
+            // A report means that there is room again; silence for long means a stall.
+            match tokio::time::timeout(Duration::from_millis(500), next(&mut session)).await {
+                Ok(event) => assert!(matches!(event, SessionEvent::ChunkSent { .. })),
+                Err(_) => return,
+            }
+        }
+    };
+    stalled.await;
+    let state = outbox.state();
+    assert_eq!((state.chunks, state.media), (10, Duration::from_millis(1000)));
+    assert!(state.head_waited >= Duration::from_millis(500), "{state:?}");
+
+    server.say(r#"42["user-joined",{"userId":"late"}]"#).await;
+    let SessionEvent::Event(ServerEvent::UserJoined(who)) = next(&mut session).await else { panic!() };
+    assert_eq!(who.user_id, "late");
+
+    // The camera goes off: all but the chunk on its way is taken back, and the state goes out before any
+    // later chunk.
+    outbox.announce(StateChange::Camera { has_video: false });
+    let cleared = outbox.clear_media();
+    assert_eq!(cleared.len(), 9);
+    let first_cleared = cleared[0].seq;
+    outbox.put(chunk(seq, b"after"), MIME, CADENCE).unwrap();
+    for _ in 0..first_cleared {
+        assert_eq!(media(&mut server).await.1.len(), 100_000);
+    }
+    assert_eq!(
+        text(&mut server).await,
+        r#"42["camera-state-changed",{"roomId":"room-1","userId":"pi","hasVideo":false}]"#
+    );
+    assert_eq!(media(&mut server).await.1, "after");
+}
+
+#[tokio::test]
+async fn tls_with_a_private_authority_works_when_its_file_is_given() {
+    let relay = Relay::listen().await;
+    let authority = common::Authority::new();
+    let file = tempfile::NamedTempFile::new().unwrap();
+    std::fs::write(file.path(), &authority.pem).unwrap();
+    let mut config = config(&relay);
+    config.endpoint =
+        roomcam::socketio::Endpoint::new(&relay.url().replace("http://127.0.0.1", "https://localhost"))
+            .unwrap();
+    config.endpoint.ca_file = Some(file.path().to_owned());
+    config.limits = Limits::default();
+    let (_outbox, receiver) = outbox(OutboxLimits::default());
+    let mut session = session::spawn(config, LIVE, receiver);
+    let mut server = relay.accept_tls(authority.acceptor()).await.unwrap();
+    server.join("room-1").await;
+    assert!(matches!(next(&mut session).await, SessionEvent::Joined(_)));
+}

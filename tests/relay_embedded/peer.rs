@@ -1,0 +1,143 @@
+//! A participant for tests: just enough Socket.IO over a WebSocket, written against the protocol and not
+//! against the crate, so that both cannot be wrong together.
+
+use std::net::SocketAddr;
+use std::time::Duration;
+
+use bytes::Bytes;
+use futures_util::{SinkExt, StreamExt};
+use serde_json::{Value, json};
+use tokio::net::TcpStream;
+use tokio_tungstenite::tungstenite::Message;
+use tokio_tungstenite::{MaybeTlsStream, WebSocketStream};
+
+/// How long any answer may take before the test fails.
+pub const PATIENCE: Duration = Duration::from_secs(10);
+
+pub struct Peer {
+    socket: WebSocketStream<MaybeTlsStream<TcpStream>>,
+    pub open: Value,
+    pub sid: String,
+}
+
+#[derive(Debug, PartialEq)]
+pub enum Heard {
+    Event { name: String, payload: Value, binary: Option<Bytes> },
+    Ack(Value),
+    Disconnected,
+    Closed,
+}
+
+impl Peer {
+    /// Opens a WebSocket and connects; the error is the message of a CONNECT_ERROR.
+    pub async fn connect(addr: SocketAddr, auth: Value) -> Result<Self, String> {
+        let url = format!("ws://{addr}/socket.io/?EIO=4&transport=websocket");
+        let (mut socket, _) = tokio_tungstenite::connect_async(url).await.unwrap();
+        let open = text(&mut socket).await;
+        let open = serde_json::from_str(open.strip_prefix('0').unwrap()).unwrap();
+        socket.send(Message::text(format!("40{auth}"))).await.unwrap();
+        let answer = text(&mut socket).await;
+        if let Some(refusal) = answer.strip_prefix("44") {
+            let refusal: Value = serde_json::from_str(refusal).unwrap();
+            return Err(refusal["message"].as_str().unwrap().to_owned());
+        }
+        let connected: Value = serde_json::from_str(answer.strip_prefix("40").unwrap()).unwrap();
+        let sid = connected["sid"].as_str().unwrap().to_owned();
+        Ok(Self { socket, open, sid })
+    }
+
+    /// Connects as `user` and joins `room`; the second value is the `room-state`.
+    pub async fn join(addr: SocketAddr, user: &str, room: &str) -> (Self, Value) {
+        let mut peer = Self::connect(addr, json!({ "userId": user })).await.unwrap();
+        let wish =
+            json!({ "roomId": room, "username": user.to_uppercase(), "hasVideo": true, "isMuted": false });
+        peer.emit("join-room", wish).await;
+        let state = peer.event("room-state").await;
+        (peer, state)
+    }
+
+    pub async fn emit(&mut self, event: &str, payload: Value) {
+        self.socket.send(Message::text(format!("42{}", json!([event, payload])))).await.unwrap();
+    }
+
+    pub async fn emit_with_ack(&mut self, id: u32, event: &str, payload: Value) {
+        self.socket.send(Message::text(format!("42{id}{}", json!([event, payload])))).await.unwrap();
+    }
+
+    /// Emits a `media-chunk` without waiting for an answer; false if the connection is gone.
+    pub async fn emit_chunk(&mut self, chunk: Bytes, timestamp: u64) -> bool {
+        let header = json!(["media-chunk", {
+            "chunk": { "_placeholder": true, "num": 0 },
+            "mimeType": "video/webm; codecs=\"vp8, opus\"",
+            "timestamp": timestamp,
+        }]);
+        self.socket.feed(Message::text(format!("451-{header}"))).await.is_ok()
+            && self.socket.send(Message::binary(chunk)).await.is_ok()
+    }
+
+    /// The next thing that is not a heartbeat.
+    pub async fn hear(&mut self) -> Heard {
+        tokio::time::timeout(PATIENCE, self.hear_patiently()).await.expect("nothing came")
+    }
+
+    /// The payload of the next event, which must be `name`.
+    pub async fn event(&mut self, name: &str) -> Value {
+        match self.hear().await {
+            Heard::Event { name: heard, payload, .. } if heard == name => payload,
+            other => panic!("expected {name}, heard {other:?}"),
+        }
+    }
+
+    /// Skips events until `name` comes.
+    pub async fn await_event(&mut self, name: &str) {
+        while !matches!(self.hear().await, Heard::Event { name: heard, .. } if heard == name) {}
+    }
+
+    /// Like [`Peer::hear`], but for as long as it takes.
+    pub async fn hear_patiently(&mut self) -> Heard {
+        loop {
+            let Some(Ok(message)) = self.socket.next().await else { return Heard::Closed };
+            let Message::Text(text) = message else { continue };
+            match text.as_str() {
+                "2" => pong(&mut self.socket).await,
+                "1" | "41" => return Heard::Disconnected,
+                text if text.starts_with("42") => return event(&text[2..], None),
+                text if text.starts_with("43") => {
+                    let json = text[2..].trim_start_matches(|c: char| c.is_ascii_digit());
+                    return Heard::Ack(serde_json::from_str(json).unwrap());
+                }
+                text if text.starts_with("451-") => {
+                    let Some(Ok(Message::Binary(chunk))) = self.socket.next().await else {
+                        panic!("no attachment")
+                    };
+                    return event(&text[4..], Some(chunk));
+                }
+                "6" => {}
+                other => panic!("unexpected packet {other}"),
+            }
+        }
+    }
+}
+
+fn event(json: &str, binary: Option<Bytes>) -> Heard {
+    let mut event: Vec<Value> = serde_json::from_str(json).unwrap();
+    let payload = if event.len() > 1 { event.remove(1) } else { Value::Null };
+    Heard::Event { name: event[0].as_str().unwrap().to_owned(), payload, binary }
+}
+
+/// Answers a heartbeat. If the connection is gone, the next read says so.
+async fn pong(socket: &mut WebSocketStream<MaybeTlsStream<TcpStream>>) {
+    socket.send(Message::text("3")).await.ok();
+}
+
+/// The next text that is not a heartbeat; the relay may send its first one before it answers the CONNECT.
+async fn text(socket: &mut WebSocketStream<MaybeTlsStream<TcpStream>>) -> String {
+    loop {
+        let message = tokio::time::timeout(PATIENCE, socket.next()).await.expect("no answer");
+        match message {
+            Some(Ok(Message::Text(text))) if text.as_str() == "2" => pong(socket).await,
+            Some(Ok(Message::Text(text))) => return text.as_str().to_owned(),
+            other => panic!("expected text, got {other:?}"),
+        }
+    }
+}
