@@ -98,14 +98,23 @@ async function measureChromium({ picture, sound }, seconds) {
   }
 }
 
-/** Cadence and latency in ms. `latency` is from the capture of a chunk's oldest frame to its arrival:
- *  `queue_ms` of the trace (capture to send) and what passed from `timestamp` (send) on. */
+/** Cadence and latency in ms, without the first chunks. */
 async function timing(relay, userId, trace) {
-  const arrivals = (await relay.get('arrivals', { userId })).slice(WARM_UP_CHUNKS);
-  const measured = { arrivalGaps: differences(arrivals.map(([atMs]) => atMs)), transit: arrivals.map(([atMs, sentMs]) => atMs - sentMs) };
+  const arrivals = await relay.get('arrivals', { userId });
+  const transit = arrivals.map(([arrivedMs, sentMs]) => arrivedMs - sentMs);
+  const measured = {
+    arrivalGaps: differences(arrivals.map(([arrivedMs]) => arrivedMs)).slice(WARM_UP_CHUNKS),
+    transit: transit.slice(WARM_UP_CHUNKS),
+  };
   if (!trace) return measured;
-  const steady = trace.slice(WARM_UP_CHUNKS);
-  return { ...measured, traceGaps: differences(steady.map(({ t_ms }) => t_ms)), queue: steady.map(({ queue_ms }) => queue_ms) };
+  // Nothing is lost between the two on loopback: the n-th line of the trace is the n-th arrival.
+  const latency = trace.slice(0, transit.length).map(({ age_ms }, index) => age_ms + transit[index]);
+  return {
+    ...measured,
+    latency: latency.slice(WARM_UP_CHUNKS),
+    traceGaps: differences(trace.map(({ t_ms }) => t_ms)).slice(WARM_UP_CHUNKS),
+    queue: trace.map(({ queue_ms }) => queue_ms).slice(WARM_UP_CHUNKS),
+  };
 }
 
 function costTable(agent, bare, chromium) {
@@ -134,8 +143,9 @@ function cadenceTables(agent, chromium) {
   const rows = [
     row('chunk cadence, as sent (trace)', agent, (run) => run.traceGaps, within),
     row('chunk cadence, at the relay', agent, (run) => run.arrivalGaps),
-    row('capture to send (trace queue_ms)', agent, (run) => run.queue),
-    row('send to arrival at the relay', agent, (run) => run.transit),
+    row('latency: capture of the oldest frame to the relay', agent, (run) => run.latency),
+    row('  of it, in the outbox', agent, (run) => run.queue),
+    row('  of it, send to arrival', agent, (run) => run.transit),
   ];
   if (chromium.length > 0) rows.push(row('Chromium: chunk cadence, at the relay', chromium, (run) => run.arrivalGaps));
   const firstChunk = agent.map(({ firstChunkMs }) => firstChunkMs);
