@@ -12,13 +12,20 @@ const FIRST_FRAME_MS = 1_000;
 /** Longest time between two frames for those who watch. */
 const GAP_MS = 250;
 
-scenario('a newcomer at second 8 sees a frame within 1 s and nobody else sees a gap above 250 ms', ['nestjs-new', 'embedded'], (scene, kind, t) =>
+const STAGES = [
+  { relay: 'nestjs-new', viewers: 'receiver' },
+  { relay: 'embedded', viewers: 'receiver' },
+  { relay: 'embedded', viewers: 'viewer page' },
+];
+
+scenario('a newcomer at second 8 sees a frame within 1 s and nobody else sees a gap above 250 ms', STAGES, (scene, stage, t) =>
   // Chromium, relay and agent share two cores with whatever else runs: a stall of the machine looks like a gap.
   attempts(t, 3, async (attempt) => {
-    const relay = await scene.relay(kind);
+    const relay = await scene.relay(stage.relay);
     const browser = await scene.browser();
-    const watcher = await browser.receiver({ relay, room: scene.room, user: 'watcher' });
-    const newcomer = await browser.receiver({ relay, room: scene.room, user: 'newcomer' });
+    const { room } = scene;
+    const watcher = await browser.viewer(stage.viewers, { relay, room, user: 'watcher' });
+    const newcomer = await browser.viewer(stage.viewers, { relay, room, user: 'newcomer' });
     await watcher.join();
     const agent = scene.agent(relay, `agent-${attempt}`);
     await playedFor(watcher, agent.userId, JOINS_AT_S);
@@ -29,7 +36,7 @@ scenario('a newcomer at second 8 sees a frame within 1 s and nobody else sees a 
     // A cluster that was under way when the newcomer joined costs it one MediaSource: told, not asserted.
     const { joinCalledAt, errors } = await newcomer.state();
     const firstFrameMs = report.frames[0][0] - joinCalledAt;
-    await playedUntil(watcher, agent.userId, fromMs + 3_000);
+    await watcher.frames(agent.userId, 1, { sinceMs: fromMs + 3_000, deadlineMs: 20_000 });
     const watched = await watcher.report(agent.userId);
     const gaps = gapsOf(watched.frames, fromMs, watched.now);
     const newcomersGaps = gapsOf(report.frames, report.frames[0][0], report.now);
@@ -43,11 +50,12 @@ scenario('a newcomer at second 8 sees a frame within 1 s and nobody else sees a 
   }),
 );
 
-scenario('a newcomer whose client cannot jump starts at all', ['nestjs-old'], async (scene, kind, t) => {
-  const relay = await scene.relay(kind);
+scenario('a newcomer whose client cannot jump starts at all', [{ relay: 'nestjs-old', viewers: 'receiver without jumps' }], async (scene, stage, t) => {
+  const relay = await scene.relay(stage.relay);
   const browser = await scene.browser();
-  const watcher = await browser.receiver({ relay, room: scene.room, user: 'watcher', steered: false });
-  const newcomer = await browser.receiver({ relay, room: scene.room, user: 'newcomer', steered: false });
+  const { room } = scene;
+  const watcher = await browser.viewer(stage.viewers, { relay, room, user: 'watcher' });
+  const newcomer = await browser.viewer(stage.viewers, { relay, room, user: 'newcomer' });
   await watcher.join();
   scene.agent(relay, 'agent');
   await playedFor(watcher, 'agent', JOINS_AT_S);
@@ -64,9 +72,4 @@ function playedFor(viewer, userId, seconds) {
     const report = await viewer.report(userId);
     return report && report.currentTime >= seconds;
   });
-}
-
-/** Resolves when the viewer's clock has passed `atMs` and a frame was shown since. */
-function playedUntil(viewer, userId, atMs) {
-  return viewer.frames(userId, 1, { sinceMs: atMs, deadlineMs: 20_000 });
 }

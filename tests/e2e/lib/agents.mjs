@@ -9,8 +9,8 @@ const CAPTURE = { profile: 'test-pattern', width: 640, height: 480, fps: 30, vid
 
 /** Starts `roomcam run` in a room.
  *  `directory`: where its configuration and trace go. `userId`: also its name, unless `username` is given.
- *  `meeting`, `capture`: further keys of these tables. */
-export function startAgent({ directory, origin, room, userId, username = userId, meeting = {}, capture = {}, env = {} }) {
+ *  `meeting`, `capture`: further keys of these tables. `program`: which build. */
+export function startAgent({ directory, origin, room, userId, username = userId, meeting = {}, capture = {}, env = {}, program = ROOMCAM }) {
   const config = join(directory, `${userId}.toml`);
   const trace = join(directory, `${userId}.trace.jsonl`);
   writeFileSync(
@@ -18,7 +18,7 @@ export function startAgent({ directory, origin, room, userId, username = userId,
     table('meeting', { url: origin, room, username, user_id: userId, ...meeting }) +
       table('capture', { ...CAPTURE, ...capture }),
   );
-  const child = new Child(`agent ${userId}`, ROOMCAM, ['run', '--config', config, '--trace-chunks', trace], { env });
+  const child = new Child(`agent ${userId}`, program, ['run', '--config', config, '--trace-chunks', trace], { env });
   child.userId = userId;
   child.trace = () => readTrace(trace);
   return child;

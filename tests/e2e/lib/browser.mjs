@@ -24,12 +24,14 @@ const TYPES = { '.html': 'text/html', '.js': 'text/javascript', '.webm': 'video/
 /** Launches Chromium and a server for the test pages. `files` adds paths to files that it serves. */
 export async function startBrowser({ files = {}, flags = [] } = {}) {
   const server = await servePages({ ...FILES, ...files });
-  const browser = await chromium.launch({
+  // A browser server rather than a plain launch, because only it tells its process id.
+  const browserServer = await chromium.launchServer({
     executablePath: process.env.CHROMIUM ?? '/usr/bin/chromium',
     headless: true,
     args: [...FLAGS, ...flags],
   });
-  return new Browser(browser, server);
+  const browser = await chromium.connect(browserServer.wsEndpoint());
+  return new Browser(browser, browserServer, server);
 }
 
 async function servePages(files) {
@@ -48,14 +50,17 @@ async function servePages(files) {
 }
 
 class Browser {
-  constructor(browser, server) {
+  constructor(browser, browserServer, server) {
     this.browser = browser;
+    this.browserServer = browserServer;
     this.server = server;
+    /** Of the browser's first process; all others descend from it. */
+    this.pid = browserServer.process().pid;
     this.pages = `http://127.0.0.1:${server.address().port}`;
   }
 
   async stop() {
-    await this.browser.close();
+    await this.browserServer.close();
     this.server.closeAllConnections();
     this.server.close();
   }
@@ -65,7 +70,21 @@ class Browser {
     const query = new URLSearchParams({ relay: relay.origin, room, user, jump: steered ? '1' : '0' });
     const page = await this.newPage();
     await page.goto(`${this.pages}/receiver.html?${query}`);
-    return new Receiver(page, user);
+    return new Receiver(page);
+  }
+
+  /** The viewer page of an embedded relay, which opens when it is told to `join()`. */
+  viewerPage({ relay, room, user }) {
+    const url = new URL(relay.viewerUrl);
+    url.searchParams.set('room', room);
+    url.searchParams.set('user', user);
+    return new ViewerPage(this, url.href);
+  }
+
+  /** A viewer of the named kind: `viewer page`, `receiver` or `receiver without jumps`. */
+  async viewer(kind, { relay, room, user }) {
+    if (kind === 'viewer page') return this.viewerPage({ relay, room, user });
+    return this.receiver({ relay, room, user, steered: kind === 'receiver' });
   }
 
   /** Opens any page with the probe in it, attached to every video element. */
@@ -83,45 +102,71 @@ class Browser {
   }
 }
 
+/** Somebody who watches, whatever page it is that shows the senders. */
+class Viewer {
+  /** What was seen of one sender, on every element that has shown it. */
+  report(userId) {
+    return reportOf(this.page, this.selector(userId));
+  }
+
+  /** Resolves with the report once `count` frames of a sender were shown after `sinceMs` on the page's clock. */
+  frames(userId, count, { sinceMs = 0, deadlineMs = 10_000 } = {}) {
+    return framesShown(this.page, this.selector(userId), count, { sinceMs, deadlineMs });
+  }
+
+  now() {
+    return this.page.evaluate(() => performance.now());
+  }
+}
+
+/** The product's viewer page. It is opened by `join()`, so that its loading counts as waiting. */
+class ViewerPage extends Viewer {
+  constructor(browser, url) {
+    super();
+    this.browser = browser;
+    this.url = url;
+  }
+
+  async join() {
+    this.page = await this.browser.probed(this.url);
+  }
+
+  selector(userId) {
+    return `[data-user="${userId}"] video`;
+  }
+
+  async state() {
+    const users = await this.page.evaluate(() => window.roomcam.users);
+    const errors = Object.values(users).flatMap(({ lastError }) => (lastError ? [lastError] : []));
+    return { joinCalledAt: 0, errors, users };
+  }
+}
+
 /** The plain receiver in its page. */
-class Receiver {
-  constructor(page, user) {
+class Receiver extends Viewer {
+  constructor(page) {
+    super();
     this.page = page;
-    this.user = user;
   }
 
   join() {
     return this.page.evaluate(() => receiver.join());
   }
 
-  /** What was seen of one sender: its current player's, or with `all`, that of every element it had. */
-  report(userId) {
-    return reportOf(this.page, `video[data-user-id="${userId}"]`);
+  selector(userId) {
+    return `video[data-user-id="${userId}"]`;
   }
 
   state() {
     return this.page.evaluate(() => ({
       now: performance.now(),
       joinCalledAt: receiver.joinCalledAt,
-      roomStates: receiver.roomStates,
+      roomStateAt: receiver.roomStateAt,
       errors: receiver.errors,
       participants: [...receiver.participants.values()],
       players: [...receiver.players.values()].map(({ userId, thrownAway, jumps }) => ({ userId, thrownAway, jumps })),
       chunks: receiver.chunks,
     }));
-  }
-
-  /** Resolves once `count` frames of a sender were shown after `sinceMs` on the page's clock. */
-  frames(userId, count, { sinceMs = 0, deadlineMs = 10_000 } = {}) {
-    return framesShown(this.page, `video[data-user-id="${userId}"]`, count, { sinceMs, deadlineMs });
-  }
-
-  now() {
-    return this.page.evaluate(() => performance.now());
-  }
-
-  close() {
-    return this.page.context().close();
   }
 }
 

@@ -12,7 +12,12 @@ const TARGET = process.env.CARGO_TARGET_DIR ?? join(REPOSITORY, 'target');
 export const ARTIFACTS = join(TARGET, 'e2e');
 
 /** The program under test: `ROOMCAM`, else the debug build, else the release build. */
-export const ROOMCAM =
-  process.env.ROOMCAM ??
-  ['debug', 'release'].map((kind) => join(TARGET, kind, 'roomcam')).find(existsSync) ??
-  join(TARGET, 'debug/roomcam');
+export const ROOMCAM = program(['debug', 'release']);
+
+/** The program to measure: `ROOMCAM`, else the release build. */
+export const ROOMCAM_RELEASE = program(['release']);
+
+function program(kinds) {
+  const builds = kinds.map((kind) => join(TARGET, kind, 'roomcam'));
+  return process.env.ROOMCAM ?? builds.find(existsSync) ?? builds[0];
+}

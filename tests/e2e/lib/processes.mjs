@@ -8,11 +8,15 @@ import { until } from './waiting.mjs';
 export class Child {
   #process;
 
-  constructor(name, command, args, { env = {}, cwd } = {}) {
+  /** `input`: whether the child reads what [`write`] sends; otherwise its standard input is empty. */
+  constructor(name, command, args, { env = {}, input = false } = {}) {
     this.name = name;
     this.lines = [];
     this.startedMs = performance.timeOrigin + performance.now();
-    this.#process = spawn(command, args, { cwd, env: { ...process.env, ...env }, stdio: ['ignore', 'pipe', 'pipe'] });
+    this.#process = spawn(command, args, {
+      env: { ...process.env, ...env },
+      stdio: [input ? 'pipe' : 'ignore', 'pipe', 'pipe'],
+    });
     this.exited = new Promise((resolve) => {
       this.#process.on('exit', (code, signal) => {
         this.exit = { code, signal, atMs: performance.timeOrigin + performance.now() };
@@ -34,6 +38,10 @@ export class Child {
 
   get pid() {
     return this.#process.pid;
+  }
+
+  write(text) {
+    this.#process.stdin.write(text);
   }
 
   /** Resolves with the match of the first line that matches; rejects when the process ends before. */

@@ -6,18 +6,18 @@ import { join } from 'node:path';
 import { Child } from './processes.mjs';
 import { ROOMCAM, TESTS } from './paths.mjs';
 
-/** Every relay, for tests that must hold against each. `steered`: its clients know the jump rule. */
+/** Every relay, for tests that must hold against each. */
 export const RELAYS = ['nestjs-new', 'nestjs-old', 'embedded'];
 
-/** Starts a relay. `port` 0 picks one. */
-export async function startRelay(kind, { port = 0, token } = {}) {
-  const child = kind === 'embedded' ? startEmbedded(port) : startNest(kind, port, token);
+/** Starts a relay. `port` 0 picks one; `program`: which build of the embedded one. */
+export async function startRelay(kind, { port = 0, token, program = ROOMCAM } = {}) {
+  const child = kind === 'embedded' ? startEmbedded(program, port) : startNest(kind, port, token);
   const [url] = await child.line(/http:\/\/[^\s"]+/);
   return new Relay(kind, child, new URL(url));
 }
 
-function startEmbedded(port) {
-  return new Child('roomcam relay', ROOMCAM, ['relay', '--listen', `127.0.0.1:${port}`]);
+function startEmbedded(program, port) {
+  return new Child('roomcam relay', program, ['relay', '--listen', `127.0.0.1:${port}`]);
 }
 
 function startNest(kind, port, token) {

@@ -32,9 +32,9 @@ export class Scene {
     return relay;
   }
 
-  /** Starts an agent in this room. */
-  agent(relay, userId, { capture, meeting, username, env } = {}) {
-    const { directory, room } = this;
+  /** Starts an agent, in this scene's room unless another is named. */
+  agent(relay, userId, { room = this.room, capture, meeting, username, env } = {}) {
+    const { directory } = this;
     return this.owns(startAgent({ directory, origin: relay.origin, room, userId, username, capture, meeting, env }));
   }
 
@@ -79,7 +79,7 @@ export class Scene {
 /** Registers one test per kind of relay (or other variant of the stage), each with its own [`Scene`]. */
 export function scenario(name, kinds, body) {
   for (const kind of kinds) {
-    test(`${name} (${kind})`, { timeout: 120_000 }, async (t) => {
+    test(`${name} (${typeof kind === 'string' ? kind : Object.values(kind).join(', ')})`, { timeout: 120_000 }, async (t) => {
       const scene = new Scene(t);
       await scene.play(() => body(scene, kind, t));
     });

@@ -16,7 +16,7 @@
   const players = new Map();
   const receiver = {
     joinCalledAt: null,
-    roomStates: 0,
+    roomStateAt: null,
     errors: [],
     participants: new Map(),
     players,
@@ -121,7 +121,7 @@
       socket.emit('join-room', { roomId: query.get('room'), username: user, hasVideo: false, isMuted: true });
     });
     socket.on('room-state', (state) => {
-      receiver.roomStates += 1;
+      receiver.roomStateAt = performance.now();
       receiver.participants = new Map(state.participants.map((each) => [each.userId, each]));
       const present = new Set(state.participants.map((each) => each.socketId));
       for (const player of [...players.values()]) if (!present.has(player.socketId)) player.throwAway();

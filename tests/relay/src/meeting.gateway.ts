@@ -151,10 +151,10 @@ export class MeetingGateway implements OnGatewayInit<Server>, OnGatewayConnectio
   }
 
   @SubscribeMessage('request-keyframe')
-  requestKeyframe(@ConnectedSocket() client: Socket, @MessageBody() request: { userId?: string }): void {
+  requestKeyframe(@ConnectedSocket() client: Socket, @MessageBody() request: { targetUserId?: string }): void {
     const seat = this.rooms.seatOf(client.id);
     if (!seat) return;
-    const target = request?.userId === undefined ? undefined : seat.room.participants.get(request.userId);
+    const target = request?.targetUserId === undefined ? undefined : seat.room.participants.get(request.targetUserId);
     client.to(target?.socketId ?? seat.room.id).emit('request-keyframe', { fromUserId: seat.participant.userId });
   }
 

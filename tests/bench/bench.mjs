@@ -1,0 +1,51 @@
+// `make bench`: what the agent and the embedded relay cost, beside what they replace. Prints tables of medians.
+//
+//   node bench/bench.mjs [--only cpu,cadence,relay] [--seconds N] [--runs N] [--receivers N] [--json FILE]
+//
+// The goals beside the numbers are those of the project; missing one is shown, not turned into a failure,
+// because the machine that runs this decides the numbers. Build first: `cargo build --release`.
+
+import { writeFileSync } from 'node:fs';
+import { cpus } from 'node:os';
+import { parseArgs } from 'node:util';
+import { ROOMCAM_RELEASE } from '../e2e/lib/paths.mjs';
+import { benchFanOut } from './fan-out.mjs';
+import { benchPublishing } from './publishing.mjs';
+import { printTable } from './table.mjs';
+
+const PARTS = ['cpu', 'cadence', 'relay'];
+
+const { values } = parseArgs({
+  options: {
+    only: { type: 'string', default: PARTS.join(',') },
+    seconds: { type: 'string' },
+    runs: { type: 'string', default: '3' },
+    receivers: { type: 'string', default: '200' },
+    json: { type: 'string' },
+  },
+});
+const parts = values.only.split(',');
+const unknown = parts.filter((part) => !PARTS.includes(part));
+if (unknown.length > 0) throw new Error(`--only ${unknown}: there are ${PARTS}`);
+const runs = positive('runs');
+const receivers = positive('receivers');
+const seconds = values.seconds === undefined ? undefined : positive('seconds');
+
+console.log(`${ROOMCAM_RELEASE}; ${cpus().length} x ${cpus()[0].model}; CPU in % of one core; medians of ${runs} runs (lowest..highest)`);
+const results = {};
+if (parts.includes('cpu') || parts.includes('cadence')) {
+  const options = { runs, seconds: seconds ?? 20, baselines: parts.includes('cpu'), cadence: parts.includes('cadence') };
+  results.publishing = await benchPublishing(options);
+  for (const { title, rows } of results.publishing.tables) printTable(title, rows);
+}
+if (parts.includes('relay')) {
+  results.relay = await benchFanOut({ seconds: seconds ?? 60, receivers });
+  for (const { title, rows } of results.relay.tables) printTable(title, rows);
+}
+if (values.json !== undefined) writeFileSync(values.json, JSON.stringify(results, null, 2));
+
+function positive(option) {
+  const number = Number(values[option]);
+  if (!Number.isInteger(number) || number < 1) throw new Error(`--${option} ${values[option]}: expected a whole number from 1`);
+  return number;
+}
