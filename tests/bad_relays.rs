@@ -1,6 +1,8 @@
 //! Relays that misbehave, one test per way: each ends the session with one clear error that names the URL and
 //! what to do.
 
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a test fails by panicking")]
+
 mod common;
 
 use std::time::Duration;

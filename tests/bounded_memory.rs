@@ -1,6 +1,8 @@
 //! A 50 MB chat message costs no memory to speak of. Alone in its file, because it looks at the peak of the
 //! whole process.
 
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a test fails by panicking")]
+
 mod common;
 
 use common::{Relay, config, next};

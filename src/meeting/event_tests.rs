@@ -204,7 +204,7 @@ fn nonsense_is_named_not_believed() {
     assert_eq!(malformed(r#"["room-state",{"roomId":]"#), "expected value at line 1 column 25");
     assert_eq!(
         malformed(r#"["error",7]"#),
-        "invalid type: integer `7`, expected struct Object at line 1 column 1 at line 1 column 10"
+        "invalid type: integer `7`, expected struct Object at line 1 column 1"
     );
 }
 
