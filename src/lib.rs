@@ -4,10 +4,10 @@
 //! from the top of the house to its foundation.
 
 pub mod agent;
-pub mod capture;
-pub mod config;
-pub mod media;
-pub mod meeting;
 pub mod relay;
+pub mod meeting;
+pub mod capture;
 pub mod socketio;
 pub mod webm;
+pub mod media;
+pub mod config;
