@@ -3,6 +3,7 @@
 //! One task. Frames come from the two devices, go through the segmenter and, at the cadence, into the outbox;
 //! what happens meanwhile goes to the machine, and what it decides is done here.
 
+use std::collections::VecDeque;
 use std::future::{Future, pending};
 use std::path::PathBuf;
 use std::pin::pin;
@@ -30,6 +31,9 @@ use crate::webm::Segmenter;
 const MAX_REPLAY_BYTES: usize = 900_000;
 /// What an event around a chunk takes at most of the relay's `maxPayload`.
 const EVENT_OVERHEAD_BYTES: usize = 1_000;
+/// How long before the relay took the presenter's seat away it may have begun to drop chunks: the time that
+/// its word takes to us, and a chunk.
+const DOUBTFUL: Duration = Duration::from_millis(500);
 /// A key frame that was asked for gets this long before it is asked for again.
 const KEY_FRAME_PATIENCE: Duration = Duration::from_millis(200);
 
@@ -102,6 +106,8 @@ struct Runtime {
     late_join: LateJoin,
     seat: Option<Seat>,
     cadence: Interval,
+    /// Chunks sent a moment ago, of which the relay may have dropped the last.
+    recently_sent: VecDeque<(Instant, Chunk)>,
     key_frame_asked: Option<Instant>,
     trace: Option<(PathBuf, Trace)>,
     told: Told,
@@ -156,6 +162,7 @@ impl Runtime {
             late_join: config.meeting.late_join,
             seat: None,
             cadence,
+            recently_sent: VecDeque::new(),
             key_frame_asked: None,
             trace: trace.transpose()?,
             told: Told::default(),
@@ -169,7 +176,7 @@ impl Runtime {
         while !self.stopping {
             let timeout = self.machine.poll_timeout();
             tokio::select! {
-                () = &mut shutdown => self.decide(Event::Shutdown).await,
+                () = &mut shutdown, if !self.stopping => self.decide(Event::Shutdown).await,
                 event = next_of(&mut self.camera) => self.captured(Which::Camera, event).await,
                 event = next_of(&mut self.mic) => self.captured(Which::Mic, event).await,
                 event = next_session_event(&mut self.seat) => self.heard(event).await,
@@ -228,6 +235,7 @@ impl Runtime {
                 self.take_back_queued();
                 self.segmenter.skip();
             }
+            Action::DoubtSent => self.take_back_recently_sent(),
             Action::Replay => self.replay(),
         }
     }
@@ -274,6 +282,15 @@ impl Runtime {
         }
     }
 
+    /// The relay may have dropped what it got last. A stretch of time sent twice is replaced by the viewers'
+    /// browsers; a stretch missing would freeze them for seconds.
+    fn take_back_recently_sent(&mut self) {
+        let now = Instant::now();
+        self.recently_sent.retain(|(sent, _)| now.duration_since(*sent) < DOUBTFUL);
+        let doubtful: Vec<Chunk> = self.recently_sent.drain(..).map(|(_, chunk)| chunk).collect();
+        self.segmenter.take_back(&doubtful);
+    }
+
     async fn captured(&mut self, which: Which, event: CaptureEvent) {
         match event {
             CaptureEvent::Format(format) => {
@@ -289,12 +306,8 @@ impl Runtime {
                 }
             }
             CaptureEvent::Frame(frame) => {
-                if self.machine.is_live(which) {
-                    self.machine.handle(Event::Frame(which), Instant::now());
-                } else {
-                    self.told_of(which).take();
-                    self.decide(Event::Live(which)).await;
-                }
+                self.told_of(which).take();
+                self.decide(Event::Frame(which)).await;
                 self.take_in(frame);
             }
             CaptureEvent::Overrun { lost } => {
@@ -380,6 +393,7 @@ impl Runtime {
         let max = self.seat.as_ref().map_or(0, |seat| seat.max_chunk_bytes);
         match self.segmenter.replay().filter(|replay| replay.bytes.len() <= max) {
             Some(replay) => self.publish(replay),
+            // Nothing but a time to try again follows from this, so no action can be due.
             None => self.machine.handle(Event::NothingToReplay, Instant::now()),
         }
         self.key_frame_asked = None;
@@ -485,6 +499,11 @@ impl Runtime {
         if chunk.has_init() && !chunk.replay {
             tracing::info!(epoch = chunk.epoch, bytes = chunk.bytes.len(), "an epoch began");
         }
+        let now = Instant::now();
+        while self.recently_sent.front().is_some_and(|(sent, _)| now.duration_since(*sent) >= DOUBTFUL) {
+            self.recently_sent.pop_front();
+        }
+        self.recently_sent.push_back((now, chunk.clone()));
         let Some((path, trace)) = &mut self.trace else { return };
         if let Err(error) = trace.write(chunk, self.clock.now(), queued) {
             tracing::error!("cannot write the chunk trace {path:?}: {error}; it ends here");
