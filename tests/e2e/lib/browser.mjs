@@ -74,11 +74,11 @@ class Browser {
   }
 
   /** The viewer page of an embedded relay, which opens when it is told to `join()`. */
-  viewerPage({ relay, room, user }) {
+  async viewerPage({ relay, room, user }) {
     const url = new URL(relay.viewerUrl);
     url.searchParams.set('room', room);
     url.searchParams.set('user', user);
-    return new ViewerPage(this, url.href);
+    return new ViewerPage(await this.probedPage(), url.href);
   }
 
   /** A viewer of the named kind: `viewer page`, `receiver` or `receiver without jumps`. */
@@ -87,12 +87,11 @@ class Browser {
     return this.receiver({ relay, room, user, steered: kind === 'receiver' });
   }
 
-  /** Opens any page with the probe in it, attached to every video element. */
-  async probed(url) {
+  /** A blank page into which whatever it opens gets the probe, attached to every video element. */
+  async probedPage() {
     const page = await this.newPage();
     await page.addInitScript({ path: join(PAGES, 'probe.js') });
     await page.addInitScript(() => roomcamProbe.attachToAll());
-    await page.goto(url);
     return page;
   }
 
@@ -119,16 +118,16 @@ class Viewer {
   }
 }
 
-/** The product's viewer page. It is opened by `join()`, so that its loading counts as waiting. */
+/** The product's viewer page. `join()` opens it, in a browser tab that is there already. */
 class ViewerPage extends Viewer {
-  constructor(browser, url) {
+  constructor(page, url) {
     super();
-    this.browser = browser;
+    this.page = page;
     this.url = url;
   }
 
   async join() {
-    this.page = await this.browser.probed(this.url);
+    await this.page.goto(this.url);
   }
 
   selector(userId) {
@@ -138,7 +137,8 @@ class ViewerPage extends Viewer {
   async state() {
     const users = await this.page.evaluate(() => window.roomcam.users);
     const errors = Object.values(users).flatMap(({ lastError }) => (lastError ? [lastError] : []));
-    return { joinCalledAt: 0, errors, users };
+    const joinCalledAt = await this.page.evaluate(() => roomcamProbe.webSocketOpenedAt);
+    return { joinCalledAt, errors, users };
   }
 }
 

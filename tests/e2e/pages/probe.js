@@ -77,7 +77,17 @@
   }
 
   const probes = new Map();
+  const NativeWebSocket = window.WebSocket;
+  window.WebSocket = class extends NativeWebSocket {
+    constructor(...where) {
+      window.roomcamProbe.webSocketOpenedAt ??= performance.now();
+      super(...where);
+    }
+  };
+
   window.roomcamProbe = {
+    /** When the page began to connect for the first time, on its own clock. */
+    webSocketOpenedAt: null,
     /** Starts watching an element, or returns the probe that already does. */
     attach(video) {
       if (!probes.has(video)) probes.set(video, new Probe(video));
