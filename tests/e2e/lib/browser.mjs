@@ -137,8 +137,8 @@ class ViewerPage extends Viewer {
   async state() {
     const users = await this.page.evaluate(() => window.roomcam.users);
     const errors = Object.values(users).flatMap(({ lastError }) => (lastError ? [lastError] : []));
-    const joinCalledAt = await this.page.evaluate(() => roomcamProbe.webSocketOpenedAt);
-    return { joinCalledAt, errors, users };
+    const [joinCalledAt, chunkTimes] = await this.page.evaluate(() => [roomcamProbe.webSocketOpenedAt, roomcamProbe.chunkTimes]);
+    return { joinCalledAt, chunkTimes, errors, users };
   }
 }
 
@@ -165,7 +165,7 @@ class Receiver extends Viewer {
       errors: receiver.errors,
       participants: [...receiver.participants.values()],
       players: [...receiver.players.values()].map(({ userId, thrownAway, jumps }) => ({ userId, thrownAway, jumps })),
-      chunks: receiver.chunks,
+      chunkTimes: receiver.chunks.map(([atMs]) => atMs),
     }));
   }
 }

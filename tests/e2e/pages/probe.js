@@ -82,12 +82,17 @@
     constructor(...where) {
       window.roomcamProbe.webSocketOpenedAt ??= performance.now();
       super(...where);
+      this.addEventListener('message', ({ data }) => {
+        if (typeof data !== 'string') window.roomcamProbe.chunkTimes.push(performance.now());
+      });
     }
   };
 
   window.roomcamProbe = {
     /** When the page began to connect for the first time, on its own clock. */
     webSocketOpenedAt: null,
+    /** When binary messages came, which are chunks all of them. */
+    chunkTimes: [],
     /** Starts watching an element, or returns the probe that already does. */
     attach(video) {
       if (!probes.has(video)) probes.set(video, new Probe(video));
