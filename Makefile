@@ -58,7 +58,8 @@ test-fuzz: deps ## Fuzz the parsers for FUZZ_SECONDS each
 	command -v cargo-fuzz >/dev/null || cargo install --locked cargo-fuzz --version $(CARGO_FUZZ)
 	targets=$$(cargo fuzz list --fuzz-dir tests/fuzz); \
 	for target in $$targets; do \
-		cargo fuzz run --fuzz-dir tests/fuzz --sanitizer none $$target -- \
+		mkdir -p tests/fuzz/{corpus,seeds}/$$target; \
+		cargo fuzz run --fuzz-dir tests/fuzz --sanitizer none $$target tests/fuzz/{corpus,seeds}/$$target -- \
 			-max_total_time=$(FUZZ_SECONDS) -rss_limit_mb=1024 -print_final_stats=1; \
 	done
 

@@ -6,7 +6,8 @@ use std::num::{NonZeroU32, NonZeroUsize};
 use std::path::{Path, PathBuf};
 
 use clap::{ArgAction, Args, Parser, Subcommand, ValueEnum};
-use roomcam::config::{Config, ConfigErrors, Overrides};
+use roomcam::config::{Config, ConfigErrors, Overrides, Secret, SecretError};
+use roomcam::relay::{RelayOptions, SharedToken};
 use tracing_subscriber::filter::{EnvFilter, ParseError};
 
 /// Where packages put the configuration; used if it exists and no other is named.
@@ -229,6 +230,64 @@ impl ConfigArgs {
         self.capture.add_to(&mut overrides);
         overrides
     }
+}
+
+impl DemoArgs {
+    /// The configuration of an agent that publishes to the relay at `address`. The environment and the
+    /// system's configuration have no say: a demonstration shows the same on every machine.
+    ///
+    /// Without a word about devices there is a test picture with a tone; whoever names one of them gets that
+    /// one and no other.
+    pub fn config(&self, address: SocketAddr) -> Result<Config, ConfigErrors> {
+        let mut overrides = Overrides::default();
+        let mut set = |key, value: &str| overrides.set("roomcam demo", key, value);
+        set("meeting.url", &format!("ws://{address}"));
+        set("meeting.room", &self.room);
+        set("meeting.username", "roomcam demo");
+        let CaptureArgs { camera, mic, .. } = &self.capture;
+        match (camera, mic) {
+            (None, None) => set("capture.profile", "test-pattern"),
+            (Some(_), None) => set("capture.mic", "none"),
+            (None, Some(_)) => set("capture.camera", "none"),
+            (Some(_), Some(_)) => {}
+        }
+        self.capture.add_to(&mut overrides);
+        Config::load(None, std::iter::empty(), &overrides)
+    }
+}
+
+impl RelayArgs {
+    /// The relay's bounds, and its token if there is one.
+    pub fn options(&self) -> Result<RelayOptions, TokenFileError> {
+        let token = self.token_file.as_deref().map(read_token).transpose()?;
+        Ok(RelayOptions {
+            max_rooms: self.max_rooms.get(),
+            max_participants: self.max_participants.get(),
+            max_message_bytes: self.max_message_bytes.get(),
+            max_joins_per_second: self.join_rate.get(),
+            token,
+            ..RelayOptions::default()
+        })
+    }
+}
+
+fn read_token(path: &Path) -> Result<SharedToken, TokenFileError> {
+    let (secret, warning) = Secret::read(path)?;
+    if let Some(warning) = warning {
+        tracing::warn!("{warning}");
+    }
+    SharedToken::new(secret.expose()).ok_or(TokenFileError::Empty)
+}
+
+/// The relay's token cannot be used.
+#[derive(Debug, thiserror::Error)]
+pub enum TokenFileError {
+    /// Its file cannot be read, or holds no token.
+    #[error("--token-file: {0}")]
+    Unusable(#[from] SecretError),
+    /// Nothing is in it.
+    #[error("--token-file: the file is empty; write a token into it")]
+    Empty,
 }
 
 impl CaptureArgs {

@@ -1,13 +1,15 @@
 //! `roomcam` makes a Raspberry Pi with a camera and a microphone a participant of a browser meeting.
 //!
-//! `ARCHITECTURE.md` has the map: which room (module) stands above which, and what each is for. A room imports
-//! only from rooms below it.
+//! `ARCHITECTURE.md` has the map. A room (module) imports only from rooms below it; this list goes from the
+//! top of the house to its foundation.
 
+pub mod demo;
+pub mod doctor;
 pub mod agent;
-pub mod capture;
-pub mod config;
-pub mod media;
-pub mod meeting;
 pub mod relay;
+pub mod meeting;
+pub mod capture;
 pub mod socketio;
 pub mod webm;
+pub mod media;
+pub mod config;

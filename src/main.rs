@@ -4,16 +4,20 @@ mod cli;
 
 use std::error::Error;
 use std::io;
+use std::path::PathBuf;
 use std::process::ExitCode;
 
 use clap::Parser;
 use roomcam::agent::{self, RunOptions};
 use roomcam::capture::devices;
-use roomcam::config::{Config, ConfigErrors};
+use roomcam::config::ConfigErrors;
+use roomcam::demo;
+use roomcam::doctor::{self, Finding, Status};
+use roomcam::relay::{Relay, RelayOptions};
 use tokio::runtime;
 use tokio::signal::unix::{SignalKind, signal};
 
-use cli::{Cli, Command, DevicesArgs, LogError, RunArgs};
+use cli::{CheckArgs, Cli, Command, DemoArgs, DevicesArgs, LogError, RelayArgs, RunArgs};
 
 /// Where to look for pipeline profiles before the usual places, for whoever writes one.
 const PROFILES_VARIABLE: &str = "ROOMCAM_PIPELINES";
@@ -38,18 +42,39 @@ fn dispatch(command: Command) -> Outcome {
     runtime.block_on(async {
         match command {
             Command::Run(args) => run(args).await,
+            Command::Demo(args) => demo(args).await,
+            Command::Relay(args) => relay(args).await,
             Command::Devices(args) => list_devices(&args),
-            Command::Check(_) | Command::Demo(_) | Command::Relay(_) => {
-                Err("this build cannot do that yet".into())
-            }
+            Command::Check(args) => check(args).await,
         }
     })
 }
 
 async fn run(args: RunArgs) -> Outcome {
-    let config = load(args.config.load()?);
+    let config = args.config.load()?;
+    for warning in &config.warnings {
+        tracing::warn!("{warning}");
+    }
     let options = RunOptions { trace_chunks: args.trace_chunks, profiles: profiles() };
     agent::run(&config, options, stop_signal()?).await?;
+    Ok(ExitCode::SUCCESS)
+}
+
+async fn demo(args: DemoArgs) -> Outcome {
+    let relay = Relay::bind(args.listen, RelayOptions::default()).await?;
+    let address = demo::reachable(relay.local_addr());
+    let config = args.config(address)?;
+    let room: String = url::form_urlencoded::byte_serialize(args.room.as_bytes()).collect();
+    println!("Watch at http://{address}/?room={room}");
+    let options = RunOptions { trace_chunks: None, profiles: profiles() };
+    demo::run(relay, &config, options, stop_signal()?).await?;
+    Ok(ExitCode::SUCCESS)
+}
+
+async fn relay(args: RelayArgs) -> Outcome {
+    let relay = Relay::bind(args.listen, args.options()?).await?;
+    println!("Relay and viewer page at http://{}/", demo::reachable(relay.local_addr()));
+    relay.run(stop_signal()?).await?;
     Ok(ExitCode::SUCCESS)
 }
 
@@ -62,15 +87,26 @@ fn list_devices(args: &DevicesArgs) -> Outcome {
     Ok(ExitCode::SUCCESS)
 }
 
-/// Says what works but should be known.
-fn load(config: Config) -> Config {
-    for warning in &config.warnings {
-        tracing::warn!("{warning}");
+async fn check(args: CheckArgs) -> Outcome {
+    let mut findings = Vec::new();
+    let mut report = |finding: Finding| {
+        if !args.json {
+            println!("{finding}");
+        }
+        findings.push(finding);
+    };
+    match args.config.load() {
+        Ok(config) => doctor::examine(&config, profiles(), report).await,
+        Err(errors) => report(Finding::new("configuration", Err(errors))),
     }
-    config
+    if args.json {
+        println!("{}", serde_json::to_string_pretty(&findings)?);
+    }
+    let failed = findings.iter().any(|finding| finding.status == Status::Failed);
+    Ok(ExitCode::from(u8::from(failed)))
 }
 
-fn profiles() -> Option<std::path::PathBuf> {
+fn profiles() -> Option<PathBuf> {
     std::env::var_os(PROFILES_VARIABLE).map(Into::into)
 }
 

@@ -9,8 +9,8 @@ use gst::prelude::*;
 use gstreamer as gst;
 
 use roomcam::capture::{
-    CameraSettings, CaptureError, CaptureEvent, MediaClock, MicSettings, Pipeline, Profile, Profiles, probe,
-    still,
+    CameraSettings, CaptureError, CaptureEvent, MediaClock, MicSettings, OPEN_TIMEOUT, Pipeline, Profile,
+    Profiles, devices, probe, still,
 };
 use roomcam::media::{Frame, Track, VideoCodec, VideoFormat};
 use tokio::sync::mpsc::Receiver;
@@ -225,20 +225,13 @@ async fn a_device_name_stays_a_name() {
 #[tokio::test]
 async fn a_profile_says_which_element_is_missing_and_what_is_wrong_with_it() {
     let clock = MediaClock::new().unwrap();
-    let with_source = |source: &str| {
-        let text = format!(
-            "description = \"d\"\n[audio]\nsource = \"{source}\"\nencoder = \"opusenc name=encoder\"\n\
-             bitrate_property = \"bitrate\"\n"
-        );
-        Profile::parse("broken", &text).unwrap()
-    };
 
-    let missing = Pipeline::open_mic(&clock, &with_source("nosuchsrc"), &mic("auto")).await.unwrap_err();
+    let missing = Pipeline::open_mic(&clock, &mic_profile("nosuchsrc"), &mic("auto")).await.unwrap_err();
     let wrong =
-        Pipeline::open_mic(&clock, &with_source("audiotestsrc wave=cube"), &mic("auto")).await.unwrap_err();
+        Pipeline::open_mic(&clock, &mic_profile("audiotestsrc wave=cube"), &mic("auto")).await.unwrap_err();
 
     let expected = CaptureError::MissingElement {
-        profile: "broken".to_owned(),
+        profile: "custom".to_owned(),
         element: "nosuchsrc".to_owned(),
         package: "gstreamer1.0-plugins-bad",
     };
@@ -330,4 +323,102 @@ async fn a_sound_file_of_one_second_plays_on_and_on_without_a_gap() {
         assert!(off <= 1, "packet {at} is {off} ns off the grid");
     }
     pipeline.close().await.unwrap();
+}
+
+/// A profile whose microphone is that source.
+fn mic_profile(source: &str) -> Profile {
+    let text = format!(
+        "description = \"d\"\n[audio]\nsource = \"{source} ! audio/x-raw,rate=48000,channels=1\"\n\
+         encoder = \"opusenc name=encoder\"\nbitrate_property = \"bitrate\"\n"
+    );
+    Profile::parse("custom", &text).unwrap()
+}
+
+#[tokio::test]
+async fn a_source_that_fails_while_running_says_so_last_even_if_nobody_listens_at_first() {
+    let clock = MediaClock::new().unwrap();
+    // Not live: a hundred packets come at once, three times what the channel holds, and then the end.
+    let flood = mic_profile("audiotestsrc samplesperbuffer=960 num-buffers=100");
+    let (pipeline, mut events) = Pipeline::open_mic(&clock, &flood, &mic("auto")).await.unwrap();
+    let deadline = tokio::time::Instant::now() + PATIENCE;
+    while pipeline.overruns() < 60 {
+        assert!(tokio::time::Instant::now() < deadline, "the channel never filled");
+        tokio::task::yield_now().await;
+    }
+
+    let mut seen = Vec::new();
+    while let Some(event) = tokio::time::timeout(PATIENCE, events.recv()).await.unwrap() {
+        seen.push(event);
+    }
+
+    let ended = CaptureError::Ended { device: "profile custom".to_owned() };
+    assert_eq!(seen.pop(), Some(CaptureEvent::Failed(ended)));
+    assert!(seen.iter().all(|event| !matches!(event, CaptureEvent::Failed(_))));
+    pipeline.close().await.unwrap();
+}
+
+#[tokio::test]
+async fn a_device_that_hangs_while_opening_hangs_nobody_else() {
+    let clock = MediaClock::new().unwrap();
+    let dir = tempfile::tempdir().unwrap();
+    let fifo = dir.path().join("fifo");
+    // Opening a pipe that nobody writes to blocks, like a driver whose camera does not answer.
+    assert!(std::process::Command::new("mkfifo").arg(&fifo).status().unwrap().success());
+    let device = fifo.to_str().unwrap().to_owned();
+
+    let file = profile("file");
+    let settings = mic(&device);
+    let open = Pipeline::open_mic(&clock, &file, &settings);
+    let mut ticks = tokio::time::interval(Duration::from_millis(10));
+    tokio::pin!(open);
+    let mut ticked = 0;
+    let error = loop {
+        tokio::select! {
+            result = &mut open => break result.unwrap_err(),
+            _ = ticks.tick() => ticked += 1,
+        }
+    };
+
+    assert_eq!(error, CaptureError::OpenTimeout { device, after: OPEN_TIMEOUT });
+    assert!(ticked > 100, "the runtime went on: {ticked} ticks of 10 ms");
+    // A writer that comes and goes lets the thread out of its system call.
+    std::fs::OpenOptions::new().write(true).open(&fifo).unwrap();
+}
+
+#[tokio::test]
+async fn a_file_without_pictures_is_no_camera() {
+    let clock = MediaClock::new().unwrap();
+    let dir = tempfile::tempdir().unwrap();
+    let sound = one_second_file(dir.path(), "tone.wav", "audiotestsrc num-buffers=50 ! wavenc");
+    let text = dir.path().join("letter.txt");
+    std::fs::write(&text, "Dear camera,").unwrap();
+
+    for path in [sound.as_str(), text.to_str().unwrap()] {
+        let error = Pipeline::open_camera(&clock, &profile("file"), &camera(path)).await.unwrap_err();
+        assert_eq!(error, CaptureError::Unplayable { device: path.to_owned(), track: Track::Video });
+    }
+    let error = Pipeline::open_camera(&clock, &profile("file"), &camera("auto")).await.unwrap_err();
+    assert_eq!(error, CaptureError::DeviceRequired { profile: "file".to_owned(), key: "camera" });
+}
+
+#[test]
+fn every_profile_builds_or_names_the_package_to_install() {
+    for name in Profiles::usual(None).names() {
+        match probe::profile_builds(&profile(&name)) {
+            Ok(()) => {}
+            Err(CaptureError::MissingElement { element, package, .. }) => {
+                let missing = (name.as_str(), element.as_str(), package);
+                assert_eq!(missing, ("pi-camera", "libcamerasrc", "gstreamer1.0-libcamera"));
+            }
+            Err(error) => panic!("{error}"),
+        }
+    }
+}
+
+#[test]
+fn listing_devices_works_where_there_are_none() {
+    let devices = devices::list().unwrap();
+
+    let text = devices.to_string();
+    assert!(text.starts_with("Cameras\n") && text.contains("\nMicrophones\n"), "{text}");
 }

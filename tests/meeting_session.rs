@@ -1,5 +1,7 @@
 //! A session with a relay that behaves: the join, what is published when, and how it is left.
 
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a test fails by panicking")]
+
 mod common;
 
 use std::time::Duration;

@@ -2,6 +2,8 @@
 //! other, in both directions. The other side is `socket.io-parser` from npm, run by node
 //! (`tests/socketio_parser/check.js`).
 
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a test fails by panicking")]
+
 use std::io::{BufRead, BufReader, Write};
 use std::path::{Path, PathBuf};
 use std::process::{Child, ChildStdin, ChildStdout, Command, Stdio};

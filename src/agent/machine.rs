@@ -48,9 +48,7 @@ pub enum LateJoinStrategy {
 pub enum Event {
     /// The room chose whether the camera or the microphone is on.
     Want(Which, bool),
-    /// The device is open and has delivered its first frame.
-    Live(Which),
-    /// A frame came from a live device.
+    /// A frame came from the device.
     Frame(Which),
     /// The device could not be opened, or was lost; it is closed.
     Failed(Which),
@@ -86,7 +84,7 @@ pub enum Event {
 pub enum Action {
     /// Connect to the relay and join with this presence.
     Connect(Presence),
-    /// Leave the room and end the session.
+    /// Leave the room, if in one, and end for good.
     Leave,
     /// Tell the room.
     AnnounceCamera {
@@ -118,6 +116,8 @@ pub enum Action {
     StopMedia,
     /// A new epoch for a late joiner.
     BeginEpoch(Origin),
+    /// What was sent last may not have been forwarded; its time is to be given to what comes next.
+    DoubtSent,
     /// Send a late joiner what came since a key frame, and force a key frame.
     Replay,
 }
@@ -254,11 +254,6 @@ impl Machine {
         self.side(which).device
     }
 
-    /// Whether the device is open and delivering.
-    pub fn is_live(&self, which: Which) -> bool {
-        matches!(self.side(which).device, Device::Live { .. })
-    }
-
     /// Whether the track carries the device, rather than filler.
     pub fn carries(&self, which: Which) -> bool {
         self.side(which).carried
@@ -275,7 +270,7 @@ impl Machine {
             Event::Tick => {}
             Event::Shutdown => self.shut_down(),
             Event::Want(which, wanted) => self.side_mut(which).wanted = wanted,
-            Event::Live(which) | Event::Frame(which) => {
+            Event::Frame(which) => {
                 let device = &mut self.side_mut(which).device;
                 if device.is_open() {
                     *device = Device::Live { last_frame: now };
@@ -361,10 +356,8 @@ impl Machine {
     fn shut_down(&mut self) {
         self.camera.wanted = false;
         self.mic.wanted = false;
-        if matches!(self.seat, Seat::Joined { .. } | Seat::Joining { .. }) {
-            self.actions.push_back(Action::Leave);
-        }
         self.seat = Seat::Left;
+        self.actions.push_back(Action::Leave);
     }
 
     /// Brings what is closer to what should be: the one place where actions follow from states.
@@ -449,11 +442,14 @@ impl Machine {
         }
     }
 
+    /// A device that is opening while nothing is sent is waited for; while something is sent, what was on its
+    /// track goes on until its first frame.
     fn feed_tracks(&mut self, now: Instant) {
+        let flowing = self.flowing;
         for side in [&mut self.camera, &mut self.mic] {
             let carried = match side.device {
                 Device::Live { .. } => true,
-                Device::Opening { since } => side.carried && now < since + OPENING_GRACE,
+                Device::Opening { since } => (side.carried || !flowing) && now < since + OPENING_GRACE,
                 Device::Absent | Device::Closed | Device::Lost { .. } | Device::Reopening => false,
             };
             if carried == side.carried {
@@ -482,6 +478,9 @@ impl Machine {
         } else {
             self.late_join_due = None;
             self.actions.push_back(Action::StopMedia);
+            if matches!(self.seat, Seat::Joined { may_publish: false, .. }) {
+                self.actions.push_back(Action::DoubtSent);
+            }
         }
     }
 

@@ -3,6 +3,7 @@
 //! One task. Frames come from the two devices, go through the segmenter and, at the cadence, into the outbox;
 //! what happens meanwhile goes to the machine, and what it decides is done here.
 
+use std::collections::VecDeque;
 use std::future::{Future, pending};
 use std::path::PathBuf;
 use std::pin::pin;
@@ -13,24 +14,26 @@ use tokio::time::{Interval, MissedTickBehavior, interval, sleep_until};
 
 use super::device::{Device, Source};
 use super::machine::{Action, Event, LateJoinStrategy, Machine, Which};
+use super::settings::{DeviceSettings, session_config};
 use super::trace::Trace;
 use crate::capture::still::black_key_frame;
-use crate::capture::{
-    CameraSettings, CaptureError, CaptureEvent, MediaClock, MicSettings, Profile, Profiles,
-};
-use crate::config::{Capture, Config, DeviceChoice, LateJoin, Meeting, Secret};
+use crate::capture::{CaptureError, CaptureEvent, MediaClock, Profile, Profiles};
+use crate::config::{Config, LateJoin};
 use crate::media::{Chunk, Frame, StreamFormat, VideoFormat};
 use crate::meeting::{
     Joined, Outbox, OutboxLimits, Presence, ServerEvent, SessionConfig, SessionError, SessionEvent,
-    SessionHandle, StateChange, credentials, outbox, session,
+    SessionHandle, StateChange, outbox, session,
 };
-use crate::socketio::{BadUrl, Endpoint};
+use crate::socketio::BadUrl;
 use crate::webm::Segmenter;
 
 /// The largest replay for a late joiner, until the relay says how much it takes.
 const MAX_REPLAY_BYTES: usize = 900_000;
 /// What an event around a chunk takes at most of the relay's `maxPayload`.
 const EVENT_OVERHEAD_BYTES: usize = 1_000;
+/// How long before the relay took the presenter's seat away it may have begun to drop chunks: the time that
+/// its word takes to us, and a chunk.
+const DOUBTFUL: Duration = Duration::from_millis(500);
 /// A key frame that was asked for gets this long before it is asked for again.
 const KEY_FRAME_PATIENCE: Duration = Duration::from_millis(200);
 
@@ -103,6 +106,8 @@ struct Runtime {
     late_join: LateJoin,
     seat: Option<Seat>,
     cadence: Interval,
+    /// Chunks sent a moment ago, of which the relay may have dropped the last.
+    recently_sent: VecDeque<(Instant, Chunk)>,
     key_frame_asked: Option<Instant>,
     trace: Option<(PathBuf, Trace)>,
     told: Told,
@@ -120,22 +125,19 @@ struct Told {
 
 impl Runtime {
     fn new(config: &Config, options: RunOptions) -> Result<Self, AgentError> {
-        let Capture { camera, mic, .. } = &config.capture;
         let profile = Profiles::usual(options.profiles).load(config.capture.profile.as_str())?;
         let clock = MediaClock::new()?;
-        let format = video_format(&config.capture, &profile);
+        let DeviceSettings { format, camera, mic } = DeviceSettings::new(&config.capture, &profile);
+        if camera.is_none() && mic.is_none() {
+            return Err(AgentError::NothingToSend { profile: profile.name });
+        }
         let black = match format {
             Some(format) => Some((format, black_key_frame(format, &profile)?)),
             None => None,
         };
         let device = |source| Device::new(source, profile.clone(), clock.clone());
-        let camera =
-            format.and(camera_settings(&config.capture, camera)).map(|it| device(Source::Camera(it)));
-        let mic = profile.audio.is_some().then(|| mic_settings(&config.capture, mic)).flatten();
-        let mic = mic.map(|it| device(Source::Mic(it)));
-        if camera.is_none() && mic.is_none() {
-            return Err(AgentError::NothingToSend { profile: profile.name });
-        }
+        let camera = camera.map(|settings| device(Source::Camera(settings)));
+        let mic = mic.map(|settings| device(Source::Mic(settings)));
         let machine = Machine::new(
             Instant::now(),
             camera.is_some().then_some(config.capture.start_camera),
@@ -160,6 +162,7 @@ impl Runtime {
             late_join: config.meeting.late_join,
             seat: None,
             cadence,
+            recently_sent: VecDeque::new(),
             key_frame_asked: None,
             trace: trace.transpose()?,
             told: Told::default(),
@@ -173,7 +176,7 @@ impl Runtime {
         while !self.stopping {
             let timeout = self.machine.poll_timeout();
             tokio::select! {
-                () = &mut shutdown => self.decide(Event::Shutdown).await,
+                () = &mut shutdown, if !self.stopping => self.decide(Event::Shutdown).await,
                 event = next_of(&mut self.camera) => self.captured(Which::Camera, event).await,
                 event = next_of(&mut self.mic) => self.captured(Which::Mic, event).await,
                 event = next_session_event(&mut self.seat) => self.heard(event).await,
@@ -232,6 +235,7 @@ impl Runtime {
                 self.take_back_queued();
                 self.segmenter.skip();
             }
+            Action::DoubtSent => self.take_back_recently_sent(),
             Action::Replay => self.replay(),
         }
     }
@@ -278,6 +282,15 @@ impl Runtime {
         }
     }
 
+    /// The relay may have dropped what it got last. A stretch of time sent twice is replaced by the viewers'
+    /// browsers; a stretch missing would freeze them for seconds.
+    fn take_back_recently_sent(&mut self) {
+        let now = Instant::now();
+        self.recently_sent.retain(|(sent, _)| now.duration_since(*sent) < DOUBTFUL);
+        let doubtful: Vec<Chunk> = self.recently_sent.drain(..).map(|(_, chunk)| chunk).collect();
+        self.segmenter.take_back(&doubtful);
+    }
+
     async fn captured(&mut self, which: Which, event: CaptureEvent) {
         match event {
             CaptureEvent::Format(format) => {
@@ -293,12 +306,8 @@ impl Runtime {
                 }
             }
             CaptureEvent::Frame(frame) => {
-                if self.machine.is_live(which) {
-                    self.machine.handle(Event::Frame(which), Instant::now());
-                } else {
-                    self.told_of(which).take();
-                    self.decide(Event::Live(which)).await;
-                }
+                self.told_of(which).take();
+                self.decide(Event::Frame(which)).await;
                 self.take_in(frame);
             }
             CaptureEvent::Overrun { lost } => {
@@ -384,6 +393,7 @@ impl Runtime {
         let max = self.seat.as_ref().map_or(0, |seat| seat.max_chunk_bytes);
         match self.segmenter.replay().filter(|replay| replay.bytes.len() <= max) {
             Some(replay) => self.publish(replay),
+            // Nothing but a time to try again follows from this, so no action can be due.
             None => self.machine.handle(Event::NothingToReplay, Instant::now()),
         }
         self.key_frame_asked = None;
@@ -489,6 +499,11 @@ impl Runtime {
         if chunk.has_init() && !chunk.replay {
             tracing::info!(epoch = chunk.epoch, bytes = chunk.bytes.len(), "an epoch began");
         }
+        let now = Instant::now();
+        while self.recently_sent.front().is_some_and(|(sent, _)| now.duration_since(*sent) >= DOUBTFUL) {
+            self.recently_sent.pop_front();
+        }
+        self.recently_sent.push_back((now, chunk.clone()));
         let Some((path, trace)) = &mut self.trace else { return };
         if let Err(error) = trace.write(chunk, self.clock.now(), queued) {
             tracing::error!("cannot write the chunk trace {path:?}: {error}; it ends here");
@@ -537,40 +552,4 @@ async fn until(deadline: Option<Instant>) {
         Some(deadline) => sleep_until(deadline.into()).await,
         None => pending().await,
     }
-}
-
-fn video_format(capture: &Capture, profile: &Profile) -> Option<VideoFormat> {
-    let video = profile.video.as_ref().filter(|_| capture.camera != DeviceChoice::None)?;
-    Some(VideoFormat {
-        codec: video.codec,
-        width: capture.width.get(),
-        height: capture.height.get(),
-        fps: capture.fps.get(),
-    })
-}
-
-fn camera_settings(capture: &Capture, choice: &DeviceChoice) -> Option<CameraSettings> {
-    (*choice != DeviceChoice::None).then(|| CameraSettings {
-        device: choice.to_string(),
-        width: capture.width.get(),
-        height: capture.height.get(),
-        fps: capture.fps.get(),
-        bitrate: capture.video_bitrate.get(),
-    })
-}
-
-fn mic_settings(capture: &Capture, choice: &DeviceChoice) -> Option<MicSettings> {
-    (*choice != DeviceChoice::None)
-        .then(|| MicSettings { device: choice.to_string(), bitrate: capture.audio_bitrate.get() })
-}
-
-fn session_config(meeting: &Meeting) -> Result<SessionConfig, BadUrl> {
-    let mut endpoint = Endpoint::new(meeting.url.as_url().as_str())?;
-    let user_id = meeting.user_id.as_str();
-    endpoint.auth = credentials(meeting.token.as_ref().map(Secret::expose), Some(user_id));
-    endpoint.ca_file.clone_from(&meeting.ca_file);
-    let mut config = SessionConfig::new(endpoint, meeting.room.as_str(), meeting.username.as_str());
-    config.user_id = Some(user_id.to_owned());
-    config.avatar_url = meeting.avatar_url.as_ref().map(|url| url.as_str().to_owned());
-    Ok(config)
 }

@@ -9,7 +9,7 @@ use crate::media::CaptureTime;
 /// GStreamer's monotonic system clock and the instant on it that [`CaptureTime`] counts from.
 ///
 /// Every pipeline runs on it. A pipeline gets its own base time, the moment it starts, and its frames'
-/// running times are moved by [`MediaClock::offset_of`] that moment; so a source that counts from zero (a file)
+/// running times are moved by where that moment lies on the axis; so a source that counts from zero (a file)
 /// and one that reads the clock (a camera) end up on the same axis, however late they are started.
 #[derive(Debug, Clone)]
 pub struct MediaClock {

@@ -100,6 +100,15 @@ pub enum CaptureError {
         device: String,
     },
 
+    /// The node exists and is something else.
+    #[error(
+        "{device}: is no camera that delivers pictures (USB cameras have a second node, for metadata); `roomcam devices` lists the cameras"
+    )]
+    NotACamera {
+        /// The device, as configured.
+        device: String,
+    },
+
     /// Another program has the device.
     #[error("{device}: in use by another program; find it with `fuser -v {device}` and stop it")]
     Busy {
@@ -163,6 +172,17 @@ pub enum CaptureError {
         device: String,
         /// How long it was given.
         after: Duration,
+    },
+
+    /// A file without the track, or in a format that cannot be decoded.
+    #[error(
+        "{device}: has no {track} that the installed GStreamer plugins can play; for common formats: apt-get install gstreamer1.0-plugins-good gstreamer1.0-libav"
+    )]
+    Unplayable {
+        /// The file, as configured.
+        device: String,
+        /// The track that was asked for.
+        track: crate::media::Track,
     },
 
     /// The source came to an end.

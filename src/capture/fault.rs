@@ -1,6 +1,7 @@
 //! From GStreamer's errors to ours: which device, what happened, what to try.
 
 use std::io::ErrorKind;
+use std::os::unix::fs::OpenOptionsExt;
 
 use gst::prelude::*;
 use gstreamer as gst;
@@ -14,6 +15,8 @@ use crate::media::Track;
 const ENODEV: i32 = 19;
 /// Linux's `EBUSY`.
 const EBUSY: i32 = 16;
+/// Linux's `O_NONBLOCK`: asking must not hang where the device did.
+const O_NONBLOCK: i32 = 0o4000;
 
 /// Whether the device had already been opened when the error came.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -60,11 +63,23 @@ fn explain_parts(error: &gst::glib::Error, debug: &str, launch: &Launch, phase: 
         return CaptureError::Vanished { device };
     }
     match error.kind::<gst::ResourceError>() {
+        Some(gst::ResourceError::NotFound | gst::ResourceError::Settings)
+            if launch.track == Track::Video && is_node(launch) && devices::formats_of(&device).is_empty() =>
+        {
+            return CaptureError::NotACamera { device };
+        }
         Some(gst::ResourceError::NotFound) => return CaptureError::NotFound { device },
         Some(gst::ResourceError::Busy) => return CaptureError::Busy { device },
         Some(gst::ResourceError::NotAuthorized) => return permission(launch),
         Some(gst::ResourceError::Settings) => return unsupported(launch),
         _ => {}
+    }
+    let undecodable = matches!(
+        error.kind::<gst::StreamError>(),
+        Some(gst::StreamError::TypeNotFound | gst::StreamError::WrongType | gst::StreamError::CodecNotFound)
+    );
+    if launch.looped && (undecodable || error.matches(gst::CoreError::MissingPlugin)) {
+        return CaptureError::Unplayable { device, track: launch.track };
     }
     if debug.contains("resource busy") || debug.contains("Device or resource busy") {
         return CaptureError::Busy { device };
@@ -81,10 +96,15 @@ fn explain_parts(error: &gst::glib::Error, debug: &str, launch: &Launch, phase: 
     CaptureError::Device { device, reason: one_line(error.message(), debug) }
 }
 
-/// Asks a device node what is wrong with it. Files and ALSA names have no node to ask, except for a missing
-/// file.
+/// Whether the device's name is that of a device node. libcamera's and ALSA's names are not, though some start
+/// with a slash.
+fn is_node(launch: &Launch) -> bool {
+    launch.device.starts_with("/dev/")
+}
+
+/// Asks a device node, or a file, what is wrong with it.
 fn ask_node(launch: &Launch, phase: Phase) -> Option<CaptureError> {
-    if !launch.device.starts_with('/') {
+    if !is_node(launch) && !launch.looped {
         return None;
     }
     let device = launch.device.clone();
@@ -92,7 +112,7 @@ fn ask_node(launch: &Launch, phase: Phase) -> Option<CaptureError> {
         Phase::Opening => CaptureError::NotFound { device },
         Phase::Running => CaptureError::Vanished { device },
     };
-    let opened = std::fs::File::open(&launch.device);
+    let opened = std::fs::OpenOptions::new().read(true).custom_flags(O_NONBLOCK).open(&launch.device);
     let problem = opened.err()?;
     match (problem.kind(), problem.raw_os_error()) {
         (ErrorKind::NotFound, _) | (_, Some(ENODEV)) => Some(absent(device)),
@@ -131,5 +151,88 @@ fn one_line(message: &str, debug: &str) -> String {
     match debug.lines().map(str::trim).rfind(|line| !line.is_empty()) {
         Some(cause) => format!("{} ({cause})", message.trim_end_matches('.')),
         None => message.to_owned(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use gst::glib;
+
+    use super::*;
+    use crate::capture::launch::Request;
+    use crate::capture::{CameraSettings, Profiles};
+
+    /// What the error means for a V4L2 camera with that device, configured and named by a test.
+    fn meaning(device: &str, error: glib::Error, debug: &str, phase: Phase) -> CaptureError {
+        let profile = Profiles::usual(None).load("usb-webcam").unwrap();
+        let settings =
+            CameraSettings { device: device.to_owned(), width: 640, height: 480, fps: 30, bitrate: 800_000 };
+        let launch = Launch::new(&profile, &Request::Camera(settings)).unwrap();
+        explain_parts(&error, debug, &launch, phase)
+    }
+
+    fn resource(kind: gst::ResourceError, text: &str) -> glib::Error {
+        glib::Error::new(kind, text)
+    }
+
+    #[test]
+    fn a_node_that_is_gone_was_never_there_or_has_vanished() {
+        let error = || resource(gst::ResourceError::Read, "Could not read from resource.");
+        let device = "/dev/video99".to_owned();
+
+        let opening = meaning(&device, error(), "", Phase::Opening);
+        let running = meaning(&device, error(), "", Phase::Running);
+
+        assert_eq!(opening, CaptureError::NotFound { device: device.clone() });
+        assert_eq!(running, CaptureError::Vanished { device });
+    }
+
+    #[test]
+    fn what_elements_say_becomes_what_to_do() {
+        // A node that exists and can be opened, so that the element's words decide.
+        let device = "/dev/null".to_owned();
+        let said = |kind, text, debug, phase| meaning("/dev/null", resource(kind, text), debug, phase);
+        use gst::ResourceError::{Busy, OpenReadWrite, Read};
+
+        assert_eq!(
+            said(Busy, "Device '/dev/null' is busy", "", Phase::Opening),
+            CaptureError::Busy { device: device.clone() }
+        );
+        assert_eq!(
+            said(OpenReadWrite, "Could not open device.", "system error: Permission denied", Phase::Opening),
+            CaptureError::Permission { device: device.clone(), group: "video" }
+        );
+        assert_eq!(
+            said(Read, "Could not read.", "poll error: No such device (19)", Phase::Running),
+            CaptureError::Vanished { device: device.clone() }
+        );
+        assert_eq!(
+            said(Read, "Something new.", "gstfoo.c(1): bar ():\nthe cause", Phase::Running),
+            CaptureError::Device { device, reason: "Something new (the cause)".to_owned() }
+        );
+    }
+
+    #[test]
+    fn a_node_that_is_no_camera_is_called_that() {
+        let error = resource(gst::ResourceError::NotFound, "Device '/dev/null' is not a capture device.");
+
+        let meaning = meaning("/dev/null", error, "", Phase::Opening);
+
+        assert_eq!(meaning, CaptureError::NotACamera { device: "/dev/null".to_owned() });
+    }
+
+    #[test]
+    fn a_refused_format_says_what_was_asked_for() {
+        let error = glib::Error::new(gst::StreamError::Failed, "Internal data stream error.");
+
+        let meaning =
+            meaning("/dev/null", error, "streaming stopped, reason not-negotiated (-4)", Phase::Running);
+
+        let expected = CaptureError::UnsupportedFormat {
+            device: "/dev/null".to_owned(),
+            wanted: "640x480 at 30 fps".to_owned(),
+            offered: "unknown".to_owned(),
+        };
+        assert_eq!(meaning, expected);
     }
 }

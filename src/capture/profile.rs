@@ -250,3 +250,61 @@ fn placeholder_at_start(text: &str) -> Option<(&str, usize)> {
     let is_name = !name.is_empty() && name.bytes().all(|b| b.is_ascii_lowercase() || b == b'_');
     is_name.then_some((name, name.len() + 2))
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const GOOD: &str = r#"
+description = "d"
+[audio]
+source = "alsasrc device={device}"
+encoder = "opusenc name=encoder bitrate={bitrate}"
+bitrate_property = "bitrate"
+"#;
+
+    fn refusal(text: &str) -> String {
+        Profile::parse("p", text).unwrap_err().to_string()
+    }
+
+    #[test]
+    fn a_profile_is_read_and_has_only_what_it_says() {
+        let profile = Profile::parse("p", GOOD).unwrap();
+
+        let audio = profile.audio().unwrap();
+        assert_eq!((audio.bitrate_scale, audio.looped, audio.auto), (1, false, None));
+        assert_eq!(
+            profile.video().unwrap_err().to_string(),
+            "profile \"p\" has no video; choose another profile or turn the video off"
+        );
+    }
+
+    #[test]
+    fn typing_errors_are_refused_with_their_place() {
+        let unknown_key = refusal(&GOOD.replace("bitrate_property", "bitrate_propertty"));
+        assert!(unknown_key.contains("line 6") && unknown_key.contains("bitrate_propertty"), "{unknown_key}");
+        assert_eq!(
+            refusal(&GOOD.replace("{device}", "{devcie}")),
+            "pipeline profile \"p\" is wrong: [audio] source: unknown placeholder {devcie}; there are {device} {bitrate}"
+        );
+        assert!(refusal(&GOOD.replace("name=encoder", "")).contains("its element must be named"));
+        assert!(refusal("description = \"d\"").contains("neither a [video] nor an [audio] table"));
+        assert!(refusal(&format!("{GOOD}bitrate_scale = 0")).contains("at least 1"));
+    }
+
+    #[test]
+    fn lists_in_caps_are_no_placeholders() {
+        let values = [("width", "640".to_owned())];
+
+        let filled = fill("a,format={ I420, NV12 },x={I420},width={width} {}", &values);
+
+        assert_eq!(filled.unwrap(), "a,format={ I420, NV12 },x={I420},width=640 {}");
+        assert_eq!(fill("{height}", &values), Err("nothing to put in place of {height}".to_owned()));
+    }
+
+    #[test]
+    fn a_quoted_value_escapes_what_would_end_it_and_refuses_control_characters() {
+        assert_eq!(quote(r#"a "b" \ ! c"#).unwrap(), r#""a \"b\" \\ ! c""#);
+        assert_eq!(quote("a\nb"), Err(CaptureError::BadDeviceName { device: "a\nb".to_owned() }));
+    }
+}

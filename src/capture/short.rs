@@ -10,7 +10,7 @@ use super::CaptureError;
 use super::fault::{self, Phase};
 use super::launch::{Launch, SINK};
 use super::sink;
-use super::worker::{self, Running};
+use super::worker::{self, EXPLANATION, Running};
 
 /// How long to wait for a sample before asking whether something has gone wrong meanwhile.
 const SLICE: Duration = Duration::from_millis(100);
@@ -41,7 +41,9 @@ impl<'a> Short<'a> {
     ) -> Result<(), CaptureError> {
         let appsink = sink::find(&self.running.0, SINK)?;
         if self.running.0.set_state(gst::State::Playing).is_err() {
-            return Err(self.posted_error(Phase::Opening).unwrap_or_else(|| self.nothing(timeout)));
+            return Err(self
+                .posted_error(Phase::Opening, EXPLANATION)
+                .unwrap_or_else(|| self.nothing(timeout)));
         }
         let deadline = Instant::now() + timeout;
         while Instant::now() < deadline {
@@ -49,7 +51,7 @@ impl<'a> Short<'a> {
                 if each(sample).is_break() {
                     return Ok(());
                 }
-            } else if let Some(error) = self.posted_error(Phase::Running) {
+            } else if let Some(error) = self.posted_error(Phase::Running, Duration::ZERO) {
                 return Err(error);
             } else if appsink.is_eos() {
                 return Err(CaptureError::Ended { device: self.launch.device.clone() });
@@ -58,8 +60,9 @@ impl<'a> Short<'a> {
         Err(self.nothing(timeout))
     }
 
-    fn posted_error(&self, phase: Phase) -> Option<CaptureError> {
-        let message = self.running.0.bus()?.pop_filtered(&[gst::MessageType::Error])?;
+    fn posted_error(&self, phase: Phase, wait: Duration) -> Option<CaptureError> {
+        let wait = gst::ClockTime::try_from(wait).ok();
+        let message = self.running.0.bus()?.timed_pop_filtered(wait, &[gst::MessageType::Error])?;
         match message.view() {
             gst::MessageView::Error(error) => Some(fault::explain(error, self.launch, phase)),
             _ => None,

@@ -225,3 +225,52 @@ pub(super) fn find(pipeline: &gst::Pipeline, name: &str) -> Result<gst_app::AppS
         CaptureError::Gstreamer { reason: "the element appsink is not what it should be".to_owned() }
     })
 }
+
+#[cfg(test)]
+mod tests {
+    use std::str::FromStr;
+
+    use super::*;
+    use crate::media::VideoCodec;
+
+    #[test]
+    fn the_format_is_what_the_caps_say_and_else_what_was_asked_for() {
+        crate::capture::init().unwrap();
+        let wanted = VideoFormat { codec: VideoCodec::Vp8, width: 640, height: 480, fps: 30 };
+        let format = |caps: &str| {
+            let format = actual_format(gst::Caps::from_str(caps).unwrap().structure(0).unwrap(), wanted);
+            (format.width, format.height, format.fps)
+        };
+
+        assert_eq!(format("video/x-vp8, width=320, height=180, framerate=15/1"), (320, 180, 15));
+        assert_eq!(format("video/x-vp8, width=320, height=180, framerate=30000/1001"), (320, 180, 30));
+        assert_eq!(format("video/x-vp8, width=320, height=180, framerate=0/1"), (320, 180, 30));
+        assert_eq!(format("video/x-vp8, width=320, height=180, framerate=1/10"), (320, 180, 1));
+        assert_eq!(format("video/x-vp8"), (640, 480, 30));
+    }
+
+    #[test]
+    fn what_does_not_fit_is_counted_and_told_before_the_next_frame() {
+        let frame = |millis| Frame {
+            track: Track::Audio,
+            captured: CaptureTime::from_millis(millis),
+            key: true,
+            data: Bytes::new(),
+        };
+        let (sender, mut events) = mpsc::channel(2);
+        let mut outlet = Outlet::new(sender);
+
+        (0..5).for_each(|at| outlet.push(frame(at)));
+        let first = [events.try_recv(), events.try_recv()];
+        outlet.push(frame(5));
+
+        assert_eq!(first, [Ok(CaptureEvent::Frame(frame(0))), Ok(CaptureEvent::Frame(frame(1)))]);
+        assert_eq!(events.try_recv(), Ok(CaptureEvent::Overrun { lost: 3 }));
+        assert_eq!(events.try_recv(), Ok(CaptureEvent::Frame(frame(5))));
+        assert_eq!(outlet.lost(), 3);
+
+        outlet.cut();
+        outlet.push(frame(6));
+        assert_eq!(events.try_recv(), Err(mpsc::error::TryRecvError::Disconnected));
+    }
+}

@@ -3,7 +3,7 @@
 //! Opening and closing a device are system calls that can hang in a driver; here they hang nobody else.
 
 use std::sync::mpsc as std_mpsc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use gst::prelude::*;
 use gstreamer as gst;
@@ -18,6 +18,9 @@ use super::{CaptureError, MediaClock, overlay};
 
 /// How often a failure that found the channel full is offered again.
 const RETRY: Duration = Duration::from_millis(20);
+
+/// How long a failed state change waits for its explanation.
+pub(super) const EXPLANATION: Duration = Duration::from_millis(500);
 
 /// What wakes the thread.
 #[derive(Debug)]
@@ -99,7 +102,7 @@ impl Worker {
         if !rewind(pipeline, gst::SeekFlags::FLUSH) {
             return Err(CaptureError::Device {
                 device: launch.device.clone(),
-                reason: "the file cannot be sought in, so it cannot be looped".to_owned(),
+                reason: "the file cannot be sought in, so it cannot be looped; put it into a WebM, Matroska or WAV file".to_owned(),
             });
         }
         self.settle(launch, pipeline)
@@ -130,20 +133,26 @@ impl Worker {
         }
     }
 
-    /// The error that the bus has for a failed state change. It was posted before the change failed, from
-    /// within it.
+    /// The error that the bus has for a failed state change. An element may fail the change on one thread and
+    /// explain itself on another, so the explanation is given a moment to arrive.
     fn why_not(&self, launch: &Launch) -> CaptureError {
-        let posted = self.wakes.try_iter().find_map(|wake| match wake {
-            Wake::Bus(message) => match message.view() {
-                gst::MessageView::Error(error) => Some(fault::explain(error, launch, Phase::Opening)),
-                _ => None,
-            },
-            _ => None,
-        });
-        posted.unwrap_or_else(|| CaptureError::Device {
+        let deadline = Instant::now() + EXPLANATION;
+        let left = || deadline.saturating_duration_since(Instant::now());
+        while let Ok(wake) = self.wakes.recv_timeout(left()) {
+            match wake {
+                Wake::Bus(message) => {
+                    if let gst::MessageView::Error(error) = message.view() {
+                        return fault::explain(error, launch, Phase::Opening);
+                    }
+                }
+                Wake::Stop => break,
+                Wake::SetBitrate(_) => {}
+            }
+        }
+        CaptureError::Device {
             device: launch.device.clone(),
             reason: "GStreamer could not start the pipeline and does not say why".to_owned(),
-        })
+        }
     }
 
     /// Serves the pipeline until it fails (`Some`) or is to stop (`None`).

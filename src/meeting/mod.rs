@@ -2,14 +2,14 @@
 //!
 //! - [`event`]: what is said and heard (protocol.md §2), as types; [`roster`]: who is in the room and may
 //!   broadcast; [`refusal`]: what a relay's error texts mean.
-//! - [`outbox`]: the bounded queue of chunks between segmenter and socket, and its law.
+//! - [`mod@outbox`]: the bounded queue of chunks between segmenter and socket, and its law.
 //! - [`session`]: one attempt: connect, join, publish, listen, leave; one task.
 //! - [`error`]: why a session ended.
 //! - [`backoff`]: how long to wait before the next attempt; pure.
 //!
 //! One attempt, as the agent drives it:
 //!
-//! ```ignore
+//! ```text
 //! let (outbox, receiver) = outbox(OutboxLimits::default());      // a new one for each attempt
 //! let mut session = session::spawn(config, presence, receiver);
 //! while let Some(event) = session.events.recv().await {
@@ -32,7 +32,11 @@
 pub mod backoff;
 pub mod error;
 pub mod event;
+#[cfg(test)]
+mod event_tests;
 pub mod outbox;
+#[cfg(test)]
+mod outbox_tests;
 pub mod refusal;
 pub mod roster;
 pub mod session;

@@ -66,7 +66,6 @@ impl Connection {
         let socket = timeout_at(deadline, upgrade).await.map_err(late(Phase::Upgrade))??;
         let mut link = Link::new(socket, limits);
         let handshake = timeout_at(deadline, link.opened()).await.map_err(late(Phase::Open))??;
-        link.set_patience(handshake.patience());
         let auth = endpoint.auth.as_ref().map(super::Auth::json);
         link.queue(EnginePacket::Message(Packet::new(Body::Connect(auth))).encode());
         let sid = timeout_at(deadline, link.accepted()).await.map_err(late(Phase::Connect))??;
@@ -153,6 +152,29 @@ enum Step {
     Flushed,
 }
 
+/// The server's pings, and how long to wait for the next.
+struct Heartbeat {
+    patience: Duration,
+    /// Runs out when the server has been silent for too long.
+    silence: Pin<Box<Sleep>>,
+}
+
+impl Heartbeat {
+    fn new(patience: Duration) -> Self {
+        Self { patience, silence: Box::pin(sleep(patience)) }
+    }
+
+    fn beat(&mut self) {
+        self.silence.as_mut().reset(Instant::now() + self.patience);
+    }
+
+    /// Ready when no ping came in time.
+    fn poll_stopped(&mut self, cx: &mut Context<'_>) -> Poll<Fault> {
+        ready!(self.silence.as_mut().poll(cx));
+        Poll::Ready(Fault::Silent { after: self.patience })
+    }
+}
+
 /// The WebSocket with its heartbeat: Engine.IO packets in, frames out.
 struct Link {
     socket: WebSocket,
@@ -168,9 +190,8 @@ struct Link {
     sending: bool,
     /// Writing failed. What the server sent before still gets read: it may say why.
     broken: Option<Fault>,
-    patience: Duration,
-    /// Runs out when the server has been silent for too long.
-    silence: Pin<Box<Sleep>>,
+    /// From the open packet on.
+    heartbeat: Option<Heartbeat>,
 }
 
 impl Link {
@@ -183,21 +204,17 @@ impl Link {
             unflushed: false,
             sending: false,
             broken: None,
-            patience: limits.connect_timeout,
-            silence: Box::pin(sleep(limits.connect_timeout)),
+            heartbeat: None,
         }
-    }
-
-    /// Counts silence from now on, at most `patience` of it.
-    fn set_patience(&mut self, patience: Duration) {
-        self.patience = patience.min(MAX_PATIENCE);
-        self.silence.as_mut().reset(Instant::now() + self.patience);
     }
 
     /// Waits for the open packet.
     async fn opened(&mut self) -> Result<Handshake, Fault> {
         match self.step().await? {
-            Step::Packet(EnginePacket::Open(handshake)) => Ok(handshake),
+            Step::Packet(EnginePacket::Open(handshake)) => {
+                self.heartbeat = Some(Heartbeat::new(handshake.patience().min(MAX_PATIENCE)));
+                Ok(handshake)
+            }
             Step::Packet(EnginePacket::Message(_)) => Err(Fault::NoOpen("a message")),
             Step::Packet(_) | Step::Flushed => Err(Fault::NoOpen("a control packet")),
         }
@@ -265,7 +282,9 @@ impl Link {
             match packet {
                 Some(EnginePacket::Ping(payload)) => {
                     self.pong = Some(payload);
-                    self.silence.as_mut().reset(Instant::now() + self.patience);
+                    if let Some(heartbeat) = &mut self.heartbeat {
+                        heartbeat.beat();
+                    }
                 }
                 Some(EnginePacket::Close) => {
                     return Poll::Ready(Err(Fault::Closed("it said it would".to_owned())));
@@ -277,8 +296,10 @@ impl Link {
         if let Some(fault) = self.broken.take() {
             return Poll::Ready(Err(fault));
         }
-        ready!(self.silence.as_mut().poll(cx));
-        Poll::Ready(Err(Fault::Silent { after: self.patience }))
+        match &mut self.heartbeat {
+            Some(heartbeat) => heartbeat.poll_stopped(cx).map(Err),
+            None => Poll::Pending,
+        }
     }
 
     /// Ready when everything queued has gone to the kernel.

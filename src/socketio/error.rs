@@ -101,7 +101,7 @@ pub enum Fault {
     NotHttp(String),
     /// A frame that breaks Engine.IO or Socket.IO.
     #[error("sent {0}; it is no Socket.IO 4 relay, or a proxy damages the frames")]
-    Packet(#[from] PacketError),
+    Packet(#[source] PacketError),
     /// A message above the limit.
     #[error("sent a message of {size} bytes, above the limit of {max}; closed to keep memory bounded")]
     TooLarge {
@@ -144,6 +144,15 @@ pub enum Fault {
         /// The server's `maxPayload`.
         max: usize,
     },
+}
+
+impl From<PacketError> for Fault {
+    fn from(error: PacketError) -> Self {
+        match error {
+            PacketError::TooLarge { size, max } => Self::TooLarge { size, max },
+            other => Self::Packet(other),
+        }
+    }
 }
 
 impl From<io::Error> for Fault {

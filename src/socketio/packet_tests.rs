@@ -117,6 +117,13 @@ fn a_server_that_does_not_say_its_limit_has_the_default() {
 }
 
 #[test]
+fn a_namespace_that_nothing_follows_needs_no_comma() {
+    assert_eq!(decode("40/admin"), Ok(Some(in_namespace("/admin", Body::Connect(None)))));
+    assert_eq!(decode("41/admin"), Ok(Some(in_namespace("/admin", Body::Disconnect))));
+    assert_eq!(decode("40/,"), Ok(Some(message(Body::Connect(None)))));
+}
+
+#[test]
 fn broken_frames_have_an_error_each() {
     for (frame, error) in [
         ("", "an empty text frame"),
@@ -310,7 +317,11 @@ proptest! {
 
     #[test]
     fn a_truncated_text_is_never_taken_for_the_whole(packet in any_packet(), cut in any::<prop::sample::Index>()) {
-        let wire = packet.encode();
+        let mut wire = packet.encode();
+        // The one character that is not needed: the comma behind a namespace that nothing follows.
+        if wire.text.starts_with("4") && wire.text.ends_with(',') {
+            wire.text.pop();
+        }
         let ends: Vec<usize> = wire.text.char_indices().map(|(at, _)| at).collect();
         let read = decode(&wire.text[..ends[cut.index(ends.len())]]);
         prop_assert_ne!(read, Ok(Some(packet)));

@@ -76,6 +76,14 @@ fn video_track(format: &VideoFormat) -> Vec<u8> {
         master::<Video>(&[
             element(PixelWidth(format.width.into())),
             element(PixelHeight(format.height.into())),
+            // BT.601, what the profiles deliver and VP8 is made for (RFC 6386 §9.2). A receiver that is not told
+            // takes the colours for BT.709.
+            master::<Colour>(&[
+                element(MatrixCoefficients(6)),
+                element(Range(1)),
+                element(TransferCharacteristics(6)),
+                element(Primaries(6)),
+            ]),
         ]),
     ])
 }

@@ -8,6 +8,9 @@ import { Tile } from './tile.js';
 const TICK = 100;
 /** How often shown statistics change (milliseconds). */
 const STATS_TICK = 500;
+/** After the relay has been away, its people come back one by one: how long their tiles wait for them
+ *  (milliseconds). */
+const RETURN_GRACE = 4000;
 const GAP = 12;
 
 const $ = (id) => document.getElementById(id);
@@ -22,6 +25,8 @@ const token = new URLSearchParams(location.hash.slice(1)).get('token');
 const roster = new Map();
 /** Those of them who publish. */
 const tiles = new Map();
+/** Those who were there before the relay was away, and until when they may come back. */
+const missing = new Map();
 let sound = false;
 let statsShown = false;
 let aspect = 16 / 9;
@@ -34,7 +39,8 @@ const relay = joinRelay(
     'room-state': ({ title, participants = [] }) => {
       $('room').textContent = title || room;
       const present = new Set(participants.map((participant) => participant.userId));
-      for (const gone of [...roster.keys()].filter((id) => !present.has(id))) remove(gone);
+      const until = performance.now() + RETURN_GRACE;
+      for (const gone of [...roster.keys()].filter((id) => !present.has(id))) missing.set(gone, until);
       participants.forEach(upsert);
       arrange();
     },
@@ -78,6 +84,7 @@ function upsert(participant) {
   if (!who || who === userId) return;
   const known = { ...roster.get(who), ...participant };
   roster.set(who, known);
+  missing.delete(who);
   if (tiles.has(who)) tiles.get(who).update(participant);
   else if (publishes(known)) tileOf(who);
 }
@@ -109,8 +116,17 @@ function tileOf(who) {
 
 function remove(who) {
   roster.delete(who);
+  missing.delete(who);
   tiles.get(who)?.remove();
   tiles.delete(who);
+}
+
+/** Gives up on those who have not come back. */
+function forgetMissing(now) {
+  const gone = [...missing].filter(([, until]) => now > until);
+  if (!gone.length) return;
+  for (const [who] of gone) remove(who);
+  arrange();
 }
 
 /** Shares the window out. All tiles have the shape of most pictures, so that few are cropped. */
@@ -168,6 +184,7 @@ new ResizeObserver(arrange).observe($('grid'));
 setInterval(() => {
   const now = performance.now();
   for (const tile of tiles.values()) tile.tick(now);
+  forgetMissing(now);
 }, TICK);
 setInterval(showStats, STATS_TICK);
 arrange();

@@ -6,6 +6,8 @@ export const JUMP_LAG = 5;
 export const LIVE_MARGIN = 0.3;
 /** A position this close to the end of its range plays nothing more of it: under two frames at 30 fps. */
 const RANGE_END = 0.06;
+/** A decoder that has less than this ahead may rightly wait for more. */
+const STALL_AHEAD = 0.15;
 /** Standing still for this long, with data to play, is a stall (milliseconds). */
 const STALL_MS = 300;
 /** The patience doubles with each nudge that did not help, up to this (milliseconds). */
@@ -30,31 +32,34 @@ function liveIn([start, end]) {
  * @param {object} now
  * @param {number} now.position where playback stands
  * @param {[number, number][]} now.ranges what is buffered, in order
- * @param {number} now.stalledMs how long the position has not moved although it should
- * @param {number} now.nudges how many jumps out of a stall have not helped so far
+ * @param {boolean} now.starved whether the browser has nothing to play after the current frame
+ * @param {boolean} now.seeking whether an earlier jump has not arrived yet
+ * @param {number} now.stalledMs how long the position has not moved although it should, or since the last jump
+ * @param {number} now.nudges how many jumps in a row have not set it moving
  * @returns {{lag: number, rate: number, jumpTo: number|null, why: 'lag'|'outside'|'gap'|'stall'|null}}
  *   `lag` is negative when playback has run past everything there is.
  */
-export function steer({ position, ranges, stalledMs, nudges }) {
+export function steer({ position, ranges, starved, seeking, stalledMs, nudges }) {
   const last = ranges.at(-1);
-  if (!last) return { lag: 0, rate: 1, jumpTo: null, why: null };
-  const lag = last[1] - position;
-  const jump = (jumpTo, why) => ({ lag, rate: 1, jumpTo, why });
+  const lag = last ? last[1] - position : 0;
+  const stay = { lag, rate: rateFor(lag), jumpTo: null, why: null };
+  const jump = (jumpTo, why) => ({ ...stay, rate: 1, jumpTo, why });
 
+  const impatient = stalledMs > Math.min(STALL_MS * 2 ** nudges, MAX_STALL_MS);
+  // A jump takes a moment. One to where nothing can be decoded, because its key frame is missing, never
+  // arrives: then the rules below find a better place.
+  if (!last || (seeking && !impatient)) return stay;
   if (lag > JUMP_LAG) return jump(liveIn(last), 'lag');
 
   const here = ranges.find(([start, end]) => start <= position && position < end);
   const next = ranges.find(([start]) => start > position);
   if (!here) {
-    // Before the first range, in a gap, or past the end of everything: only then there is nothing to jump to.
-    return next ? jump(liveIn(next), 'outside') : { lag, rate: 1, jumpTo: null, why: null };
+    // Before the first range or in a gap. Past the end of everything there is nothing to jump to.
+    return next ? jump(liveIn(next), 'outside') : stay;
   }
   const ahead = here[1] - position;
-  if (next && ahead < RANGE_END) return jump(liveIn(next), 'gap');
-  const patience = Math.min(STALL_MS * 2 ** nudges, MAX_STALL_MS);
-  if (stalledMs > patience && ahead > RANGE_END) {
-    // Either a gap that the ranges do not show, or a decoder that waits: the live edge gets past both.
-    return jump(Math.max(liveIn(last), position + RANGE_END), 'stall');
-  }
-  return { lag, rate: rateFor(lag), jumpTo: null, why: null };
+  // The browser stops where one of the two tracks ends, which may be well before the end of the range.
+  if (next && (ahead < RANGE_END || starved)) return jump(liveIn(next), 'gap');
+  if (impatient && ahead > STALL_AHEAD) return jump(Math.max(liveIn(last), position + RANGE_END), 'stall');
+  return stay;
 }

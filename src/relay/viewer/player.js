@@ -2,7 +2,7 @@
 
 import { steer } from './live-edge.js';
 import { Stats } from './stats.js';
-import { clusterSpan, isInit } from './webm.js';
+import { clustersIn, isInit, sameInit } from './webm.js';
 
 /** Chunks that may wait to be appended. They are appended all at once, so that they wait only while the
  *  browser opens a MediaSource or is busy with one long append. */
@@ -10,7 +10,7 @@ const MAX_QUEUE = 30;
 /** Played media is kept this long, and removed in strides (seconds). */
 const KEEP_BEHIND = 10;
 const PRUNE_STRIDE = 5;
-/** An init segment whose clusters end this much before what is buffered starts a new timeline (seconds).
+/** An init segment whose clusters end this much before the newest one starts a new timeline (seconds).
  *  A replay for a late joiner also goes back, but ends where the sender is. */
 const RESTART_BEHIND = 1;
 /** Between two requests for an init segment (milliseconds); doubles up to the limit while none comes. */
@@ -27,6 +27,9 @@ export class Player {
   #source = null;
   #buffer = null;
   #mime = '';
+  /** The init segment in use, and the time of the newest cluster received after it (seconds). */
+  #init = new Uint8Array();
+  #newest = 0;
   #queue = [];
   /** Chunks are dropped until one starts with an init segment. */
   #awaitingInit = true;
@@ -55,22 +58,47 @@ export class Player {
 
   /** One chunk, as it came. */
   push(bytes, mime, timestamp) {
-    const now = performance.now();
     this.stats.chunkArrived(timestamp);
+    const clusters = clustersIn(bytes);
     if (isInit(bytes)) {
-      const span = clusterSpan(bytes);
-      if (this.#source && (mime !== this.#mime || this.#startsAnew(span))) this.restart();
-      if (!this.#source && !this.#open(mime)) return;
-      this.#awaitingInit = false;
-      this.#askAt = null;
-      this.#askAgain = ASK_FIRST;
-      this.#events.init(span?.first ?? null);
+      this.#beginEpoch(bytes, mime, clusters);
     } else if (this.#awaitingInit) {
       this.stats.dropped += 1;
       // The sender usually notices by itself that somebody has joined; ask only if it does not.
-      this.#askAt ??= now + this.#askAgain;
-      return;
+      this.#askAt ??= performance.now() + this.#askAgain;
+    } else {
+      this.#enqueue(bytes);
     }
+    this.#newest = clusters.at(-1)?.time ?? this.#newest;
+  }
+
+  #beginEpoch(bytes, mime, clusters) {
+    if (this.#source && (mime !== this.#mime || this.#startsAnew(clusters))) this.restart();
+    if (!this.#source && !this.#open(mime)) return;
+    const initEnd = clusters[0]?.at ?? bytes.length;
+    const fresh = this.#awaitingInit ? bytes : this.#notYetSeen(bytes, initEnd, clusters);
+    this.#init = bytes.slice(0, initEnd);
+    this.#awaitingInit = false;
+    this.#askAt = null;
+    this.#askAgain = ASK_FIRST;
+    if (fresh === bytes) this.#events.init(clusters[0]?.time ?? null);
+    if (fresh.length) this.#enqueue(fresh);
+  }
+
+  /** What of a chunk with an init segment is new. A replay for somebody else who joins late repeats what
+   *  plays here already; appending it again would make the decoder start over in the middle. */
+  #notYetSeen(bytes, initEnd, clusters) {
+    const replay =
+      clusters.length > 0 &&
+      clusters[0].time <= this.#newest &&
+      clusters.at(-1).time >= this.#newest &&
+      sameInit(this.#init, this.#init.length, bytes, initEnd);
+    if (!replay) return bytes;
+    const next = clusters.find((cluster) => cluster.time > this.#newest);
+    return next ? bytes.subarray(next.at) : bytes.subarray(bytes.length);
+  }
+
+  #enqueue(bytes) {
     this.#queue.push(bytes);
     if (this.#queue.length > MAX_QUEUE) this.#shed();
     this.#pump();
@@ -100,21 +128,22 @@ export class Player {
       this.#movedAt = now;
       this.#nudges = 0;
     }
-    if (video.seeking) return;
     const decision = steer({
       position: this.#position,
       ranges: this.#ranges(),
+      starved: video.readyState < HTMLMediaElement.HAVE_FUTURE_DATA,
+      seeking: video.seeking,
       stalledMs: video.paused ? 0 : now - this.#movedAt,
       nudges: this.#nudges,
     });
     this.lag = decision.lag;
     if (decision.jumpTo !== null) {
       this.stats.jumps[decision.why] = (this.stats.jumps[decision.why] ?? 0) + 1;
-      this.#nudges = decision.why === 'stall' ? this.#nudges + 1 : 0;
+      this.#nudges += 1;
       this.#movedAt = now;
       this.#position = decision.jumpTo;
       video.currentTime = decision.jumpTo;
-    } else if (video.playbackRate !== decision.rate) {
+    } else if (video.playbackRate !== decision.rate && !video.seeking) {
       video.playbackRate = decision.rate;
     }
   }
@@ -174,6 +203,7 @@ export class Player {
     this.#queue = [];
     this.#awaitingInit = true;
     this.#askAt = null;
+    this.#newest = 0;
     this.lag = 0;
   }
 
@@ -210,7 +240,7 @@ export class Player {
   /** Too much waits. Leaving out the oldest chunk would tear a hole and take the key frame that the rest
    *  needs, so skip to the newest init segment, or to the next one if none waits. */
   #shed() {
-    const init = this.#queue.findLastIndex(isInit);
+    const init = this.#queue.findLastIndex((chunk) => isInit(chunk));
     if (init > 0) {
       this.stats.dropped += init;
       this.#queue.splice(0, init);
@@ -234,9 +264,9 @@ export class Player {
     return true;
   }
 
-  #startsAnew(span) {
-    const end = this.#ranges().at(-1)?.[1];
-    return span !== null && end !== undefined && span.last < end - RESTART_BEHIND;
+  #startsAnew(clusters) {
+    const last = clusters.at(-1);
+    return last !== undefined && last.time < this.#newest - RESTART_BEHIND;
   }
 
   #ranges() {

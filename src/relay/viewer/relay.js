@@ -37,7 +37,7 @@ export function joinRelay(who, on) {
     tryAllTransports: true,
     auth: { userId: who.userId, ...(who.token && { token: who.token }) },
     reconnectionDelay: 500,
-    reconnectionDelayMax: 3000,
+    reconnectionDelayMax: 1500,
   });
   let refusal = null;
   let retry = null;

@@ -6,7 +6,7 @@ import { Player } from './player.js';
 const STALE_AFTER = 2000;
 /** After camera-on, frames older than the new epoch are not it. Senders that start no new epoch are believed
  *  after this long (milliseconds). */
-const NEW_PICTURE_PATIENCE = 5000;
+const NEW_PICTURE_PATIENCE = 3000;
 
 export class Tile {
   player;
@@ -106,10 +106,10 @@ export class Tile {
     return !this.#muted;
   }
 
-  /** Width by height of the picture; null while there is none. */
+  /** Width by height of the picture; null before there was one. */
   get aspect() {
     const { videoWidth, videoHeight } = this.#video;
-    return this.#state === 'playing' && videoHeight ? videoWidth / videoHeight : null;
+    return videoHeight ? videoWidth / videoHeight : null;
   }
 
   get socketId() {
@@ -225,6 +225,7 @@ export function initials(name) {
 /** A colour of one's own, in degrees, the same at every visit. */
 function hue(userId) {
   let hash = 0;
-  for (const char of userId) hash = (hash * 31 + char.codePointAt(0)) % 360;
-  return hash;
+  for (const char of userId) hash = (hash * 31 + char.codePointAt(0)) % 99991;
+  // Steps of the golden angle keep similar ids apart.
+  return (hash * 137.508) % 360;
 }

@@ -19,22 +19,28 @@ function vintLength(first) {
 }
 
 /**
- * The times of the first and the last cluster that start in a chunk, in seconds, assuming the default
- * timestamp scale of 1 ms; null if none does.
+ * The clusters that start in a chunk: where (byte offset) and when (seconds, assuming the default timestamp
+ * scale of 1 ms).
+ *
+ * @returns {{at: number, time: number}[]}
  */
-export function clusterSpan(bytes) {
-  let span = null;
+export function clustersIn(bytes) {
+  const clusters = [];
   for (let at = bytes.indexOf(CLUSTER[0]); at >= 0; at = bytes.indexOf(CLUSTER[0], at + 1)) {
     if (!has(bytes, at, CLUSTER)) continue;
-    const timestamp = at + 4 + vintLength(bytes[at + 4]);
+    const timestamp = at + CLUSTER.length + vintLength(bytes[at + CLUSTER.length]);
     // The Timestamp is a cluster's first element; anything else here is payload that looks like a cluster.
     if (bytes[timestamp] !== TIMESTAMP) continue;
     const length = bytes[timestamp + 1] & 0x7f;
     if (length > 8 || timestamp + 2 + length > bytes.length) continue;
     let ms = 0;
     for (let index = 0; index < length; index += 1) ms = ms * 256 + bytes[timestamp + 2 + index];
-    const seconds = ms / 1000;
-    span = { first: span ? span.first : seconds, last: seconds };
+    clusters.push({ at, time: ms / 1000 });
   }
-  return span;
+  return clusters;
+}
+
+/** Whether two chunks start with the same init segments, given where those end. */
+export function sameInit(one, oneEnd, other, otherEnd) {
+  return oneEnd === otherEnd && one.subarray(0, oneEnd).every((byte, index) => byte === other[index]);
 }

@@ -1,0 +1,53 @@
+//! From the configuration to what the devices and the session ask for.
+
+use crate::capture::{CameraSettings, MicSettings, Profile};
+use crate::config::{Capture, DeviceChoice, Meeting, Secret};
+use crate::media::VideoFormat;
+use crate::meeting::{SessionConfig, credentials};
+use crate::socketio::{BadUrl, Endpoint};
+
+/// What is asked of the devices that the configuration and the profile have together.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct DeviceSettings {
+    /// What the video track looks like, if there is one.
+    pub format: Option<VideoFormat>,
+    /// The camera, if there is one.
+    pub camera: Option<CameraSettings>,
+    /// The microphone, if there is one.
+    pub mic: Option<MicSettings>,
+}
+
+impl DeviceSettings {
+    /// A device is there if the configuration does not say `none` and the profile knows how to capture it.
+    pub fn new(capture: &Capture, profile: &Profile) -> Self {
+        let video = profile.video.as_ref().filter(|_| capture.camera != DeviceChoice::None);
+        let audio = profile.audio.as_ref().filter(|_| capture.mic != DeviceChoice::None);
+        let (width, height, fps) = (capture.width.get(), capture.height.get(), capture.fps.get());
+        Self {
+            format: video.map(|video| VideoFormat { codec: video.codec, width, height, fps }),
+            camera: video.map(|_| CameraSettings {
+                device: capture.camera.to_string(),
+                width,
+                height,
+                fps,
+                bitrate: capture.video_bitrate.get(),
+            }),
+            mic: audio.map(|_| MicSettings {
+                device: capture.mic.to_string(),
+                bitrate: capture.audio_bitrate.get(),
+            }),
+        }
+    }
+}
+
+/// What the session needs to join the meeting.
+pub fn session_config(meeting: &Meeting) -> Result<SessionConfig, BadUrl> {
+    let mut endpoint = Endpoint::new(meeting.url.as_url().as_str())?;
+    let user_id = meeting.user_id.as_str();
+    endpoint.auth = credentials(meeting.token.as_ref().map(Secret::expose), Some(user_id));
+    endpoint.ca_file.clone_from(&meeting.ca_file);
+    let mut config = SessionConfig::new(endpoint, meeting.room.as_str(), meeting.username.as_str());
+    config.user_id = Some(user_id.to_owned());
+    config.avatar_url = meeting.avatar_url.as_ref().map(|url| url.as_str().to_owned());
+    Ok(config)
+}
