@@ -51,12 +51,19 @@ async function servePages(files) {
 
 class Browser {
   constructor(browser, browserServer, server) {
+    this.viewers = [];
     this.browser = browser;
     this.browserServer = browserServer;
     this.server = server;
     /** Of the browser's first process; all others descend from it. */
     this.pid = browserServer.process().pid;
     this.pages = `http://127.0.0.1:${server.address().port}`;
+  }
+
+  /** What each viewer that is still open sees, a line each, for the report of a failure. */
+  async describe() {
+    if (!this.browser.isConnected()) return [];
+    return Promise.all(this.viewers.map((viewer) => viewer.describe()));
   }
 
   async stop() {
@@ -70,7 +77,7 @@ class Browser {
     const query = new URLSearchParams({ relay: relay.origin, room, user, jump: steered ? '1' : '0' });
     const page = await this.newPage();
     await page.goto(`${this.pages}/receiver.html?${query}`);
-    return new Receiver(page);
+    return this.#watches(new Receiver(page, user));
   }
 
   /** The viewer page of an embedded relay, which opens when it is told to `join()`. */
@@ -78,7 +85,12 @@ class Browser {
     const url = new URL(relay.viewerUrl);
     url.searchParams.set('room', room);
     url.searchParams.set('user', user);
-    return new ViewerPage(await this.probedPage(), url.href);
+    return this.#watches(new ViewerPage(await this.probedPage(), user, url.href));
+  }
+
+  #watches(viewer) {
+    this.viewers.push(viewer);
+    return viewer;
   }
 
   /** A viewer of the named kind: `viewer page`, `receiver` or `receiver without jumps`. */
@@ -103,6 +115,20 @@ class Browser {
 
 /** Somebody who watches, whatever page it is that shows the senders. */
 class Viewer {
+  constructor(page, user) {
+    this.page = page;
+    this.user = user;
+  }
+
+  async describe() {
+    const elements = await this.page
+      .evaluate(() => roomcamProbe.of('video').map((probe) => ({ ...probe.report(), frames: probe.frames.length })))
+      .catch((error) => error.message);
+    const state = await this.state().catch((error) => error.message);
+    const chunkTimes = state.chunkTimes?.map(Math.round);
+    return `--- ${this.user} sees ${JSON.stringify({ elements, state: { ...state, chunkTimes } })}`;
+  }
+
   /** What was seen of one sender, on every element that has shown it. */
   report(userId) {
     return reportOf(this.page, this.selector(userId));
@@ -120,9 +146,8 @@ class Viewer {
 
 /** The product's viewer page. `join()` opens it, in a browser tab that is there already. */
 class ViewerPage extends Viewer {
-  constructor(page, url) {
-    super();
-    this.page = page;
+  constructor(page, user, url) {
+    super(page, user);
     this.url = url;
   }
 
@@ -144,11 +169,6 @@ class ViewerPage extends Viewer {
 
 /** The plain receiver in its page. */
 class Receiver extends Viewer {
-  constructor(page) {
-    super();
-    this.page = page;
-  }
-
   join() {
     return this.page.evaluate(() => receiver.join());
   }

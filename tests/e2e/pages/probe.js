@@ -71,6 +71,7 @@
         width: video.videoWidth,
         height: video.videoHeight,
         currentTime: video.currentTime,
+        buffered: Array.from({ length: buffered.length }, (_, at) => [buffered.start(at), buffered.end(at)]),
         lagSeconds: buffered.length > 0 ? buffered.end(buffered.length - 1) - video.currentTime : null,
       };
     }
