@@ -13,6 +13,8 @@ LOCKED := $(if $(CI),--locked)
 FUZZ_SECONDS ?= 60
 # What `make demo` adds to `roomcam demo`, such as ARGS="--camera auto --listen 0.0.0.0:8080".
 ARGS ?=
+# Whose processor `make cross` builds for, as Debian calls it.
+ARCH ?= arm64
 
 CARGO_FUZZ := 0.13.2
 CARGO_DENY := 0.20.2
@@ -42,6 +44,10 @@ check: check-format check-lints check-docs check-dependencies ## What .ci/run ch
 .PHONY: release
 release: deps
 	cargo build $(LOCKED) --release
+
+.PHONY: cross
+cross: ## Build for a Pi on this machine (ARCH=arm64)
+	cross/build.sh $(ARCH)
 
 # --- Tests ---
 
