@@ -17,7 +17,7 @@ const RESTART_BEHIND = 1;
 const MAX_CARRY = 256 * 1024;
 /** Chunks come, but nothing of them gets into the buffer for this long (milliseconds): after a hole of more
  *  than two frames the browser drops video until the next key frame, and some senders make none by themselves. */
-const BARREN = 1000;
+const BARREN = 500;
 /** Between two requests for an init segment (milliseconds); doubles up to the limit while none comes. */
 const ASK_FIRST = 700;
 const ASK_LIMIT = 5000;
