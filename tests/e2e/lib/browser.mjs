@@ -125,8 +125,9 @@ class Viewer {
       .evaluate(() => roomcamProbe.of('video').map((probe) => ({ ...probe.report(), frames: probe.frames.length })))
       .catch((error) => error.message);
     const state = await this.state().catch((error) => error.message);
-    const chunkTimes = state.chunkTimes?.map(Math.round);
-    return `--- ${this.user} sees ${JSON.stringify({ elements, state: { ...state, chunkTimes } })}`;
+    // A client that fails at every chunk has as many elements and errors as it got chunks.
+    const seen = { elements: elements.length, newest: elements.slice(-2), ...state };
+    return `--- ${this.user} sees ${JSON.stringify({ ...seen, chunkTimes: state.chunkTimes?.length, errors: state.errors?.slice(-3) })}`;
   }
 
   /** What was seen of one sender, on every element that has shown it. */
