@@ -107,9 +107,9 @@ scenario('the page stays at the live edge when it was held up', ['embedded'], as
   scene.agent(relay, 'agent');
   await viewer.frames('agent', 60);
 
-  // A page that does nothing for 4 s: what arrived meanwhile waits for it.
+  // A page that does nothing for 7 s: what arrived meanwhile waits for it, and is too much to catch up on.
   await viewer.page.evaluate(() => {
-    const end = performance.now() + 4_000;
+    const end = performance.now() + 7_000;
     while (performance.now() < end);
   });
   const agentOnPage = async () => (await viewer.state()).users.agent;
