@@ -110,6 +110,8 @@ pub struct Machine {
     backoff: Backoff,
     /// When the late joiners that wait are to be served.
     late_join_due: Option<Instant>,
+    /// A replay is to be followed by another one, for whom the first came too early.
+    replay_again: bool,
     last_late_join: Option<Instant>,
     actions: VecDeque<Action>,
 }
@@ -133,6 +135,7 @@ impl Machine {
             next_origin: Origin::Continue,
             backoff: Backoff::default(),
             late_join_due: None,
+            replay_again: false,
             last_late_join: None,
             actions: VecDeque::new(),
         };
@@ -190,14 +193,16 @@ impl Machine {
                 }
             }
             Event::LateJoin => {
-                if self.flowing && self.late_join_due.is_none() {
+                if self.flowing {
                     let earliest = self.last_late_join.map_or(now, |last| last + LATE_JOIN_INTERVAL);
-                    self.late_join_due = Some(earliest.max(now));
+                    self.late_join_due.get_or_insert(earliest.max(now));
+                    self.replay_again = true;
                 }
             }
             Event::NothingToReplay => {
                 let due = self.late_join_due.get_or_insert(now + REPLAY_RETRY);
                 *due = (*due).min(now + REPLAY_RETRY);
+                self.replay_again = true;
             }
             Event::SessionEnded { refused, random } => self.session_ended(refused, random, now),
         }
@@ -230,10 +235,10 @@ impl Machine {
         // What changed while the join was under way is announced now.
         self.camera.told = presence.has_video;
         self.mic.told = !presence.is_muted;
-        // Receivers have one MediaSource per connection of the sender. Those that cannot jump to the live
-        // edge would never start in the middle of a timeline.
+        // Receivers have one MediaSource per connection of the sender, so theirs is new now. Those that cannot
+        // jump to the live edge would never start in the middle of a timeline.
         self.next_origin = match late_join {
-            LateJoinStrategy::Replay => Origin::Continue,
+            LateJoinStrategy::Replay => Origin::ContinueAfresh,
             LateJoinStrategy::Reset | LateJoinStrategy::Restart => Origin::Zero,
         };
         self.last_late_join = None;
@@ -393,7 +398,14 @@ impl Machine {
         self.late_join_due = None;
         self.last_late_join = Some(now);
         match late_join {
-            LateJoinStrategy::Replay => self.actions.push_back(Action::Replay),
+            LateJoinStrategy::Replay => {
+                self.actions.push_back(Action::Replay);
+                // A cluster that was on its way when the viewer joined kills its MediaSource, and a replay close
+                // behind dies with it in the viewer's queue. Those who watch do not notice the second one.
+                if std::mem::take(&mut self.replay_again) {
+                    self.late_join_due = Some(now + LATE_JOIN_INTERVAL);
+                }
+            }
             LateJoinStrategy::Reset => {
                 self.actions.extend([Action::AnnounceReset, Action::BeginEpoch(Origin::Zero)]);
             }
