@@ -31,7 +31,7 @@ demo: release ## Watch a test picture in a meeting on this machine (ARGS="--came
 	$(RELEASE) demo $(ARGS)
 
 .PHONY: test
-test: test-rust test-fuzz test-e2e ## Run all tests, the quick ones first
+test: test-rust test-viewer test-fuzz test-e2e ## Run all tests, the quick ones first
 
 .PHONY: bench
 bench: release deps-test ## Measure CPU, memory, cadence and latency, beside a bare pipeline and a browser
@@ -57,6 +57,10 @@ cross: ## Build for a Pi on this machine (ARCH=arm64)
 .PHONY: test-rust
 test-rust: deps-test ## Unit, property and integration tests
 	cargo test $(LOCKED)
+
+.PHONY: test-viewer
+test-viewer: deps-test ## The viewer page's decisions
+	node --test $(wildcard tests/viewer/*.test.mjs)
 
 # Without a sanitizer this needs no nightly toolchain, and there is little for one to find: unsafe code is denied.
 .PHONY: test-fuzz

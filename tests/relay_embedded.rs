@@ -369,17 +369,17 @@ async fn a_long_polling_client_speaks_the_same_dialect_and_is_cut_off_alike() {
     assert_eq!(open["upgrades"], json!(["websocket"]));
     let path = format!("/socket.io/?EIO=4&transport=polling&sid={}", open["sid"].as_str().unwrap());
     let post = |body: &'static str| http::post(relay.addr, &path, body);
+    let mut old = http::Poller::new(relay.addr, &path);
     assert_eq!(post(r#"40{"userId":"old"}"#).await.body, "ok");
-    assert!(http::get(relay.addr, &path, &[]).await.body.starts_with("40{"));
+    assert!(old.packet().await.starts_with("40{"));
     post(r#"42["join-room",{"roomId":"r"}]"#).await;
-    assert!(http::get(relay.addr, &path, &[]).await.body.starts_with(r#"42["room-state","#));
+    assert!(old.packet().await.starts_with(r#"42["room-state","#));
     assert_eq!(ann.event("user-joined").await["userId"], "old");
 
     assert!(ann.emit_chunk(Bytes::from_static(b"0123"), 5).await);
-    let polled = http::get(relay.addr, &path, &[]).await.body;
-    let (header, binary) = polled.split_once('\u{1e}').unwrap();
+    let header = old.packet().await;
     assert!(header.starts_with(r#"451-["media-chunk",{"socketId":"#), "{header}");
-    assert_eq!(binary, "bMDEyMw==");
+    assert_eq!(old.packet().await, "bMDEyMw==");
 
     // And now it does not poll any more.
     for number in 0..9 {

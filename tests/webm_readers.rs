@@ -1,5 +1,7 @@
 //! What we write is read by tools that are not ours: ffprobe, ffmpeg's two VP8 decoders, mkvinfo.
 
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
+
 use std::fs;
 use std::path::Path;
 use std::process::{Command, Output};

@@ -7,8 +7,8 @@
 use std::collections::VecDeque;
 use std::time::{Duration, Instant};
 
-use crate::meeting::backoff::Backoff;
-use crate::meeting::event::Presence;
+pub use super::event::{Action, Event, LateJoinStrategy, Which};
+use crate::meeting::{Backoff, Presence};
 use crate::webm::Origin;
 
 /// A live device that delivers nothing for this long is lost.
@@ -22,105 +22,6 @@ pub const LATE_JOIN_INTERVAL: Duration = Duration::from_secs(1);
 /// When a replay lacked a key frame that is far enough back, it is tried again after this time: a key frame
 /// forced now is then old enough (0.4 s of media, playback.md).
 pub const REPLAY_RETRY: Duration = Duration::from_millis(500);
-
-/// One of the two devices.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub enum Which {
-    /// The camera.
-    Camera,
-    /// The microphone.
-    Mic,
-}
-
-/// How late joiners are served (playback.md, rule 6).
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum LateJoinStrategy {
-    /// Send again what came since a key frame.
-    Replay,
-    /// Have everybody throw their MediaSource away, and begin at zero.
-    Reset,
-    /// Begin at zero without saying so.
-    Restart,
-}
-
-/// What happened.
-#[derive(Debug, Clone, PartialEq)]
-pub enum Event {
-    /// The room chose whether the camera or the microphone is on.
-    Want(Which, bool),
-    /// A frame came from the device.
-    Frame(Which),
-    /// The device could not be opened, or was lost; it is closed.
-    Failed(Which),
-    /// The relay took the join.
-    Joined {
-        /// Whether the relay forwards our chunks.
-        may_publish: bool,
-        /// How its late joiners want to be served.
-        late_join: LateJoinStrategy,
-    },
-    /// The relay gave the right to publish, or took it away.
-    MayPublish(bool),
-    /// Somebody joined, or asks for a key frame.
-    LateJoin,
-    /// The replay that was asked for lacks a key frame that is far enough back.
-    NothingToReplay,
-    /// The session with the relay is over.
-    SessionEnded {
-        /// Whether trying again soon cannot mend it: another login took the seat, the meeting is over, the
-        /// token is refused.
-        refused: bool,
-        /// Even in 0 to 1, for the jitter of the back-off.
-        random: f64,
-    },
-    /// The daemon is to end.
-    Shutdown,
-    /// Nothing but time passed.
-    Tick,
-}
-
-/// What is to be done. The order matters: state events precede the media that they are about.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Action {
-    /// Connect to the relay and join with this presence.
-    Connect(Presence),
-    /// Leave the room, if in one, and end for good.
-    Leave,
-    /// Tell the room.
-    AnnounceCamera {
-        /// Whether the camera is on now.
-        has_video: bool,
-    },
-    /// Tell the room.
-    AnnounceMic {
-        /// Whether the microphone is muted now.
-        is_muted: bool,
-    },
-    /// Tell the receivers to throw their MediaSource away.
-    AnnounceReset,
-    /// Open the device.
-    Open(Which),
-    /// Close the device; nothing that it captured may leave any more.
-    Close(Which),
-    /// The video track shows the camera.
-    ShowCamera,
-    /// The video track shows black.
-    ShowBlack,
-    /// The audio track carries the microphone.
-    HearMicrophone,
-    /// The audio track carries silence.
-    HearSilence,
-    /// Media flows from here on, in a new epoch.
-    StartMedia(Origin),
-    /// No media flows from here on.
-    StopMedia,
-    /// A new epoch for a late joiner.
-    BeginEpoch(Origin),
-    /// What was sent last may not have been forwarded; its time is to be given to what comes next.
-    DoubtSent,
-    /// Send a late joiner what came since a key frame, and force a key frame.
-    Replay,
-}
 
 /// The place in the meeting.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -209,6 +110,8 @@ pub struct Machine {
     backoff: Backoff,
     /// When the late joiners that wait are to be served.
     late_join_due: Option<Instant>,
+    /// A replay is to be followed by another one, for whom the first came too early.
+    replay_again: bool,
     last_late_join: Option<Instant>,
     actions: VecDeque<Action>,
 }
@@ -232,6 +135,7 @@ impl Machine {
             next_origin: Origin::Continue,
             backoff: Backoff::default(),
             late_join_due: None,
+            replay_again: false,
             last_late_join: None,
             actions: VecDeque::new(),
         };
@@ -289,14 +193,16 @@ impl Machine {
                 }
             }
             Event::LateJoin => {
-                if self.flowing && self.late_join_due.is_none() {
+                if self.flowing {
                     let earliest = self.last_late_join.map_or(now, |last| last + LATE_JOIN_INTERVAL);
-                    self.late_join_due = Some(earliest.max(now));
+                    self.late_join_due.get_or_insert(earliest.max(now));
+                    self.replay_again = true;
                 }
             }
             Event::NothingToReplay => {
                 let due = self.late_join_due.get_or_insert(now + REPLAY_RETRY);
                 *due = (*due).min(now + REPLAY_RETRY);
+                self.replay_again = true;
             }
             Event::SessionEnded { refused, random } => self.session_ended(refused, random, now),
         }
@@ -329,10 +235,10 @@ impl Machine {
         // What changed while the join was under way is announced now.
         self.camera.told = presence.has_video;
         self.mic.told = !presence.is_muted;
-        // Receivers have one MediaSource per connection of the sender. Those that cannot jump to the live
-        // edge would never start in the middle of a timeline.
+        // Receivers have one MediaSource per connection of the sender, so theirs is new now. Those that cannot
+        // jump to the live edge would never start in the middle of a timeline.
         self.next_origin = match late_join {
-            LateJoinStrategy::Replay => Origin::Continue,
+            LateJoinStrategy::Replay => Origin::ContinueAfresh,
             LateJoinStrategy::Reset | LateJoinStrategy::Restart => Origin::Zero,
         };
         self.last_late_join = None;
@@ -492,7 +398,14 @@ impl Machine {
         self.late_join_due = None;
         self.last_late_join = Some(now);
         match late_join {
-            LateJoinStrategy::Replay => self.actions.push_back(Action::Replay),
+            LateJoinStrategy::Replay => {
+                self.actions.push_back(Action::Replay);
+                // A cluster that was on its way when the viewer joined kills its MediaSource, and a replay close
+                // behind dies with it in the viewer's queue. Those who watch do not notice the second one.
+                if std::mem::take(&mut self.replay_again) {
+                    self.late_join_due = Some(now + LATE_JOIN_INTERVAL);
+                }
+            }
             LateJoinStrategy::Reset => {
                 self.actions.extend([Action::AnnounceReset, Action::BeginEpoch(Origin::Zero)]);
             }

@@ -1,13 +1,16 @@
 //! The participant: what it wants, what it has, and what it does about the difference.
 //!
-//! - [`machine`]: the pure state machine, events and time in, actions out;
+//! - [`machine`]: the pure state machine, events and time in, actions out (both in `event`);
 //! - `device`: a camera or a microphone that is open, opening or closed;
-//! - `runtime`: drives the machine, and moves frames from the devices through the segmenter to the outbox;
+//! - `publisher`: the media path, from frames through the segmenter to the outbox;
+//! - `runtime`: drives all of them;
 //! - `settings`: from the configuration to what devices and session ask for;
 //! - `trace`: one JSON line per published chunk.
 
 mod device;
+mod event;
 pub mod machine;
+mod publisher;
 mod runtime;
 mod settings;
 mod trace;

@@ -3,7 +3,6 @@
 //! One task. Frames come from the two devices, go through the segmenter and, at the cadence, into the outbox;
 //! what happens meanwhile goes to the machine, and what it decides is done here.
 
-use std::collections::VecDeque;
 use std::future::{Future, pending};
 use std::path::PathBuf;
 use std::pin::pin;
@@ -14,26 +13,19 @@ use tokio::time::{Interval, MissedTickBehavior, interval, sleep_until};
 
 use super::device::{Device, Source};
 use super::machine::{Action, Event, LateJoinStrategy, Machine, Which};
+use super::publisher::Publisher;
 use super::settings::{DeviceSettings, session_config};
 use super::trace::Trace;
 use crate::capture::still::black_key_frame;
 use crate::capture::{CaptureError, CaptureEvent, MediaClock, Profile, Profiles};
 use crate::config::{Config, LateJoin};
-use crate::media::{Chunk, Frame, StreamFormat, VideoFormat};
+use crate::media::{Frame, StreamFormat, VideoFormat};
 use crate::meeting::{
-    Joined, Outbox, OutboxLimits, Presence, ServerEvent, SessionConfig, SessionError, SessionEvent,
-    SessionHandle, StateChange, outbox, session,
+    Joined, OutboxLimits, Presence, ServerEvent, SessionConfig, SessionError, SessionEvent, SessionHandle,
+    StateChange, outbox, session,
 };
 use crate::socketio::BadUrl;
-use crate::webm::Segmenter;
 
-/// The largest replay for a late joiner, until the relay says how much it takes.
-const MAX_REPLAY_BYTES: usize = 900_000;
-/// What an event around a chunk takes at most of the relay's `maxPayload`.
-const EVENT_OVERHEAD_BYTES: usize = 1_000;
-/// How long before the relay took the presenter's seat away it may have begun to drop chunks: the time that
-/// its word takes to us, and a chunk.
-const DOUBTFUL: Duration = Duration::from_millis(500);
 /// A key frame that was asked for gets this long before it is asked for again.
 const KEY_FRAME_PATIENCE: Duration = Duration::from_millis(200);
 
@@ -84,18 +76,9 @@ pub async fn run(
     Ok(())
 }
 
-/// A session with the relay and the queue into it.
-struct Seat {
-    session: SessionHandle,
-    outbox: Outbox,
-    /// The largest chunk that the relay takes; known when joined.
-    max_chunk_bytes: usize,
-}
-
 struct Runtime {
     machine: Machine,
-    segmenter: Segmenter,
-    clock: MediaClock,
+    publisher: Publisher,
     camera: Option<Device>,
     mic: Option<Device>,
     /// A black key frame of the format it was made for.
@@ -104,12 +87,9 @@ struct Runtime {
     profile: Profile,
     session_config: SessionConfig,
     late_join: LateJoin,
-    seat: Option<Seat>,
+    session: Option<SessionHandle>,
     cadence: Interval,
-    /// Chunks sent a moment ago, of which the relay may have dropped the last.
-    recently_sent: VecDeque<(Instant, Chunk)>,
     key_frame_asked: Option<Instant>,
-    trace: Option<(PathBuf, Trace)>,
     told: Told,
     stopping: bool,
 }
@@ -120,7 +100,6 @@ struct Told {
     camera: Option<CaptureError>,
     mic: Option<CaptureError>,
     session: Option<String>,
-    behind: bool,
 }
 
 impl Runtime {
@@ -151,8 +130,7 @@ impl Runtime {
         cadence.set_missed_tick_behavior(MissedTickBehavior::Skip);
         Ok(Self {
             machine,
-            segmenter: Segmenter::new(StreamFormat { video: format }, MAX_REPLAY_BYTES),
-            clock,
+            publisher: Publisher::new(StreamFormat { video: format }, clock, trace.transpose()?),
             camera,
             mic,
             black,
@@ -160,11 +138,9 @@ impl Runtime {
             profile,
             session_config: session_config(&config.meeting)?,
             late_join: config.meeting.late_join,
-            seat: None,
+            session: None,
             cadence,
-            recently_sent: VecDeque::new(),
             key_frame_asked: None,
-            trace: trace.transpose()?,
             told: Told::default(),
             stopping: false,
         })
@@ -179,7 +155,7 @@ impl Runtime {
                 () = &mut shutdown, if !self.stopping => self.decide(Event::Shutdown).await,
                 event = next_of(&mut self.camera) => self.captured(Which::Camera, event).await,
                 event = next_of(&mut self.mic) => self.captured(Which::Mic, event).await,
-                event = next_session_event(&mut self.seat) => self.heard(event).await,
+                event = next_session_event(&mut self.session) => self.heard(event).await,
                 _ = self.cadence.tick() => self.cut(),
                 () = until(timeout) => self.decide(Event::Tick).await,
             }
@@ -203,14 +179,16 @@ impl Runtime {
             Action::Connect(presence) => self.connect(presence),
             Action::Leave => {
                 self.stopping = true;
-                if let Some(seat) = self.seat.take() {
-                    let left = seat.session.shutdown().await;
+                if let Some(session) = self.session.take() {
+                    let left = session.shutdown().await;
                     tracing::info!(?left, "left the room");
                 }
             }
-            Action::AnnounceCamera { has_video } => self.announce(StateChange::Camera { has_video }),
-            Action::AnnounceMic { is_muted } => self.announce(StateChange::Mic { is_muted }),
-            Action::AnnounceReset => self.announce(StateChange::StreamReset),
+            Action::AnnounceCamera { has_video } => {
+                self.publisher.announce(StateChange::Camera { has_video })
+            }
+            Action::AnnounceMic { is_muted } => self.publisher.announce(StateChange::Mic { is_muted }),
+            Action::AnnounceReset => self.publisher.announce(StateChange::StreamReset),
             Action::Open(which) => {
                 if let Some(device) = self.device(which) {
                     device.open();
@@ -220,22 +198,24 @@ impl Runtime {
                 if let Some(device) = self.device(which) {
                     device.close();
                 }
-                self.take_back_queued();
+                self.publisher.take_back_queued();
             }
             Action::ShowCamera => {
                 if let Some(format) = self.camera_format {
-                    self.segmenter.show_camera(format);
+                    self.publisher.segmenter.show_camera(format);
                 }
             }
             Action::ShowBlack => self.show_black().await,
-            Action::HearMicrophone => self.segmenter.hear_microphone(),
-            Action::HearSilence => self.segmenter.hear_silence(),
-            Action::StartMedia(origin) | Action::BeginEpoch(origin) => self.segmenter.begin_epoch(origin),
-            Action::StopMedia => {
-                self.take_back_queued();
-                self.segmenter.skip();
+            Action::HearMicrophone => self.publisher.segmenter.hear_microphone(),
+            Action::HearSilence => self.publisher.segmenter.hear_silence(),
+            Action::StartMedia(origin) | Action::BeginEpoch(origin) => {
+                self.publisher.segmenter.begin_epoch(origin)
             }
-            Action::DoubtSent => self.take_back_recently_sent(),
+            Action::StopMedia => {
+                self.publisher.take_back_queued();
+                self.publisher.segmenter.skip();
+            }
+            Action::DoubtSent => self.publisher.take_back_recently_sent(),
             Action::Replay => self.replay(),
         }
     }
@@ -250,17 +230,12 @@ impl Runtime {
     fn connect(&mut self, presence: Presence) {
         let (outbox, receiver) = outbox(OutboxLimits::default());
         let session = session::spawn(self.session_config.clone(), presence, receiver);
-        self.seat = Some(Seat { session, outbox, max_chunk_bytes: MAX_REPLAY_BYTES });
-    }
-
-    fn announce(&self, change: StateChange) {
-        if let Some(seat) = &self.seat {
-            seat.outbox.announce(change);
-        }
+        self.session = Some(session);
+        self.publisher.set_outbox(Some(outbox));
     }
 
     async fn show_black(&mut self) {
-        let Some(format) = self.segmenter.format().video else { return };
+        let Some(format) = self.publisher.segmenter.format().video else { return };
         if self.black.as_ref().is_none_or(|(made_for, _)| *made_for != format) {
             let profile = self.profile.clone();
             let made = tokio::task::spawn_blocking(move || black_key_frame(format, &profile)).await;
@@ -271,38 +246,24 @@ impl Runtime {
             }
         }
         if let Some((_, frame)) = &self.black {
-            self.segmenter.show_black(frame.clone());
+            self.publisher.segmenter.show_black(frame.clone());
         }
-    }
-
-    /// What waits in the outbox does not go out: it was captured before a device was closed.
-    fn take_back_queued(&mut self) {
-        if let Some(seat) = &self.seat {
-            self.segmenter.take_back(&seat.outbox.clear_media());
-        }
-    }
-
-    /// The relay may have dropped what it got last. A stretch of time sent twice is replaced by the viewers'
-    /// browsers; a stretch missing would freeze them for seconds.
-    fn take_back_recently_sent(&mut self) {
-        let now = Instant::now();
-        self.recently_sent.retain(|(sent, _)| now.duration_since(*sent) < DOUBTFUL);
-        let doubtful: Vec<Chunk> = self.recently_sent.drain(..).map(|(_, chunk)| chunk).collect();
-        self.segmenter.take_back(&doubtful);
     }
 
     async fn captured(&mut self, which: Which, event: CaptureEvent) {
         match event {
             CaptureEvent::Format(format) => {
                 self.camera_format = Some(format);
-                if Some(format) != self.segmenter.format().video && self.machine.carries(Which::Camera) {
+                if Some(format) != self.publisher.segmenter.format().video
+                    && self.machine.carries(Which::Camera)
+                {
                     tracing::info!(
                         format.width,
                         format.height,
                         format.fps,
                         "the camera delivers another format"
                     );
-                    self.segmenter.show_camera(format);
+                    self.publisher.segmenter.show_camera(format);
                 }
             }
             CaptureEvent::Frame(frame) => {
@@ -317,7 +278,7 @@ impl Runtime {
                     "the agent is too slow: frames were lost between encoder and segmenter"
                 );
                 if which == Which::Camera {
-                    self.segmenter.skip();
+                    self.publisher.segmenter.skip();
                     self.ask_for_key_frame();
                 }
             }
@@ -346,62 +307,30 @@ impl Runtime {
         if !self.machine.is_flowing() {
             return;
         }
-        self.segmenter.push(frame);
-        if self.segmenter.has_awaited_key_frame() {
+        if self.publisher.take_in(frame) {
             self.cadence.reset();
             self.cut();
         }
     }
 
     fn cut(&mut self) {
-        let (Some(seat), true) = (&self.seat, self.machine.is_flowing()) else { return };
-        if !seat.outbox.has_room() {
-            if !std::mem::replace(&mut self.told.behind, true) {
-                tracing::warn!(
-                    "the relay takes less than the camera gives: media is skipped until it has caught up"
-                );
-            }
-            self.segmenter.skip();
-        } else if let Some(chunk) = self.segmenter.cut(self.clock.now()) {
-            self.told.behind = false;
-            self.publish(chunk);
-        }
-        self.ask_for_key_frame();
-    }
-
-    fn publish(&mut self, chunk: Chunk) {
-        let Some(seat) = &self.seat else { return };
-        if chunk.bytes.len() > seat.max_chunk_bytes {
-            tracing::warn!(
-                bytes = chunk.bytes.len(),
-                max = seat.max_chunk_bytes,
-                "a chunk is larger than the relay accepts and is skipped; lower capture.video_bitrate or capture.cadence_ms"
-            );
-            self.segmenter.take_back(&[chunk]);
-            return;
-        }
-        let before = chunk.before.video.max(chunk.before.audio);
-        let media = chunk.end.as_millis().saturating_sub(before.as_millis());
-        let mime = self.segmenter.format().mime_type();
-        if let Err(error) = seat.outbox.put(chunk.clone(), mime, Duration::from_millis(media)) {
-            tracing::debug!("{error}");
-            self.segmenter.take_back(&[chunk]);
+        if self.machine.is_flowing() {
+            self.publisher.cut();
+            self.ask_for_key_frame();
         }
     }
 
     fn replay(&mut self) {
-        let max = self.seat.as_ref().map_or(0, |seat| seat.max_chunk_bytes);
-        match self.segmenter.replay().filter(|replay| replay.bytes.len() <= max) {
-            Some(replay) => self.publish(replay),
+        if !self.publisher.replay() {
             // Nothing but a time to try again follows from this, so no action can be due.
-            None => self.machine.handle(Event::NothingToReplay, Instant::now()),
+            self.machine.handle(Event::NothingToReplay, Instant::now());
         }
         self.key_frame_asked = None;
         self.force_key_frame();
     }
 
     fn ask_for_key_frame(&mut self) {
-        if self.machine.is_flowing() && self.segmenter.wants_key_frame() {
+        if self.machine.is_flowing() && self.publisher.segmenter.wants_key_frame() {
             self.force_key_frame();
         }
     }
@@ -416,20 +345,23 @@ impl Runtime {
         }
     }
 
-    async fn heard(&mut self, event: SessionEvent) {
+    async fn heard(&mut self, event: Option<SessionEvent>) {
+        let Some(event) = event else {
+            tracing::error!("the session died without saying why; trying again");
+            self.end_session();
+            return self.decide(Event::SessionEnded { refused: false, random: rand::random() }).await;
+        };
         match event {
             SessionEvent::Joined(joined) => self.joined(joined).await,
             SessionEvent::Event(event) => self.heard_event(event).await,
-            SessionEvent::ChunkSent { chunk, queued } => self.sent(&chunk, queued),
+            SessionEvent::ChunkSent { chunk, queued } => self.publisher.sent(chunk, queued),
             SessionEvent::ChunkTooLarge { chunk, max } => {
                 tracing::warn!(
                     bytes = chunk.bytes.len(),
                     max,
                     "the relay does not accept a chunk of this size"
                 );
-                let mut unsent = vec![chunk];
-                unsent.extend(self.seat.iter().flat_map(|seat| seat.outbox.clear_media()));
-                self.segmenter.take_back(&unsent);
+                self.publisher.take_back_from(chunk);
             }
             SessionEvent::Ended(error) => self.session_ended(&error).await,
         }
@@ -453,9 +385,7 @@ impl Runtime {
             ?late_join,
             "joined the room"
         );
-        if let Some(seat) = &mut self.seat {
-            seat.max_chunk_bytes = max_payload.saturating_sub(EVENT_OVERHEAD_BYTES);
-        }
+        self.publisher.set_max_payload(max_payload);
         self.session_config.user_id = Some(user_id);
         self.decide(Event::Joined { may_publish, late_join }).await;
     }
@@ -483,7 +413,7 @@ impl Runtime {
             ServerEvent::Error { message, .. } => tracing::warn!("the relay says: {message}"),
             ServerEvent::RoomEnded => {
                 tracing::info!(room = self.session_config.room, "the meeting is over");
-                self.seat = None;
+                self.end_session();
                 self.decide(Event::SessionEnded { refused: true, random: rand::random() }).await;
             }
             ServerEvent::Ignored { .. } | ServerEvent::Malformed { .. } => {}
@@ -495,24 +425,13 @@ impl Runtime {
         self.decide(Event::MayPublish(may_publish)).await;
     }
 
-    fn sent(&mut self, chunk: &Chunk, queued: Duration) {
-        if chunk.has_init() && !chunk.replay {
-            tracing::info!(epoch = chunk.epoch, bytes = chunk.bytes.len(), "an epoch began");
-        }
-        let now = Instant::now();
-        while self.recently_sent.front().is_some_and(|(sent, _)| now.duration_since(*sent) >= DOUBTFUL) {
-            self.recently_sent.pop_front();
-        }
-        self.recently_sent.push_back((now, chunk.clone()));
-        let Some((path, trace)) = &mut self.trace else { return };
-        if let Err(error) = trace.write(chunk, self.clock.now(), queued) {
-            tracing::error!("cannot write the chunk trace {path:?}: {error}; it ends here");
-            self.trace = None;
-        }
+    fn end_session(&mut self) {
+        self.session = None;
+        self.publisher.set_outbox(None);
     }
 
     async fn session_ended(&mut self, error: &SessionError) {
-        self.seat = None;
+        self.end_session();
         let refused = matches!(
             error,
             SessionError::Superseded { .. }
@@ -535,14 +454,10 @@ async fn next_of(device: &mut Option<Device>) -> CaptureEvent {
     }
 }
 
-async fn next_session_event(seat: &mut Option<Seat>) -> SessionEvent {
-    match seat {
-        // The last event is `Ended`, after which there is no seat; a session that died without it never
-        // happens, and would only be waited for.
-        Some(seat) => match seat.session.events.recv().await {
-            Some(event) => event,
-            None => pending().await,
-        },
+/// What the session says next; `None` if it died without a word.
+async fn next_session_event(session: &mut Option<SessionHandle>) -> Option<SessionEvent> {
+    match session {
+        Some(session) => session.events.recv().await,
         None => pending().await,
     }
 }

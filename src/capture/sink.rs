@@ -166,7 +166,7 @@ impl Intake {
         let running = Duration::from(segment.to_running_time(buffer.pts()?)?);
         let running = match (self.track, buffer.duration()) {
             (Track::Audio, Some(duration)) => {
-                (running + duration.into() + self.lookahead).saturating_sub(OPUS_PACKET)
+                (running + Duration::from(duration) + self.lookahead).saturating_sub(OPUS_PACKET)
             }
             _ => running,
         };

@@ -16,10 +16,14 @@ fn chunk(seq: u64, size: usize) -> Chunk {
         seq,
         epoch: 1,
         bytes: Bytes::from(vec![0; size]),
-        init: false,
+        init_len: 0,
         key: false,
         video: None,
         audio: None,
+        before: Default::default(),
+        end: Default::default(),
+        captured: 0,
+        replay: false,
         oldest: None,
     }
 }

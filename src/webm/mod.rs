@@ -3,12 +3,14 @@
 //! - `init_segment`, `cluster`: bytes, on top of the `mkv-element` crate;
 //! - `filler`, `vp8_repeat`: what goes on a track whose device is silent;
 //! - [`timeline`]: where a frame stands, so that no track ever has a hole (law 2);
+//! - `lateness`: how long a device is waited for;
 //! - [`segmenter`]: frames in, chunks out; epochs, skips, camera on and off;
 //! - `replay`: what a late joiner is sent.
 
 mod cluster;
 mod filler;
 mod init_segment;
+mod lateness;
 mod replay;
 pub mod segmenter;
 pub mod timeline;

@@ -4,11 +4,8 @@ use std::collections::VecDeque;
 
 use bytes::Bytes;
 
+use super::segmenter::ENOUGH_TO_JUMP_INTO;
 use crate::media::{Chunk, MediaTime};
-
-/// A new viewer's live-edge rule jumps to 0.3 s before the end of what it has; with less media than this, the
-/// jump lands in front of it, and the viewer waits for seconds (playback.md, the table).
-const SHORTEST_REPLAY_MS: u64 = 400;
 
 /// The clusters that a late joiner may need, oldest first.
 #[derive(Debug)]
@@ -77,9 +74,9 @@ impl ReplayCache {
 
     fn newest_sufficient_entry(&self) -> Option<usize> {
         let end = self.clusters.back()?.end.as_millis();
-        self.clusters
-            .iter()
-            .rposition(|cluster| cluster.entry && end >= cluster.start.as_millis() + SHORTEST_REPLAY_MS)
+        self.clusters.iter().rposition(|cluster| {
+            cluster.entry && end >= cluster.start.as_millis() + ENOUGH_TO_JUMP_INTO.as_millis() as u64
+        })
     }
 
     fn drop_front(&mut self, count: usize) {

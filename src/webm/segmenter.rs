@@ -11,15 +11,16 @@ use bytes::Bytes;
 use super::cluster::{Block, write_chunk};
 use super::filler::{SILENT_OPUS_PACKET, repeat_last_picture};
 use super::init_segment::init_segment;
+use super::lateness::Lateness;
 use super::replay::ReplayCache;
 use super::timeline::Timeline;
 use crate::media::{CaptureTime, Chunk, Frame, MediaTime, StreamFormat, Track, TrackEnds, VideoFormat};
 
-/// How far behind the clock a live device's newest frame may be before its track is filled. Encoders and sound
-/// cards deliver in bursts; filler put in too early would take the place of what is about to arrive.
-const LIVE_LAG: Duration = Duration::from_millis(250);
 /// How far behind the clock filler ends, so that a device that goes live finds its place free.
 const FILLER_LAG: Duration = Duration::from_millis(100);
+/// How much media the first chunk has for a receiver that begins in the middle of a timeline. Its live-edge rule
+/// jumps to 0.3 s before the end; in front of the media it would wait for 5 s (playback.md, the table).
+pub(super) const ENOUGH_TO_JUMP_INTO: Duration = Duration::from_millis(400);
 /// A pause between cuts beyond which nothing is filled: the time is skipped (the machine was suspended, or the
 /// process stopped).
 const LONGEST_PAUSE: Duration = Duration::from_secs(3);
@@ -31,6 +32,9 @@ const MOST_WAITING_FRAMES: usize = 512;
 pub enum Origin {
     /// Where the last epoch ended (rule 2).
     Continue,
+    /// Where the last epoch ended, for receivers whose MediaSource is new: the first chunk has enough media for
+    /// their jump to the live edge to land in it.
+    ContinueAfresh,
     /// At zero, for receivers that throw their MediaSource away or never had one.
     Zero,
 }
@@ -89,9 +93,13 @@ pub struct Segmenter {
     flow: Flow,
     /// The next chunk that can start an epoch does.
     epoch_due: bool,
+    /// The first chunk is for receivers that begin in the middle of the timeline.
+    afresh: bool,
     /// What the camera's pictures will look like from its next key frame on.
     camera_format: Option<VideoFormat>,
     waiting: Vec<Frame>,
+    camera_lateness: Lateness,
+    mic_lateness: Lateness,
     last_cut: Option<CaptureTime>,
     epoch: u32,
     seq: u64,
@@ -116,8 +124,11 @@ impl Segmenter {
             audio: AudioFeed::Microphone,
             flow: Flow::Interrupted,
             epoch_due: true,
+            afresh: false,
             camera_format: None,
             waiting: Vec::new(),
+            camera_lateness: Lateness::default(),
+            mic_lateness: Lateness::default(),
             last_cut: None,
             epoch: 0,
             seq: 0,
@@ -242,6 +253,7 @@ impl Segmenter {
     pub fn begin_epoch(&mut self, origin: Origin) {
         self.skip();
         self.epoch_due = true;
+        self.afresh = origin == Origin::ContinueAfresh;
         if origin == Origin::Zero {
             self.timeline.restart();
         }
@@ -257,9 +269,17 @@ impl Segmenter {
             // A driver's nonsense must not be believed: nothing is captured in the future, or long ago.
             frame.captured = frame.captured.clamp(now.before(LONGEST_PAUSE), now);
         }
+        let newest = |track| self.waiting.iter().rfind(|frame| frame.track == track);
+        self.camera_lateness.observe(newest(Track::Video).map(|frame| now.since(frame.captured)));
+        self.mic_lateness.observe(newest(Track::Audio).map(|frame| now.since(frame.captured)));
         self.adopt_camera_format();
         if self.flow == Flow::Interrupted {
             let start = self.start_point(now)?;
+            let in_the_middle = self.afresh && self.timeline.end() > MediaTime::ZERO;
+            if in_the_middle && now.since(start) < ENOUGH_TO_JUMP_INTO + FILLER_LAG {
+                return None;
+            }
+            self.afresh = false;
             self.give_up(|frame| frame.track == Track::Audio && ends_before(frame, start));
             self.timeline.close_up(start);
             self.flow = Flow::Running;
@@ -332,7 +352,7 @@ impl Segmenter {
                         blocks.captured(placed.at, frame);
                     }
                 }
-                if *awaiting_key { FILLER_LAG } else { LIVE_LAG }
+                if *awaiting_key { FILLER_LAG } else { self.camera_lateness.patience() }
             }
         };
         for at in self.timeline.fill_video(now.before(lag)) {
@@ -353,7 +373,7 @@ impl Segmenter {
         }
         let lag = match self.audio {
             AudioFeed::Silence => FILLER_LAG,
-            AudioFeed::Microphone => LIVE_LAG,
+            AudioFeed::Microphone => self.mic_lateness.patience(),
         };
         for at in self.timeline.fill_audio(now.before(lag)) {
             blocks.filler(Track::Audio, at, true, SILENT_OPUS_PACKET);

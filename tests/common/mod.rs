@@ -156,10 +156,14 @@ pub fn chunk(seq: u64, bytes: &[u8]) -> Chunk {
         seq,
         epoch: 1,
         bytes: Bytes::copy_from_slice(bytes),
-        init: false,
+        init_len: 0,
         key: false,
         video: None,
         audio: None,
+        before: Default::default(),
+        end: Default::default(),
+        captured: 0,
+        replay: false,
         oldest: None,
     }
 }

@@ -15,7 +15,8 @@ scenario('the page shows every sender as it is', ['demo'], async (scene, _, t) =
   const demo = scene.owns(new Child('roomcam demo', ROOMCAM, ['demo', '--listen', '127.0.0.1:0']));
   const url = new URL((await demo.line(/http:\/\/[^\s"]+/))[0]);
   const browser = await scene.browser();
-  const page = await browser.probed(url.href);
+  const page = await browser.probedPage();
+  await page.goto(url.href);
   const users = () => page.evaluate(() => window.roomcam.users);
   const stateOf = (userId, state) =>
     until(`${userId} to be ${state}`, 15_000, async () => {
@@ -87,7 +88,7 @@ scenario('a sender that leaves takes its tile with it, and an empty room says so
   const relay = await scene.relay(kind);
   const browser = await scene.browser();
   const { room } = scene;
-  const viewer = browser.viewerPage({ relay, room, user: 'viewer' });
+  const viewer = await browser.viewerPage({ relay, room, user: 'viewer' });
   await viewer.join();
   const agent = scene.agent(relay, 'agent');
   await viewer.frames('agent', 10);
@@ -101,14 +102,14 @@ scenario('a sender that leaves takes its tile with it, and an empty room says so
 scenario('the page stays at the live edge when it was held up', ['embedded'], async (scene, kind, t) => {
   const relay = await scene.relay(kind);
   const browser = await scene.browser();
-  const viewer = browser.viewerPage({ relay, room: scene.room, user: 'viewer' });
+  const viewer = await browser.viewerPage({ relay, room: scene.room, user: 'viewer' });
   await viewer.join();
   scene.agent(relay, 'agent');
   await viewer.frames('agent', 60);
 
-  // A page that does nothing for 4 s: what arrived meanwhile waits for it.
+  // A page that does nothing for 7 s: what arrived meanwhile waits for it, and is too much to catch up on.
   await viewer.page.evaluate(() => {
-    const end = performance.now() + 4_000;
+    const end = performance.now() + 7_000;
     while (performance.now() < end);
   });
   const agentOnPage = async () => (await viewer.state()).users.agent;

@@ -1,5 +1,6 @@
 //! HTTP requests for tests, one connection each.
 
+use std::collections::VecDeque;
 use std::net::SocketAddr;
 
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
@@ -50,4 +51,34 @@ async fn exchange(
         .map(|(name, value)| (name.to_lowercase(), value.to_owned()))
         .collect();
     Answer { status, headers, body: body.to_owned() }
+}
+
+/// Reads the packets of an Engine.IO session by long-polling.
+pub struct Poller<'a> {
+    addr: SocketAddr,
+    path: &'a str,
+    polled: VecDeque<String>,
+}
+
+impl<'a> Poller<'a> {
+    pub fn new(addr: SocketAddr, path: &'a str) -> Self {
+        Self { addr, path, polled: VecDeque::new() }
+    }
+
+    /// The next packet that is not a heartbeat, which is answered.
+    pub async fn packet(&mut self) -> String {
+        loop {
+            match self.polled.pop_front() {
+                Some(packet) if packet == "2" => {
+                    post(self.addr, self.path, "3").await;
+                }
+                Some(packet) => return packet,
+                None => {
+                    let answer = get(self.addr, self.path, &[]).await;
+                    assert_eq!(answer.status, 200);
+                    self.polled.extend(answer.body.split('\u{1e}').map(str::to_owned));
+                }
+            }
+        }
+    }
 }

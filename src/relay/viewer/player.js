@@ -2,7 +2,7 @@
 
 import { steer } from './live-edge.js';
 import { Stats } from './stats.js';
-import { clustersIn, isInit, sameInit } from './webm.js';
+import { clustersIn, isInit, mayBecomeInit, sameInit } from './webm.js';
 
 /** Chunks that may wait to be appended. They are appended all at once, so that they wait only while the
  *  browser opens a MediaSource or is busy with one long append. */
@@ -13,6 +13,11 @@ const PRUNE_STRIDE = 5;
 /** An init segment whose clusters end this much before the newest one starts a new timeline (seconds).
  *  A replay for a late joiner also goes back, but ends where the sender is. */
 const RESTART_BEHIND = 1;
+/** Browsers cut their stream anywhere: an init segment waits this long for its first cluster (bytes). */
+const MAX_CARRY = 256 * 1024;
+/** Chunks come, but nothing of them gets into the buffer for this long (milliseconds): after a hole of more
+ *  than two frames the browser drops video until the next key frame, and some senders make none by themselves. */
+const BARREN = 500;
 /** Between two requests for an init segment (milliseconds); doubles up to the limit while none comes. */
 const ASK_FIRST = 700;
 const ASK_LIMIT = 5000;
@@ -31,10 +36,18 @@ export class Player {
   #init = new Uint8Array();
   #newest = 0;
   #queue = [];
+  /** The beginning of an init segment whose first cluster has not come yet. */
+  #carry = null;
   /** Chunks are dropped until one starts with an init segment. */
   #awaitingInit = true;
   #askAt = null;
   #askAgain = ASK_FIRST;
+  /** The next init segment is taken whole, whatever of it has been seen before. */
+  #wantWhole = false;
+  /** How far the buffer reaches (seconds), since when, and how many chunks have been appended since. */
+  #edge = 0;
+  #edgeAt = 0;
+  #appended = 0;
   #position = 0;
   #movedAt = 0;
   #nudges = 0;
@@ -59,8 +72,13 @@ export class Player {
   /** One chunk, as it came. */
   push(bytes, mime, timestamp) {
     this.stats.chunkArrived(timestamp);
+    if (this.#carry) bytes = joined([this.#carry, bytes]);
+    this.#carry = null;
     const clusters = clustersIn(bytes);
-    if (isInit(bytes)) {
+    if (mayBecomeInit(bytes) && !clusters.length && bytes.length < MAX_CARRY) {
+      // Where its timeline starts decides what to do with it.
+      this.#carry = bytes;
+    } else if (isInit(bytes)) {
       this.#beginEpoch(bytes, mime, clusters);
     } else if (this.#awaitingInit) {
       this.stats.dropped += 1;
@@ -76,9 +94,10 @@ export class Player {
     if (this.#source && (mime !== this.#mime || this.#startsAnew(clusters))) this.restart();
     if (!this.#source && !this.#open(mime)) return;
     const initEnd = clusters[0]?.at ?? bytes.length;
-    const fresh = this.#awaitingInit ? bytes : this.#notYetSeen(bytes, initEnd, clusters);
+    const fresh = this.#awaitingInit || this.#wantWhole ? bytes : this.#notYetSeen(bytes, initEnd, clusters);
     this.#init = bytes.slice(0, initEnd);
     this.#awaitingInit = false;
+    this.#wantWhole = false;
     this.#askAt = null;
     this.#askAgain = ASK_FIRST;
     if (fresh === bytes) this.#events.init(clusters[0]?.time ?? null);
@@ -128,9 +147,11 @@ export class Player {
       this.#movedAt = now;
       this.#nudges = 0;
     }
+    const ranges = this.#ranges();
+    this.#watchEdge(now, ranges.at(-1)?.[1] ?? 0);
     const decision = steer({
       position: this.#position,
-      ranges: this.#ranges(),
+      ranges,
       starved: video.readyState < HTMLMediaElement.HAVE_FUTURE_DATA,
       seeking: video.seeking,
       stalledMs: video.paused ? 0 : now - this.#movedAt,
@@ -154,6 +175,18 @@ export class Player {
     this.#close();
     this.#video.removeAttribute('src');
     this.#video.load();
+  }
+
+  #watchEdge(now, edge) {
+    if (edge !== this.#edge || this.#appended < 3) {
+      if (edge !== this.#edge) this.#appended = 0;
+      this.#edge = edge;
+      this.#edgeAt = now;
+    } else if (now - this.#edgeAt > BARREN) {
+      this.#edgeAt = now;
+      this.#wantWhole = true;
+      this.#events.needInit();
+    }
   }
 
   #onFrame = (now, { presentedFrames, mediaTime }) => {
@@ -192,6 +225,9 @@ export class Player {
     this.#position = 0;
     this.#movedAt = performance.now();
     this.#nudges = 0;
+    this.#edge = 0;
+    this.#appended = 0;
+    this.#wantWhole = false;
     return true;
   }
 
@@ -201,6 +237,7 @@ export class Player {
     this.#source = null;
     this.#buffer = null;
     this.#queue = [];
+    this.#carry = null;
     this.#awaitingInit = true;
     this.#askAt = null;
     this.#newest = 0;
@@ -228,6 +265,7 @@ export class Player {
     this.#queue = [];
     try {
       buffer.appendBuffer(joined(waiting));
+      this.#appended += waiting.length;
     } catch (error) {
       if (error.name === 'QuotaExceededError' && this.#prune(0)) {
         this.#queue = waiting;
@@ -266,7 +304,9 @@ export class Player {
 
   #startsAnew(clusters) {
     const last = clusters.at(-1);
-    return last !== undefined && last.time < this.#newest - RESTART_BEHIND;
+    // Of a stream that is cut anywhere, not every cluster is seen; then what is buffered tells.
+    const newest = Math.max(this.#newest, this.#ranges().at(-1)?.[1] ?? 0);
+    return last !== undefined && last.time < newest - RESTART_BEHIND;
   }
 
   #ranges() {

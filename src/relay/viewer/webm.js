@@ -13,6 +13,12 @@ export function isInit(bytes) {
   return has(bytes, 0, EBML);
 }
 
+/** Whether bytes are, or could with more bytes become, something that starts with an EBML header. Chromium's
+ *  MediaRecorder sends the first byte of its stream as a chunk of its own. */
+export function mayBecomeInit(bytes) {
+  return bytes.length > 0 && has(bytes, 0, EBML.slice(0, bytes.length));
+}
+
 /** Length of the variable-size integer that starts with `first` (RFC 8794, section 4). */
 function vintLength(first) {
   return first ? Math.clz32(first) - 23 : 9;

@@ -51,12 +51,19 @@ async function servePages(files) {
 
 class Browser {
   constructor(browser, browserServer, server) {
+    this.viewers = [];
     this.browser = browser;
     this.browserServer = browserServer;
     this.server = server;
     /** Of the browser's first process; all others descend from it. */
     this.pid = browserServer.process().pid;
     this.pages = `http://127.0.0.1:${server.address().port}`;
+  }
+
+  /** What each viewer that is still open sees, a line each, for the report of a failure. */
+  async describe() {
+    if (!this.browser.isConnected()) return [];
+    return Promise.all(this.viewers.map((viewer) => viewer.describe()));
   }
 
   async stop() {
@@ -70,15 +77,20 @@ class Browser {
     const query = new URLSearchParams({ relay: relay.origin, room, user, jump: steered ? '1' : '0' });
     const page = await this.newPage();
     await page.goto(`${this.pages}/receiver.html?${query}`);
-    return new Receiver(page);
+    return this.#watches(new Receiver(page, user));
   }
 
   /** The viewer page of an embedded relay, which opens when it is told to `join()`. */
-  viewerPage({ relay, room, user }) {
+  async viewerPage({ relay, room, user }) {
     const url = new URL(relay.viewerUrl);
     url.searchParams.set('room', room);
     url.searchParams.set('user', user);
-    return new ViewerPage(this, url.href);
+    return this.#watches(new ViewerPage(await this.probedPage(), user, url.href));
+  }
+
+  #watches(viewer) {
+    this.viewers.push(viewer);
+    return viewer;
   }
 
   /** A viewer of the named kind: `viewer page`, `receiver` or `receiver without jumps`. */
@@ -87,12 +99,11 @@ class Browser {
     return this.receiver({ relay, room, user, steered: kind === 'receiver' });
   }
 
-  /** Opens any page with the probe in it, attached to every video element. */
-  async probed(url) {
+  /** A blank page into which whatever it opens gets the probe, attached to every video element. */
+  async probedPage() {
     const page = await this.newPage();
     await page.addInitScript({ path: join(PAGES, 'probe.js') });
     await page.addInitScript(() => roomcamProbe.attachToAll());
-    await page.goto(url);
     return page;
   }
 
@@ -104,6 +115,21 @@ class Browser {
 
 /** Somebody who watches, whatever page it is that shows the senders. */
 class Viewer {
+  constructor(page, user) {
+    this.page = page;
+    this.user = user;
+  }
+
+  async describe() {
+    const elements = await this.page
+      .evaluate(() => roomcamProbe.of('video').map((probe) => ({ ...probe.report(), frames: probe.frames.length })))
+      .catch((error) => error.message);
+    const state = await this.state().catch((error) => error.message);
+    // A client that fails at every chunk has as many elements and errors as it got chunks.
+    const seen = { elements: elements.length, newest: elements.slice(-2), ...state };
+    return `--- ${this.user} sees ${JSON.stringify({ ...seen, chunkTimes: state.chunkTimes?.length, errors: state.errors?.slice(-3) })}`;
+  }
+
   /** What was seen of one sender, on every element that has shown it. */
   report(userId) {
     return reportOf(this.page, this.selector(userId));
@@ -119,16 +145,15 @@ class Viewer {
   }
 }
 
-/** The product's viewer page. It is opened by `join()`, so that its loading counts as waiting. */
+/** The product's viewer page. `join()` opens it, in a browser tab that is there already. */
 class ViewerPage extends Viewer {
-  constructor(browser, url) {
-    super();
-    this.browser = browser;
+  constructor(page, user, url) {
+    super(page, user);
     this.url = url;
   }
 
   async join() {
-    this.page = await this.browser.probed(this.url);
+    await this.page.goto(this.url);
   }
 
   selector(userId) {
@@ -138,17 +163,13 @@ class ViewerPage extends Viewer {
   async state() {
     const users = await this.page.evaluate(() => window.roomcam.users);
     const errors = Object.values(users).flatMap(({ lastError }) => (lastError ? [lastError] : []));
-    return { joinCalledAt: 0, errors, users };
+    const [joinCalledAt, chunkTimes] = await this.page.evaluate(() => [roomcamProbe.webSocketOpenedAt, roomcamProbe.chunkTimes]);
+    return { joinCalledAt, chunkTimes, errors, users };
   }
 }
 
 /** The plain receiver in its page. */
 class Receiver extends Viewer {
-  constructor(page) {
-    super();
-    this.page = page;
-  }
-
   join() {
     return this.page.evaluate(() => receiver.join());
   }
@@ -165,7 +186,7 @@ class Receiver extends Viewer {
       errors: receiver.errors,
       participants: [...receiver.participants.values()],
       players: [...receiver.players.values()].map(({ userId, thrownAway, jumps }) => ({ userId, thrownAway, jumps })),
-      chunks: receiver.chunks,
+      chunkTimes: receiver.chunks.map(([atMs]) => atMs),
     }));
   }
 }

@@ -2,9 +2,13 @@
 
 import assert from 'node:assert/strict';
 
+/** A frame is on the screen for at least this long: Chromium without a display presents at 60 Hz. */
+const REFRESH_MS = 1_000 / 60;
+
 /** The gaps between frames that overlap [fromMs, toMs] on the page's clock, longest first: {ms, atMs, missed}.
  *  The last gap runs from the last frame to the end, so that a frozen picture shows. `missed` frames were
- *  presented within the gap without our callback being called: the true gap is shorter. */
+ *  presented within the gap, says the browser, without our callback being called (a busy page): the longest
+ *  that the picture can have stood still is then shorter by one refresh for each. */
 export function gapsOf(frames, fromMs, toMs) {
   const gaps = [];
   let previous = null;
@@ -13,7 +17,7 @@ export function gapsOf(frames, fromMs, toMs) {
     if (atMs > toMs) break;
     if (previous && atMs > fromMs) {
       const missed = Math.max(0, frame[2] - previous[2] - 1);
-      gaps.push({ ms: atMs - previous[0], atMs: previous[0], missed });
+      gaps.push({ ms: atMs - previous[0] - missed * REFRESH_MS, atMs: previous[0], missed });
     }
     previous = frame;
   }

@@ -18,15 +18,6 @@ export function makeTone(path) {
   ffmpeg('-f', 'lavfi', '-i', 'sine=frequency=1000:sample_rate=48000:duration=4,volume=4', '-c:a', 'libopus', '-ac', '1', path);
 }
 
-/** `seconds` of a moving test picture at 640x480, 30 fps, with a tone, for comparing encoders on one picture. */
-export function makeMovingPicture(path, seconds) {
-  ffmpeg(
-    '-f', 'lavfi', '-i', `testsrc2=s=640x480:r=30:d=${seconds}`,
-    '-f', 'lavfi', '-i', `sine=frequency=440:sample_rate=48000:duration=${seconds},volume=4`,
-    '-c:v', 'libvpx', '-deadline', 'realtime', '-cpu-used', '8', '-b:v', '4M', '-c:a', 'libopus', '-ac', '1', path,
-  );
-}
-
 function ffmpeg(...args) {
   execFileSync('ffmpeg', ['-loglevel', 'error', '-y', ...args]);
 }

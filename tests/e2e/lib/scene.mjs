@@ -15,6 +15,7 @@ let scenes = 0;
  *  the ends of the processes' logs are printed. */
 export class Scene {
   #endings = [];
+  #browsers = [];
   #children = [];
 
   constructor(t) {
@@ -40,6 +41,7 @@ export class Scene {
 
   async browser(options) {
     const browser = await startBrowser(options);
+    this.#browsers.push(browser);
     this.#endings.push(() => browser.stop());
     return browser;
   }
@@ -57,11 +59,15 @@ export class Scene {
     return child;
   }
 
-  /** Runs `body`; if it fails, prints the ends of the processes' logs before the failure. */
+  /** Runs `body`; if it fails, prints what the viewers saw and the ends of the processes' logs before the
+   *  failure. */
   async play(body) {
     try {
       return await body();
     } catch (error) {
+      for (const browser of this.#browsers) {
+        for (const line of await browser.describe()) this.t.diagnostic(line);
+      }
       for (const child of this.#children) {
         const end = child.exit ? `ended: ${JSON.stringify(child.exit)}` : 'runs';
         this.t.diagnostic(`--- ${child.name} (pid ${child.pid}, ${end})`);

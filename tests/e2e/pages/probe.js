@@ -71,13 +71,29 @@
         width: video.videoWidth,
         height: video.videoHeight,
         currentTime: video.currentTime,
+        buffered: Array.from({ length: buffered.length }, (_, at) => [buffered.start(at), buffered.end(at)]),
         lagSeconds: buffered.length > 0 ? buffered.end(buffered.length - 1) - video.currentTime : null,
       };
     }
   }
 
   const probes = new Map();
+  const NativeWebSocket = window.WebSocket;
+  window.WebSocket = class extends NativeWebSocket {
+    constructor(...where) {
+      window.roomcamProbe.webSocketOpenedAt ??= performance.now();
+      super(...where);
+      this.addEventListener('message', ({ data }) => {
+        if (typeof data !== 'string') window.roomcamProbe.chunkTimes.push(performance.now());
+      });
+    }
+  };
+
   window.roomcamProbe = {
+    /** When the page began to connect for the first time, on its own clock. */
+    webSocketOpenedAt: null,
+    /** When binary messages came, which are chunks all of them. */
+    chunkTimes: [],
     /** Starts watching an element, or returns the probe that already does. */
     attach(video) {
       if (!probes.has(video)) probes.set(video, new Probe(video));

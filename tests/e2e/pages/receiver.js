@@ -93,6 +93,8 @@
       }
     }
 
+    /** The queue dies with the MediaSource. So a cluster that arrives just ahead of an init segment costs
+     *  both, if the init segment is queued before the browser has found the error: some one in thirty joins. */
     failed(message) {
       if (this.dead) return;
       receiver.errors.push({ at: performance.now(), userId: this.userId, message: String(message) });

@@ -1,0 +1,103 @@
+//! What goes into the machine and what comes out of it.
+
+use crate::meeting::Presence;
+use crate::webm::Origin;
+
+/// One of the two devices.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Which {
+    /// The camera.
+    Camera,
+    /// The microphone.
+    Mic,
+}
+
+/// How late joiners are served (playback.md, rule 6).
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum LateJoinStrategy {
+    /// Send again what came since a key frame.
+    Replay,
+    /// Have everybody throw their MediaSource away, and begin at zero.
+    Reset,
+    /// Begin at zero without saying so.
+    Restart,
+}
+
+/// What happened.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Event {
+    /// The room chose whether the camera or the microphone is on.
+    Want(Which, bool),
+    /// A frame came from the device.
+    Frame(Which),
+    /// The device could not be opened, or was lost; it is closed.
+    Failed(Which),
+    /// The relay took the join.
+    Joined {
+        /// Whether the relay forwards our chunks.
+        may_publish: bool,
+        /// How its late joiners want to be served.
+        late_join: LateJoinStrategy,
+    },
+    /// The relay gave the right to publish, or took it away.
+    MayPublish(bool),
+    /// Somebody joined, or asks for a key frame.
+    LateJoin,
+    /// The replay that was asked for lacks a key frame that is far enough back.
+    NothingToReplay,
+    /// The session with the relay is over.
+    SessionEnded {
+        /// Whether trying again soon cannot mend it: another login took the seat, the meeting is over, the
+        /// token is refused.
+        refused: bool,
+        /// Even in 0 to 1, for the jitter of the back-off.
+        random: f64,
+    },
+    /// The daemon is to end.
+    Shutdown,
+    /// Nothing but time passed.
+    Tick,
+}
+
+/// What is to be done. The order matters: state events precede the media that they are about.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Action {
+    /// Connect to the relay and join with this presence.
+    Connect(Presence),
+    /// Leave the room, if in one, and end for good.
+    Leave,
+    /// Tell the room.
+    AnnounceCamera {
+        /// Whether the camera is on now.
+        has_video: bool,
+    },
+    /// Tell the room.
+    AnnounceMic {
+        /// Whether the microphone is muted now.
+        is_muted: bool,
+    },
+    /// Tell the receivers to throw their MediaSource away.
+    AnnounceReset,
+    /// Open the device.
+    Open(Which),
+    /// Close the device; nothing that it captured may leave any more.
+    Close(Which),
+    /// The video track shows the camera.
+    ShowCamera,
+    /// The video track shows black.
+    ShowBlack,
+    /// The audio track carries the microphone.
+    HearMicrophone,
+    /// The audio track carries silence.
+    HearSilence,
+    /// Media flows from here on, in a new epoch.
+    StartMedia(Origin),
+    /// No media flows from here on.
+    StopMedia,
+    /// A new epoch for a late joiner.
+    BeginEpoch(Origin),
+    /// What was sent last may not have been forwarded; its time is to be given to what comes next.
+    DoubtSent,
+    /// Send a late joiner what came since a key frame, and force a key frame.
+    Replay,
+}

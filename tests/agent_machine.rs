@@ -1,0 +1,330 @@
+//! The agent's laws, over arbitrary interleavings of what people, devices, the relay and time can do. A model of
+//! the world carries out the machine's actions and checks after every step.
+
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
+
+use std::time::{Duration, Instant};
+
+use proptest::prelude::*;
+use roomcam::agent::machine::{Action, Device, Event, LateJoinStrategy, Machine, Seat, Which};
+
+#[derive(Debug, Clone)]
+enum Step {
+    Want(Which, bool),
+    Deliver(Which),
+    Fail(Which),
+    Join { may_publish: bool, late_join: LateJoinStrategy },
+    MayPublish(bool),
+    LateJoin,
+    NothingToReplay,
+    EndSession { refused: bool },
+    Pass { millis: u64 },
+}
+
+fn which() -> impl Strategy<Value = Which> {
+    prop_oneof![Just(Which::Camera), Just(Which::Mic)]
+}
+
+fn late_join() -> impl Strategy<Value = LateJoinStrategy> {
+    use LateJoinStrategy::{Replay, Reset, Restart};
+    prop_oneof![Just(Replay), Just(Reset), Just(Restart)]
+}
+
+fn step() -> impl Strategy<Value = Step> {
+    prop_oneof![
+        2 => (which(), any::<bool>()).prop_map(|(which, on)| Step::Want(which, on)),
+        6 => which().prop_map(Step::Deliver),
+        1 => which().prop_map(Step::Fail),
+        3 => (prop::bool::weighted(0.8), late_join())
+            .prop_map(|(may_publish, late_join)| Step::Join { may_publish, late_join }),
+        1 => any::<bool>().prop_map(Step::MayPublish),
+        2 => Just(Step::LateJoin),
+        1 => Just(Step::NothingToReplay),
+        1 => any::<bool>().prop_map(|refused| Step::EndSession { refused }),
+        6 => (0u64..8000).prop_map(|millis| Step::Pass { millis }),
+    ]
+}
+
+/// A device as the world has it.
+#[derive(Debug, Default, Clone, Copy)]
+struct RealDevice {
+    exists: bool,
+    wanted: bool,
+    open: bool,
+    /// What the room was last told.
+    told: bool,
+    /// Whether its track carries it.
+    carried: bool,
+}
+
+/// The world: it does what the machine says, and objects if that breaks a law.
+#[derive(Debug)]
+struct World {
+    machine: Machine,
+    now: Instant,
+    camera: RealDevice,
+    mic: RealDevice,
+    joined: bool,
+    connecting: bool,
+    may_publish: bool,
+    flowing: bool,
+    last_late_join: Option<Instant>,
+    last_replay: Option<Instant>,
+}
+
+impl World {
+    fn new(camera: Option<bool>, mic: Option<bool>) -> Self {
+        let now = Instant::now();
+        let device = |start: Option<bool>| RealDevice {
+            exists: start.is_some(),
+            wanted: start == Some(true),
+            carried: start.is_some(),
+            ..RealDevice::default()
+        };
+        let mut world = Self {
+            machine: Machine::new(now, camera, mic),
+            now,
+            camera: device(camera),
+            mic: device(mic),
+            joined: false,
+            connecting: false,
+            may_publish: true,
+            flowing: false,
+            last_late_join: None,
+            last_replay: None,
+        };
+        world.tell(Event::Tick);
+        world
+    }
+
+    fn device(&mut self, which: Which) -> &mut RealDevice {
+        match which {
+            Which::Camera => &mut self.camera,
+            Which::Mic => &mut self.mic,
+        }
+    }
+
+    fn tell(&mut self, event: Event) {
+        self.machine.handle(event, self.now);
+        while let Some(action) = self.machine.poll_action() {
+            self.carry_out(action);
+        }
+        self.check();
+    }
+
+    fn carry_out(&mut self, action: Action) {
+        match action {
+            Action::Connect(presence) => {
+                assert!(!self.connecting && !self.joined, "connects twice");
+                self.connecting = true;
+                self.camera.told = presence.has_video;
+                self.mic.told = !presence.is_muted;
+            }
+            Action::Leave => panic!("leaves without having been asked to"),
+            Action::AnnounceCamera { has_video } => {
+                assert!(self.joined && self.camera.told != has_video, "says what the room knows");
+                self.camera.told = has_video;
+            }
+            Action::AnnounceMic { is_muted } => {
+                assert!(self.joined && self.mic.told == is_muted, "says what the room knows");
+                self.mic.told = !is_muted;
+            }
+            Action::AnnounceReset => assert!(self.joined),
+            Action::Open(which) => {
+                let device = self.device(which);
+                assert!(device.exists && device.wanted, "opens the {which:?} though nobody wants it");
+                assert!(!std::mem::replace(&mut device.open, true), "opens the {which:?} twice");
+            }
+            Action::Close(which) => {
+                let device = self.device(which);
+                assert!(std::mem::replace(&mut device.open, false), "closes the {which:?} twice");
+            }
+            Action::ShowCamera | Action::HearMicrophone => {
+                let which = if action == Action::ShowCamera { Which::Camera } else { Which::Mic };
+                let joined = self.joined;
+                let device = self.device(which);
+                assert!(!device.carried && device.open);
+                assert!(device.told || !joined, "media before the state event");
+                device.carried = true;
+            }
+            Action::ShowBlack => self.camera.carried = false,
+            Action::HearSilence => self.mic.carried = false,
+            Action::StartMedia(_) => {
+                assert!(!std::mem::replace(&mut self.flowing, true), "starts twice");
+                assert!(self.joined && self.may_publish, "publishes without a seat");
+            }
+            Action::StopMedia => assert!(std::mem::replace(&mut self.flowing, false), "stops twice"),
+            Action::DoubtSent => assert!(!self.flowing),
+            Action::BeginEpoch(_) | Action::Replay => {
+                assert!(self.flowing);
+                let early = self.last_late_join.is_some_and(|last| self.now - last < Duration::from_secs(1));
+                assert!(!early, "late joiners are served more than once a second");
+                self.last_late_join = Some(self.now);
+                if action == Action::Replay {
+                    self.last_replay = Some(self.now);
+                }
+            }
+        }
+    }
+
+    /// What must hold whenever the machine is at rest.
+    fn check(&mut self) {
+        for which in [Which::Camera, Which::Mic] {
+            let device = *self.device(which);
+            assert!(device.open || !matches!(self.machine.device(which), Device::Live { .. }));
+            assert!(device.wanted || !device.open, "the {which:?} is open though nobody wants it");
+            assert!(!device.open || self.may_publish || !self.joined, "captures without the seat");
+            assert!(device.wanted || !device.carried, "the {which:?} is carried though nobody wants it");
+            if self.joined && !device.told {
+                assert!(!device.carried, "the room was told that the {which:?} is off, and it is carried");
+            }
+        }
+        if !self.camera.open && !self.mic.open {
+            assert!(!self.flowing, "sends with both devices off");
+        }
+        assert!(!self.flowing || (self.joined && self.may_publish));
+        assert_eq!(self.flowing, self.machine.is_flowing());
+    }
+
+    fn step(&mut self, step: Step) {
+        match step {
+            Step::Want(which, on) => {
+                if self.device(which).exists {
+                    self.device(which).wanted = on;
+                    self.tell(Event::Want(which, on));
+                }
+            }
+            Step::Deliver(which) => {
+                if self.device(which).open {
+                    self.tell(Event::Frame(which));
+                }
+            }
+            Step::Fail(which) => {
+                if std::mem::take(&mut self.device(which).open) {
+                    self.tell(Event::Failed(which));
+                }
+            }
+            Step::Join { may_publish, late_join } => self.join(may_publish, late_join),
+            Step::MayPublish(may_publish) => {
+                if self.joined {
+                    self.may_publish = may_publish;
+                    self.tell(Event::MayPublish(may_publish));
+                }
+            }
+            Step::LateJoin => self.tell(Event::LateJoin),
+            Step::NothingToReplay => {
+                // It follows upon a replay at once, and then nobody was served.
+                if self.flowing && self.last_replay == Some(self.now) {
+                    self.last_late_join = None;
+                    self.last_replay = None;
+                    self.tell(Event::NothingToReplay);
+                }
+            }
+            Step::EndSession { refused } => {
+                if self.joined || self.connecting {
+                    (self.joined, self.connecting) = (false, false);
+                    self.last_late_join = None;
+                    self.tell(Event::SessionEnded { refused, random: 0.5 });
+                }
+            }
+            Step::Pass { millis } => self.pass(Duration::from_millis(millis)),
+        }
+    }
+
+    fn join(&mut self, may_publish: bool, late_join: LateJoinStrategy) {
+        if std::mem::take(&mut self.connecting) {
+            (self.joined, self.may_publish) = (true, may_publish);
+            self.tell(Event::Joined { may_publish, late_join });
+        }
+    }
+
+    /// Time passes, and the machine is woken when it asked to be.
+    fn pass(&mut self, duration: Duration) {
+        let end = self.now + duration;
+        while let Some(due) = self.machine.poll_timeout().filter(|due| *due <= end) {
+            self.now = self.now.max(due);
+            self.tell(Event::Tick);
+            let next = self.machine.poll_timeout();
+            assert!(next.is_none_or(|next| next > self.now), "asks to be woken for what is past");
+        }
+        self.now = end;
+    }
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 3000, ..ProptestConfig::default() })]
+
+    #[test]
+    fn the_laws_hold_and_what_is_wanted_is_reached_once_faults_stop(
+        camera in prop::option::of(any::<bool>()),
+        mic in prop::option::of(any::<bool>()),
+        steps in prop::collection::vec(step(), 0..120),
+    ) {
+        let mut world = World::new(camera, mic);
+        for step in steps {
+            world.step(step);
+        }
+
+        // From here on everything works: devices deliver when open, the relay takes the join.
+        for _ in 0..400 {
+            world.join(true, LateJoinStrategy::Replay);
+            if world.joined && !world.may_publish {
+                world.step(Step::MayPublish(true));
+            }
+            world.step(Step::Deliver(Which::Camera));
+            world.step(Step::Deliver(Which::Mic));
+            world.pass(Duration::from_millis(100));
+        }
+        for which in [Which::Camera, Which::Mic] {
+            let device = *world.device(which);
+            prop_assert_eq!(device.open, device.wanted, "{:?}", which);
+            prop_assert_eq!(device.told, device.wanted, "{:?}", which);
+            prop_assert_eq!(device.carried, device.wanted, "{:?}", which);
+        }
+        let seated = matches!(world.machine.seat(), Seat::Joined { may_publish: true, .. });
+        prop_assert!(seated);
+        prop_assert_eq!(world.flowing, world.camera.wanted || world.mic.wanted);
+    }
+}
+
+#[test]
+fn a_burst_of_late_joiners_is_served_once_a_second() {
+    let mut world = World::new(Some(true), Some(true));
+    world.join(true, LateJoinStrategy::Restart);
+    world.step(Step::Deliver(Which::Camera));
+    let mut served = Vec::new();
+    for _ in 0..30 {
+        world.step(Step::LateJoin);
+        served.extend(world.last_late_join);
+        world.step(Step::Deliver(Which::Camera));
+        world.step(Step::Deliver(Which::Mic));
+        world.pass(Duration::from_millis(100));
+    }
+    served.dedup();
+    assert_eq!(served.len(), 3, "in three seconds");
+}
+
+#[test]
+fn a_camera_that_delivers_nothing_for_five_seconds_is_closed_and_tried_again() {
+    let mut world = World::new(Some(true), Some(true));
+    world.join(true, LateJoinStrategy::Replay);
+    world.step(Step::Deliver(Which::Camera));
+    world.step(Step::Deliver(Which::Mic));
+    assert!(world.camera.open && world.camera.told);
+
+    for _ in 0..51 {
+        world.pass(Duration::from_millis(100));
+        world.step(Step::Deliver(Which::Mic));
+    }
+    assert!(!world.camera.open && !world.camera.told && !world.camera.carried);
+    assert!(world.mic.open && world.flowing, "the voice goes on");
+
+    for _ in 0..21 {
+        world.pass(Duration::from_millis(100));
+        world.step(Step::Deliver(Which::Mic));
+    }
+    assert!(world.camera.open, "tried again after two seconds");
+    assert!(!world.camera.told, "the room hears of it when a picture is there");
+    world.step(Step::Deliver(Which::Camera));
+    assert!(world.camera.told && world.camera.carried);
+}

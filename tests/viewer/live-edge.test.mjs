@@ -1,0 +1,61 @@
+// Run with `node --test tests/viewer/`.
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+
+import { rateFor, steer } from '../../src/relay/viewer/live-edge.js';
+
+const calm = { starved: false, seeking: false, stalledMs: 0, nudges: 0 };
+const at = (position, ranges, change = {}) => steer({ ...calm, position, ranges, ...change });
+
+test('the rate follows the lag', () => {
+  const rates = [-1, 0, 0.3, 0.31, 0.8, 0.81, 1.5, 1.51, 5].map(rateFor);
+  assert.deepEqual(rates, [1, 1, 1, 1.02, 1.02, 1.05, 1.05, 1.1, 1.1]);
+});
+
+test('close to the live edge it only plays', () => {
+  assert.deepEqual(at(9.75, [[0, 10]]), { lag: 0.25, rate: 1, jumpTo: null, why: null });
+});
+
+test('more than 5 s behind it jumps to 0.3 s before the end', () => {
+  assert.equal(at(5, [[0, 10]]).jumpTo, null);
+  const { jumpTo, why } = at(4.9, [[0, 10]]);
+  assert.equal(why, 'lag');
+  assert.equal(jumpTo, 9.7);
+});
+
+test('a jump never lands before the range it aims at', () => {
+  assert.equal(at(1, [[0, 2], [9.9, 10]]).jumpTo, 9.9);
+});
+
+test('a newcomer, whose position is before everything there is, jumps in', () => {
+  assert.deepEqual(at(0, [[2, 4]]), { lag: 4, rate: 1, jumpTo: 3.7, why: 'outside' });
+});
+
+test('in front of a gap it jumps over it, as soon as the browser has nothing more to play', () => {
+  const ranges = [[0, 5], [5.1, 5.3]];
+  assert.equal(at(4.8, ranges).jumpTo, null, 'there is still something to play');
+  assert.deepEqual([at(4.95, ranges).why, at(4.95, ranges).jumpTo], ['gap', 5.1]);
+  assert.equal(at(4.88, ranges, { starved: true }).why, 'gap', 'one track may end before the range does');
+});
+
+test('at the end of everything it waits', () => {
+  assert.equal(at(5, [[0, 5]], { starved: true, stalledMs: 60_000 }).jumpTo, null);
+  assert.equal(at(4.95, [[0, 5]], { starved: true, stalledMs: 60_000 }).jumpTo, null);
+  assert.equal(at(6, [[0, 5]], { stalledMs: 60_000 }).jumpTo, null);
+  assert.equal(at(0, [], { stalledMs: 60_000 }).jumpTo, null);
+});
+
+test('standing still for more than 300 ms with media ahead is a stall, and patience doubles', () => {
+  const ranges = [[0, 10]];
+  assert.equal(at(9.5, ranges, { stalledMs: 300 }).jumpTo, null);
+  assert.deepEqual([at(9.5, ranges, { stalledMs: 301 }).why, at(9.5, ranges, { stalledMs: 301 }).jumpTo], ['stall', 9.7]);
+  assert.equal(at(9.5, ranges, { stalledMs: 600, nudges: 1 }).jumpTo, null);
+  assert.equal(at(9.5, ranges, { stalledMs: 601, nudges: 1 }).why, 'stall');
+  assert.equal(at(9.5, ranges, { stalledMs: 5001, nudges: 30 }).why, 'stall', 'but not without end');
+});
+
+test('a jump that does not arrive is given up', () => {
+  const ranges = [[0, 5], [6, 20]];
+  assert.equal(at(4, ranges, { seeking: true, stalledMs: 200 }).jumpTo, null);
+  assert.equal(at(4, ranges, { seeking: true, stalledMs: 301 }).why, 'lag');
+});
