@@ -9,6 +9,7 @@ pub mod agent;
 pub mod relay;
 pub mod meeting;
 pub mod capture;
+pub mod panel;
 pub mod socketio;
 pub mod webm;
 pub mod media;

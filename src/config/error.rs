@@ -101,6 +101,26 @@ pub enum Problem {
         /// What is allowed.
         allowed: &'static str,
     },
+    /// The entry of a list lacks a key that must be set.
+    #[error("{at}: {key} is missing; allowed is {allowed}")]
+    MissingInEntry {
+        /// Where the entry starts.
+        at: Origin,
+        /// `section.list.name`.
+        key: String,
+        /// What is allowed.
+        allowed: &'static str,
+    },
+    /// Values that are allowed one by one, but not together.
+    #[error("{at}: {what} {why}")]
+    Contradiction {
+        /// Where the one is that makes it a contradiction.
+        at: Origin,
+        /// The key or the entry.
+        what: String,
+        /// Why not, and what would do.
+        why: String,
+    },
     /// Neither a camera nor a microphone.
     #[error(
         "{at}: capture.camera and capture.mic are both \"none\", so there is nothing to send; allowed is one of them. \
@@ -129,6 +149,8 @@ impl Problem {
             | Self::UnknownKey { at, .. }
             | Self::UnknownSection { at, .. }
             | Self::Value { at, .. }
+            | Self::MissingInEntry { at, .. }
+            | Self::Contradiction { at, .. }
             | Self::BothTracksOff { at }
             | Self::Token { at, .. } => Some(at),
         }

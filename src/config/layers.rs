@@ -1,5 +1,6 @@
 //! Brings the layers together: file, then environment, then flags; what comes later wins.
 
+use std::borrow::Cow;
 use std::collections::BTreeMap;
 use std::path::Path;
 use std::str::FromStr;
@@ -8,7 +9,7 @@ use toml::Spanned;
 use toml::de::{DeTable, DeValue};
 
 use super::error::{Origin, Problem, Warning};
-use super::schema::{self, KEYS, Key, Quote, Unset};
+use super::schema::{self, KEYS, Key, List, Quote, Unset};
 use super::values::ValueError;
 
 /// A value as some layer wrote it.
@@ -31,10 +32,14 @@ struct Entry {
     written: String,
 }
 
-/// What all layers together say, and what was wrong on the way.
+/// What all layers together say, and what was wrong on the way: of the whole, or of one entry of a list.
 #[derive(Debug, Default)]
 pub(super) struct Layers {
     entries: BTreeMap<String, Entry>,
+    /// The entries of each list, by its path, in the order of the file.
+    lists: BTreeMap<String, Vec<Layers>>,
+    /// Where it starts, if this is an entry of a list.
+    at: Option<Origin>,
     pub problems: Vec<Problem>,
     pub warnings: Vec<Warning>,
 }
@@ -70,21 +75,51 @@ impl Layers {
 
     fn add_table(&mut self, place: &Place<'_>, section: &str, table: &DeTable<'_>) {
         for (name, value) in table {
-            let Some(key) = schema::find(section, name.get_ref()) else {
-                self.problems.push(Problem::UnknownKey {
-                    at: place.origin(name.span().start),
-                    key: on_one_line(&format!("{section}.{}", name.get_ref())),
-                    hint: schema::hint(section, name.get_ref()),
-                });
-                continue;
-            };
-            let entry = Entry {
-                at: place.origin(value.span().start),
-                raw: raw(value),
-                written: place.text.get(value.span()).unwrap_or_default().to_owned(),
-            };
-            self.entries.insert(key.path(), entry);
+            match (schema::find(section, name.get_ref()), schema::find_list(section, name.get_ref())) {
+                (Some(key), _) => self.add_value(place, key, value),
+                (None, Some(list)) if is_list_of_tables(value.get_ref()) => self.add_list(place, list, value),
+                _ => self.unknown(place, section, name),
+            }
         }
+    }
+
+    fn add_value(&mut self, place: &Place<'_>, key: &Key, value: &Spanned<DeValue<'_>>) {
+        let entry = Entry {
+            at: place.origin(value.span().start),
+            raw: raw(value),
+            written: place.text.get(value.span()).unwrap_or_default().to_owned(),
+        };
+        self.entries.insert(key.path(), entry);
+    }
+
+    fn add_list(&mut self, place: &Place<'_>, list: &List, value: &Spanned<DeValue<'_>>) {
+        let mut items = Vec::new();
+        for item in value.get_ref().as_array().into_iter().flatten() {
+            let at = place.origin(item.span().start);
+            let mut layers = Self { at: Some(at), ..Self::default() };
+            for (name, value) in item.get_ref().as_table().into_iter().flatten() {
+                match list.keys.iter().find(|key| key.name == name.get_ref()) {
+                    Some(key) => layers.add_value(place, key, value),
+                    None => layers.unknown(place, &list.path(), name),
+                }
+            }
+            items.push(layers);
+        }
+        self.lists.insert(list.path(), items);
+    }
+
+    fn unknown(&mut self, place: &Place<'_>, section: &str, name: &Spanned<Cow<'_, str>>) {
+        self.problems.push(Problem::UnknownKey {
+            at: place.origin(name.span().start),
+            key: on_one_line(&format!("{section}.{}", name.get_ref())),
+            hint: schema::hint(section, name.get_ref()),
+        });
+    }
+
+    /// Takes the entries of a list out, in the order of the file. What is wrong with one of them is among its
+    /// own problems.
+    pub fn take_list(&mut self, list: &List) -> Vec<Layers> {
+        self.lists.remove(&list.path()).unwrap_or_default()
     }
 
     /// Lays an environment variable on top, if it is one of ours.
@@ -138,6 +173,16 @@ impl Layers {
         self.entries.get(&key.path()).map_or(Origin::Default, |entry| entry.at.clone())
     }
 
+    /// Whether a key was set at all.
+    pub fn is_set(&self, key: &Key) -> bool {
+        self.entries.contains_key(&key.path())
+    }
+
+    /// Where this entry of a list starts.
+    pub fn start(&self) -> Origin {
+        self.at.clone().unwrap_or(Origin::Default)
+    }
+
     /// The text of a key; `None` if it is not set, or wrong, which is then among the problems.
     pub fn text<T: FromStr<Err = ValueError>>(&mut self, key: &Key) -> Option<T> {
         self.value(key, |raw| match raw {
@@ -155,6 +200,18 @@ impl Layers {
                 Err(_) => Err(ValueError::new(key.allowed)),
             },
             Raw::Text(_) => Err(ValueError::new(format!("{}; take the quotes away", key.allowed))),
+            Raw::Boolean(_) | Raw::Other => Err(ValueError::new(key.allowed)),
+        })
+    }
+
+    /// The name or the whole number of a key, whichever it is; `None` as for [`Layers::text`].
+    pub fn name_or_number<T>(&mut self, key: &Key) -> Option<T>
+    where
+        T: FromStr<Err = ValueError> + TryFrom<i64, Error = ValueError>,
+    {
+        self.value(key, |raw| match raw {
+            Raw::Integer(number) => T::try_from(*number),
+            Raw::Text(text) | Raw::Untyped(text) => text.parse(),
             Raw::Boolean(_) | Raw::Other => Err(ValueError::new(key.allowed)),
         })
     }
@@ -193,9 +250,16 @@ impl Layers {
 
     /// Notes that a key which must be set is not.
     pub fn missing(&mut self, key: &Key) {
-        let (path, variable) = (key.path(), key.variable());
-        self.problems.push(Problem::Missing { key: path, variable, allowed: key.allowed });
+        let path = key.path();
+        self.problems.push(match &self.at {
+            Some(at) => Problem::MissingInEntry { at: at.clone(), key: path, allowed: key.allowed },
+            None => Problem::Missing { key: path, variable: key.variable(), allowed: key.allowed },
+        });
     }
+}
+
+fn is_list_of_tables(value: &DeValue<'_>) -> bool {
+    value.as_array().is_some_and(|items| items.iter().all(|item| item.get_ref().is_table()))
 }
 
 fn raw(value: &Spanned<DeValue<'_>>) -> Raw {
@@ -256,7 +320,7 @@ impl Place<'_> {
         let before = self.text.get(..offset).unwrap_or_default();
         let line = before.rfind('\n').map_or(self.text, |newline| &self.text[newline + 1..]);
         let name = line.split(['=', '\n']).next().unwrap_or_default().trim();
-        let key = KEYS.iter().find(|key| key.name == name).map(|key| key.name);
+        let key = schema::all_keys().find(|key| key.name == name).map(|key| key.name);
         Problem::Syntax { at: self.origin(offset), key, message: error.message().replace('\n', ", ") }
     }
 }

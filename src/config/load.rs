@@ -10,7 +10,7 @@ use super::host::Host;
 use super::layers::Layers;
 use super::secret::{Secret, SecretError};
 use super::values::ValueError;
-use super::{Capture, Config, DeviceChoice, Meeting, schema};
+use super::{Capture, Config, DeviceChoice, Meeting, panel, schema};
 
 /// Far beyond any configuration: who names the wrong file hears of it at once.
 const MAX_BYTES: u64 = 1024 * 1024;
@@ -80,9 +80,10 @@ impl Config {
         }
         let meeting = meeting(&mut layers, host, ambient);
         let capture = capture(&mut layers);
-        match (meeting, capture) {
-            (Some(meeting), Some(capture)) if layers.problems.is_empty() => {
-                Ok(Self { meeting, capture, warnings: layers.warnings })
+        let panel = panel::read(&mut layers);
+        match (meeting, capture, panel) {
+            (Some(meeting), Some(capture), Some(panel)) if layers.problems.is_empty() => {
+                Ok(Self { meeting, capture, panel, warnings: layers.warnings })
             }
             _ => {
                 // With a file that is no TOML, everything else seems to be missing.

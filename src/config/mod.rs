@@ -2,12 +2,13 @@
 //!
 //! Layers, each winning over those before it: defaults, a TOML file, the environment (`ROOMCAM_SECTION_KEY`),
 //! flags. `schema` lists the keys, `values` their types, `layers` reads and merges, `load` makes the whole,
-//! `secret` keeps the token, `host` knows the names a device has by itself. Imports from no other room.
+//! `panel` is the section of that name, `secret` keeps the token, `host` knows the names a device has by itself. Imports from no other room.
 
 mod error;
 mod host;
 mod layers;
 mod load;
+mod panel;
 mod schema;
 mod secret;
 mod values;
@@ -16,7 +17,11 @@ use std::path::PathBuf;
 
 pub use error::{ConfigErrors, Origin, Problem, Warning};
 pub use load::Overrides;
-pub use schema::{KEYS, Key, Unset};
+pub use panel::{
+    Backend, Button, ButtonAction, ButtonCommand, ChipPath, DebounceMs, HoldMs, Lamp, LampPlace, LedName,
+    Panel, Percent, Pin, Pull, Shows,
+};
+pub use schema::{KEYS, Key, LISTS, List, Unset};
 pub use secret::{Secret, SecretError};
 pub use values::{
     AudioBitrate, AvatarUrl, Cadence, DeviceChoice, Fps, LateJoin, Name, Pixels, ProfileName, RelayUrl,
@@ -30,6 +35,8 @@ pub struct Config {
     pub meeting: Meeting,
     /// `[capture]`: what to send.
     pub capture: Capture,
+    /// `[panel]`: lamps and buttons.
+    pub panel: Panel,
     /// What works but should be told to the operator, once.
     pub warnings: Vec<Warning>,
 }

@@ -1,5 +1,8 @@
 //! Which keys exist: their names, defaults and what they allow. Everything that lists keys walks [`KEYS`].
 
+use super::panel::{
+    Backend, ButtonCommand, ChipPath, DebounceMs, HoldMs, LedName, Percent, Pin, Pull, Shows,
+};
 use super::values::{
     AudioBitrate, AvatarUrl, Cadence, DeviceChoice, Fps, LateJoin, Name, Pixels, ProfileName, RelayUrl,
     VideoBitrate,
@@ -8,7 +11,7 @@ use super::values::{
 /// A key of the configuration.
 #[derive(Debug, PartialEq, Eq)]
 pub struct Key {
-    /// The table it stands in.
+    /// The table it stands in; that of a key in a list is `section.list`.
     pub section: &'static str,
     /// Its name inside the table.
     pub name: &'static str,
@@ -102,8 +105,74 @@ pub(super) static CADENCE_MS: Key = Key::new("capture", "cadence_ms", Unset::Fix
 pub(super) static START_CAMERA: Key = Key::new("capture", "start_camera", Unset::Fixed("true"), SWITCH);
 pub(super) static START_MIC: Key = Key::new("capture", "start_mic", Unset::Fixed("true"), SWITCH);
 
-/// Every key, in the order of the example file.
-pub static KEYS: [&Key; 19] = [
+pub(super) static BACKEND: Key = Key::new("panel", "backend", Unset::Fixed("auto"), Backend::ALLOWED);
+pub(super) static CHIP: Key = Key::new("panel", "chip", Unset::Fixed("/dev/gpiochip0"), ChipPath::ALLOWED);
+
+pub(super) static LAMP_PIN: Key = Key::new("panel.lamp", "pin", Unset::Computed, Pin::ALLOWED);
+pub(super) static LAMP_LED: Key = Key::new("panel.lamp", "led", Unset::Computed, LedName::ALLOWED);
+pub(super) static LAMP_SHOWS: Key = Key::new("panel.lamp", "shows", Unset::Required, Shows::ALLOWED);
+pub(super) static LAMP_ACTIVE_LOW: Key = Key::new("panel.lamp", "active_low", Unset::Fixed("false"), SWITCH);
+pub(super) static LAMP_BRIGHTNESS: Key =
+    Key::new("panel.lamp", "brightness", Unset::Fixed("100"), Percent::ALLOWED);
+
+pub(super) static BUTTON_PIN: Key = Key::new("panel.button", "pin", Unset::Required, Pin::ALLOWED);
+pub(super) static BUTTON_PRESS: Key =
+    Key::new("panel.button", "press", Unset::Fixed("none"), ButtonCommand::ALLOWED);
+pub(super) static BUTTON_LONG_PRESS: Key =
+    Key::new("panel.button", "long_press", Unset::Fixed("none"), ButtonCommand::ALLOWED);
+pub(super) static BUTTON_PUSH_TO_TALK: Key =
+    Key::new("panel.button", "push_to_talk", Unset::Fixed("false"), SWITCH);
+pub(super) static BUTTON_PULL: Key = Key::new("panel.button", "pull", Unset::Fixed("up"), Pull::ALLOWED);
+pub(super) static BUTTON_ACTIVE_LOW: Key = Key::new("panel.button", "active_low", Unset::Computed, SWITCH);
+pub(super) static BUTTON_DEBOUNCE_MS: Key =
+    Key::new("panel.button", "debounce_ms", Unset::Fixed("30"), DebounceMs::ALLOWED);
+pub(super) static BUTTON_HOLD_MS: Key =
+    Key::new("panel.button", "hold_ms", Unset::Fixed("800"), HoldMs::ALLOWED);
+
+/// A list of tables, each written `[[section.name]]`. Which entry a flag or a variable would mean cannot be
+/// said, so only a file can have them.
+#[derive(Debug, PartialEq, Eq)]
+pub struct List {
+    /// The table it stands in.
+    pub section: &'static str,
+    /// Its name inside the table.
+    pub name: &'static str,
+    /// The keys of an entry, in the order of the example file.
+    pub keys: &'static [&'static Key],
+}
+
+impl List {
+    /// `section.name`, as errors write it and as its keys call their section.
+    pub fn path(&self) -> String {
+        format!("{}.{}", self.section, self.name)
+    }
+}
+
+pub(super) static LAMPS: List = List {
+    section: "panel",
+    name: "lamp",
+    keys: &[&LAMP_PIN, &LAMP_LED, &LAMP_SHOWS, &LAMP_ACTIVE_LOW, &LAMP_BRIGHTNESS],
+};
+pub(super) static BUTTONS: List = List {
+    section: "panel",
+    name: "button",
+    keys: &[
+        &BUTTON_PIN,
+        &BUTTON_PRESS,
+        &BUTTON_LONG_PRESS,
+        &BUTTON_PUSH_TO_TALK,
+        &BUTTON_PULL,
+        &BUTTON_ACTIVE_LOW,
+        &BUTTON_DEBOUNCE_MS,
+        &BUTTON_HOLD_MS,
+    ],
+};
+
+/// Every list, in the order of the example file.
+pub static LISTS: [&List; 2] = [&LAMPS, &BUTTONS];
+
+/// Every key that is in no list, in the order of the example file.
+pub static KEYS: [&Key; 21] = [
     &URL,
     &ROOM,
     &USERNAME,
@@ -123,11 +192,23 @@ pub static KEYS: [&Key; 19] = [
     &CADENCE_MS,
     &START_CAMERA,
     &START_MIC,
+    &BACKEND,
+    &CHIP,
 ];
 
-/// The key with this section and name.
+/// Every key, those of lists among them.
+pub(super) fn all_keys() -> impl Iterator<Item = &'static Key> {
+    KEYS.into_iter().chain(LISTS.into_iter().flat_map(|list| list.keys.iter().copied()))
+}
+
+/// The key with this section and name, if it is in no list.
 pub(super) fn find(section: &str, name: &str) -> Option<&'static Key> {
     KEYS.into_iter().find(|key| key.section == section && key.name == name)
+}
+
+/// The list with this section and name.
+pub(super) fn find_list(section: &str, name: &str) -> Option<&'static List> {
+    LISTS.into_iter().find(|list| list.section == section && list.name == name)
 }
 
 /// Whether a table of this name exists.
@@ -146,12 +227,24 @@ pub(super) fn hint(section: &str, name: &str) -> String {
     if section.is_empty() && is_section(name) {
         return format!("it is a section, written [{name}]");
     }
-    if let Some(key) = KEYS.iter().find(|key| key.name == name) {
-        return format!("it belongs to [{}]", key.section);
+    let in_list = |list: &&&List| format!("{section}.{name}.").starts_with(&format!("{}.", list.path()));
+    if let Some(list) = LISTS.iter().find(in_list) {
+        return format!("it is a list, set in the configuration file alone; each entry starts with [[{}]]", list.path());
     }
-    match nearest(&format!("{section}.{name}"), KEYS.iter().map(|key| key.path())) {
+    let known = || all_keys().map(Key::path).chain(LISTS.into_iter().map(List::path));
+    let slip = nearest(&format!("{section}.{name}"), known());
+    // Two lists share names of keys; the entry that the slip stands in is meant before any other place.
+    if let Some(path) = slip.as_ref().filter(|path| path.starts_with(&format!("{section}."))) {
+        return format!("did you mean {path}?");
+    }
+    if let Some(key) = all_keys().find(|key| key.name == name) {
+        return format!("it belongs to {}", header(key.section));
+    }
+    match slip {
         Some(path) => format!("did you mean {path}?"),
-        None if is_section(section) => format!("[{section}] has {}", names(section)),
+        None if all_keys().any(|key| key.section == section) => {
+            format!("{} has {}", header(section), names(section))
+        }
         None => format!("the sections are {}", sections()),
     }
 }
@@ -170,8 +263,14 @@ pub(super) fn nearest(word: &str, known: impl Iterator<Item = String>) -> Option
     known.map(slip).min().filter(|(distance, known)| *distance <= 1 + known.len() / 6).map(|(_, known)| known)
 }
 
+/// How the line looks that a table or the entry of a list starts with.
+fn header(section: &str) -> String {
+    if is_section(section) { format!("[{section}]") } else { format!("[[{section}]]") }
+}
+
 fn names(section: &str) -> String {
-    let names: Vec<_> = KEYS.iter().filter(|key| key.section == section).map(|key| key.name).collect();
+    let lists = LISTS.into_iter().filter(|list| list.section == section).map(|list| list.name);
+    let names: Vec<_> = all_keys().filter(|key| key.section == section).map(|key| key.name).chain(lists).collect();
     names.join(", ")
 }
 

@@ -53,6 +53,8 @@ macro_rules! whole_number {
     };
 }
 
+pub(super) use whole_number;
+
 whole_number! {
     /// Width or height of the picture in pixels. Even, because VP8 halves it for the colours (4:2:0).
     Pixels(u16), |number| (16..=4096).contains(&number) && number % 2 == 0, "an even number of pixels from 16 to 4096"

@@ -1,0 +1,438 @@
+//! What a press of a button means: from the edges of a bouncing contact to presses, as values. Knows no clock
+//! and no pin.
+
+use std::collections::VecDeque;
+use std::time::{Duration, Instant};
+
+use crate::config::{self, ButtonAction, ButtonCommand};
+
+/// The contact of a button.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Contact {
+    /// Closed by a finger.
+    Pressed,
+    /// Open.
+    Released,
+}
+
+/// What somebody did with a button.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Press {
+    /// Pressed and released before it was held long enough for [`Press::Long`].
+    Short,
+    /// Held; told while it is still held, once.
+    Long,
+    /// A push-to-talk button was pressed.
+    TalkStart,
+    /// It was released.
+    TalkEnd,
+}
+
+/// What the people in the room ask for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Command {
+    /// Mute the microphone or make it live.
+    ToggleMic,
+    /// Turn the camera off or on.
+    ToggleCamera,
+    /// Make the microphone live.
+    Unmute,
+    /// Mute the microphone.
+    Mute,
+    /// Leave the meeting.
+    Leave,
+}
+
+impl Command {
+    /// What a press asks for on a button that does this; `None` if nothing.
+    pub fn of(action: ButtonAction, press: Press) -> Option<Self> {
+        let word = match (action, press) {
+            (_, Press::TalkStart) => return Some(Self::Unmute),
+            (_, Press::TalkEnd) => return Some(Self::Mute),
+            (ButtonAction::Press { short, .. }, Press::Short) => short,
+            (ButtonAction::Press { long, .. }, Press::Long) => long,
+            (ButtonAction::PushToTalk, Press::Short | Press::Long) => return None,
+        };
+        match word {
+            ButtonCommand::ToggleMic => Some(Self::ToggleMic),
+            ButtonCommand::ToggleCamera => Some(Self::ToggleCamera),
+            ButtonCommand::Mute => Some(Self::Mute),
+            ButtonCommand::Leave => Some(Self::Leave),
+            ButtonCommand::None => None,
+        }
+    }
+}
+
+/// What a button is read for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Reading {
+    /// [`Press::Short`] and [`Press::Long`].
+    Presses {
+        /// From when on a press is a long one.
+        hold: Duration,
+    },
+    /// [`Press::TalkStart`] and [`Press::TalkEnd`].
+    Talk,
+}
+
+/// One button. What comes in are the edges of its contact, in order, with their times; what comes out are
+/// presses.
+///
+/// A contact counts once it has been quiet for the debounce time, and then from its last edge on. A button that
+/// was held before the first edge came does nothing until it is released and pressed again.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Button {
+    reading: Reading,
+    debounce: Duration,
+    state: State,
+    /// The contact that has begun, and when, if that is not the settled one.
+    unsettled: Option<Instant>,
+    /// Nothing before this time can happen any more.
+    seen: Option<Instant>,
+    presses: VecDeque<Press>,
+}
+
+/// The settled contact.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum State {
+    Released,
+    /// Since then, and not yet long.
+    Pressed(Instant),
+    /// Pressed, and what there is to tell has been told.
+    Told,
+}
+
+impl Button {
+    /// A released button.
+    pub fn new(reading: Reading, debounce: Duration) -> Self {
+        Self {
+            reading,
+            debounce,
+            state: State::Released,
+            unsettled: None,
+            seen: None,
+            presses: VecDeque::new(),
+        }
+    }
+
+    /// The button as it is configured.
+    pub fn configured(button: &config::Button) -> Self {
+        let reading = match button.action {
+            ButtonAction::PushToTalk => Reading::Talk,
+            ButtonAction::Press { .. } => Reading::Presses { hold: button.hold.duration() },
+        };
+        Self::new(reading, button.debounce.duration())
+    }
+
+    /// Takes in an edge: from `at` on the contact is `contact`. What was due before is done first, however late
+    /// the edge comes in; a time before one that was already seen counts as that.
+    pub fn edge(&mut self, contact: Contact, at: Instant) {
+        let at = self.seen.map_or(at, |seen| seen.max(at));
+        self.tick(at);
+        let settled = if self.state == State::Released { Contact::Released } else { Contact::Pressed };
+        // A second edge of the same kind tells that one between them was lost: the contact is not quiet.
+        self.unsettled = (contact != settled).then_some(at);
+    }
+
+    /// Lets time pass.
+    pub fn tick(&mut self, now: Instant) {
+        self.seen = Some(self.seen.map_or(now, |seen| seen.max(now)));
+        // Twice at most: a contact that settles, and a press that has become long.
+        while let Some(due) = self.poll_timeout().filter(|due| *due <= now) {
+            self.happen(due);
+        }
+    }
+
+    fn happen(&mut self, due: Instant) {
+        match (self.state, self.unsettled.take()) {
+            (State::Released, Some(since)) => {
+                self.state = State::Pressed(since);
+                if self.reading == Reading::Talk {
+                    self.state = State::Told;
+                    self.presses.push_back(Press::TalkStart);
+                }
+            }
+            (State::Pressed(_), Some(_)) => {
+                self.state = State::Released;
+                self.presses.push_back(Press::Short);
+            }
+            (State::Told, Some(_)) => {
+                self.state = State::Released;
+                if self.reading == Reading::Talk {
+                    self.presses.push_back(Press::TalkEnd);
+                }
+            }
+            (State::Pressed(_), None) => {
+                self.state = State::Told;
+                self.presses.push_back(Press::Long);
+            }
+            (State::Released | State::Told, None) => debug_assert!(false, "nothing is due at {due:?}"),
+        }
+    }
+
+    /// When [`Button::tick`] has something to do; `None` while only an edge can change anything.
+    pub fn poll_timeout(&self) -> Option<Instant> {
+        match (self.unsettled, self.state, self.reading) {
+            (Some(since), ..) => since.checked_add(self.debounce),
+            (None, State::Pressed(since), Reading::Presses { hold }) => since.checked_add(hold),
+            (None, ..) => None,
+        }
+    }
+
+    /// Ends what is going on, as if the contact were open from now on: for a button that can no longer be read.
+    /// Whoever talks stops talking; a press that was begun does not count.
+    pub fn lose(&mut self) {
+        if self.reading == Reading::Talk && self.state == State::Told {
+            self.presses.push_back(Press::TalkEnd);
+        }
+        self.state = State::Released;
+        self.unsettled = None;
+    }
+
+    /// The next press, oldest first.
+    pub fn poll_press(&mut self) -> Option<Press> {
+        self.presses.pop_front()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    const DEBOUNCE: Duration = Duration::from_millis(30);
+    const HOLD: Duration = Duration::from_millis(800);
+
+    fn pressable() -> Button {
+        Button::new(Reading::Presses { hold: HOLD }, DEBOUNCE)
+    }
+
+    fn talk() -> Button {
+        Button::new(Reading::Talk, DEBOUNCE)
+    }
+
+    fn drain(button: &mut Button) -> Vec<Press> {
+        std::iter::from_fn(|| button.poll_press()).collect()
+    }
+
+    /// Runs through edges given in milliseconds, and on to `end`.
+    fn run(mut button: Button, edges: &[(Contact, u64)], end: u64) -> Vec<Press> {
+        let start = Instant::now();
+        for (contact, at) in edges {
+            button.edge(*contact, start + Duration::from_millis(*at));
+        }
+        button.tick(start + Duration::from_millis(end));
+        drain(&mut button)
+    }
+
+    use Contact::{Pressed, Released};
+
+    #[test]
+    fn a_short_press_is_told_once_the_release_is_certain() {
+        let start = Instant::now();
+        let at = |millis| start + Duration::from_millis(millis);
+        let mut button = pressable();
+
+        button.edge(Pressed, at(0));
+        assert_eq!(button.poll_timeout(), Some(at(30)));
+        button.tick(at(30));
+        assert_eq!(button.poll_timeout(), Some(at(800)));
+        button.edge(Released, at(100));
+        assert_eq!((button.poll_timeout(), button.poll_press()), (Some(at(130)), None));
+        button.tick(at(130));
+        assert_eq!((button.poll_timeout(), button.poll_press()), (None, Some(Press::Short)));
+        assert_eq!(button.poll_press(), None);
+    }
+
+    #[test]
+    fn a_long_press_is_told_while_the_button_is_still_held_and_only_once() {
+        let start = Instant::now();
+        let at = |millis| start + Duration::from_millis(millis);
+        let mut button = pressable();
+
+        button.edge(Pressed, at(0));
+        button.tick(at(799));
+        assert_eq!(button.poll_press(), None);
+        button.tick(at(800));
+        assert_eq!(drain(&mut button), [Press::Long]);
+        button.edge(Released, at(5000));
+        button.tick(at(6000));
+        assert_eq!(drain(&mut button), []);
+    }
+
+    #[test]
+    fn how_long_a_press_was_is_decided_by_the_edges_not_by_when_they_are_read() {
+        assert_eq!(run(pressable(), &[(Pressed, 0), (Released, 799)], 2000), [Press::Short]);
+        assert_eq!(run(pressable(), &[(Pressed, 0), (Released, 801)], 2000), [Press::Long]);
+        // Released for less than the debounce time at the very moment it becomes long: still held.
+        let edges = [(Pressed, 0), (Released, 795), (Pressed, 805)];
+        assert_eq!(run(pressable(), &edges, 2000), [Press::Long]);
+    }
+
+    #[test]
+    fn a_bounce_shorter_than_the_debounce_time_is_no_press() {
+        assert_eq!(run(pressable(), &[(Pressed, 0), (Released, 29)], 2000), []);
+        assert_eq!(run(talk(), &[(Pressed, 0), (Released, 29)], 2000), []);
+        assert_eq!(run(pressable(), &[(Pressed, 0), (Released, 30)], 2000), [Press::Short]);
+    }
+
+    #[test]
+    fn a_contact_that_never_comes_to_rest_is_no_press() {
+        let edges: Vec<_> =
+            (0..100).map(|n| (if n % 2 == 0 { Pressed } else { Released }, n * 20)).collect();
+        assert_eq!(run(pressable(), &edges, 2000), []);
+    }
+
+    #[test]
+    fn talking_starts_and_ends_with_the_button() {
+        assert_eq!(run(talk(), &[(Pressed, 0), (Released, 5000)], 6000), [Press::TalkStart, Press::TalkEnd]);
+        assert_eq!(run(talk(), &[(Pressed, 0)], 6000), [Press::TalkStart]);
+    }
+
+    #[test]
+    fn a_button_held_from_the_beginning_does_nothing_until_it_is_pressed_again() {
+        assert_eq!(run(pressable(), &[(Released, 0)], 2000), []);
+        assert_eq!(run(talk(), &[(Released, 0), (Pressed, 5), (Released, 9)], 2000), []);
+    }
+
+    #[test]
+    fn who_talks_on_a_button_that_is_lost_stops_talking() {
+        let start = Instant::now();
+        let mut button = talk();
+        button.edge(Pressed, start);
+        button.tick(start + DEBOUNCE);
+        button.lose();
+        assert_eq!(drain(&mut button), [Press::TalkStart, Press::TalkEnd]);
+
+        let mut button = pressable();
+        button.edge(Pressed, start);
+        button.tick(start + DEBOUNCE);
+        button.lose();
+        assert_eq!((drain(&mut button), button.poll_timeout()), (vec![], None));
+    }
+
+    #[test]
+    fn each_word_is_a_command() {
+        let action = ButtonAction::Press { short: ButtonCommand::ToggleMic, long: ButtonCommand::Leave };
+        assert_eq!(Command::of(action, Press::Short), Some(Command::ToggleMic));
+        assert_eq!(Command::of(action, Press::Long), Some(Command::Leave));
+        let action = ButtonAction::Press { short: ButtonCommand::None, long: ButtonCommand::Mute };
+        assert_eq!(Command::of(action, Press::Short), None);
+        assert_eq!(Command::of(action, Press::Long), Some(Command::Mute));
+        assert_eq!(Command::of(ButtonAction::PushToTalk, Press::TalkStart), Some(Command::Unmute));
+        assert_eq!(Command::of(ButtonAction::PushToTalk, Press::TalkEnd), Some(Command::Mute));
+    }
+
+    /// One press by a finger: bounces while it goes down, how long it is held, bounces while it comes up, and a
+    /// rest. All in microseconds; the bounces of one end stay below the debounce time together.
+    fn finger() -> impl Strategy<Value = (Vec<u64>, u64, Vec<u64>, u64)> {
+        let bounces = || prop::collection::vec(1u64..2_000, 0..6).prop_map(|mut gaps| {
+            gaps.truncate(gaps.len() / 2 * 2);
+            gaps
+        });
+        (bounces(), 31_000u64..3_000_000, bounces(), 31_000u64..1_000_000)
+    }
+
+    /// The edges of the presses, each with its time, and what a perfect contact would have told.
+    fn edges_of(fingers: &[(Vec<u64>, u64, Vec<u64>, u64)], start: Instant) -> (Vec<(Contact, Instant)>, Vec<Press>) {
+        let (mut edges, mut wanted, mut now) = (Vec::new(), Vec::new(), start);
+        for (down, held, up, rest) in fingers {
+            let mut contact = Released;
+            let mut flip = |edges: &mut Vec<_>, now| {
+                contact = if contact == Pressed { Released } else { Pressed };
+                edges.push((contact, now));
+            };
+            flip(&mut edges, now);
+            for gap in down {
+                now += Duration::from_micros(*gap);
+                flip(&mut edges, now);
+            }
+            now += Duration::from_micros(*held);
+            flip(&mut edges, now);
+            for gap in up {
+                now += Duration::from_micros(*gap);
+                flip(&mut edges, now);
+            }
+            now += Duration::from_micros(*rest);
+            wanted.push(if *held >= 800_000 { Press::Long } else { Press::Short });
+        }
+        (edges, wanted)
+    }
+
+    proptest! {
+        /// However the contact bounces and however often somebody looks: one press per press.
+        #[test]
+        fn one_press_per_press(fingers in prop::collection::vec(finger(), 0..8), looks in prop::collection::vec(any::<bool>(), 128)) {
+            // At the very edge of 800 ms the bounces of the release decide; that is no press gained or lost.
+            prop_assume!(fingers.iter().all(|(_, held, ..)| !(770_000..800_000).contains(held)));
+            let start = Instant::now();
+            let (edges, wanted) = edges_of(&fingers, start);
+            let mut button = pressable();
+            let mut told = Vec::new();
+            for ((contact, at), look) in edges.iter().zip(looks.into_iter().chain(std::iter::repeat(true))) {
+                if look {
+                    button.tick(*at);
+                    told.extend(drain(&mut button));
+                }
+                button.edge(*contact, *at);
+            }
+            button.tick(start + Duration::from_secs(3600));
+            told.extend(drain(&mut button));
+            prop_assert_eq!(told, wanted);
+        }
+
+        /// The same, of a button for talking: starts and ends take turns.
+        #[test]
+        fn one_talk_per_press(fingers in prop::collection::vec(finger(), 0..8)) {
+            let start = Instant::now();
+            let (edges, wanted) = edges_of(&fingers, start);
+            let mut button = talk();
+            for (contact, at) in &edges {
+                button.edge(*contact, *at);
+            }
+            button.tick(start + Duration::from_secs(3600));
+            let talks: Vec<_> = wanted.iter().flat_map(|_| [Press::TalkStart, Press::TalkEnd]).collect();
+            prop_assert_eq!(drain(&mut button), talks);
+        }
+
+        /// Whatever edges come, with lost ones and times that run backwards: a press needs a contact that was
+        /// quiet for the debounce time, and one that was held is told once.
+        #[test]
+        fn no_press_without_a_quiet_contact(edges in prop::collection::vec((any::<bool>(), 0u64..2_000), 0..60)) {
+            let start = Instant::now();
+            let edge = |(pressed, at): &(bool, u64)| {
+                (if *pressed { Pressed } else { Released }, start + Duration::from_millis(*at))
+            };
+            let mut button = pressable();
+            let (mut told, mut quiet, mut last) = (Vec::new(), 0, None::<(Contact, Instant)>);
+            let end = (Released, start + Duration::from_secs(3600));
+            for (contact, at) in edges.iter().map(edge).chain([end]) {
+                let at = last.map_or(at, |(_, last)| at.max(last));
+                if last.is_some_and(|(contact, last)| contact == Pressed && at - last >= DEBOUNCE) {
+                    quiet += 1;
+                }
+                button.edge(contact, at);
+                last = Some((contact, at));
+                told.extend(drain(&mut button));
+            }
+            button.tick(start + Duration::from_secs(7200));
+            told.extend(drain(&mut button));
+            prop_assert!(told.len() <= quiet, "{told:?} of {quiet}");
+            prop_assert!(!button.presses.iter().any(|press| matches!(press, Press::TalkStart | Press::TalkEnd)));
+        }
+
+        /// Nothing is due in the past once it was ticked, so that a loop around it cannot spin.
+        #[test]
+        fn timeouts_lie_ahead(edges in prop::collection::vec((any::<bool>(), 0u64..100), 0..60)) {
+            let (mut button, mut now) = (pressable(), Instant::now());
+            for (pressed, pause) in edges {
+                now += Duration::from_millis(pause);
+                button.edge(if pressed { Pressed } else { Released }, now);
+                prop_assert!(button.poll_timeout().is_none_or(|due| due > now));
+                button.tick(now);
+                prop_assert!(button.poll_timeout().is_none_or(|due| due > now));
+            }
+        }
+    }
+}

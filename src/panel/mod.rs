@@ -1,0 +1,3 @@
+//! Lamps and buttons.
+pub mod button;
+pub mod lamp;
