@@ -365,7 +365,11 @@ fn lamp(entry: &mut Layers, places: &mut Places) -> Option<Lamp> {
     let brightness = entry.number(&schema::LAMP_BRIGHTNESS);
     let place = match (entry.is_set(&schema::LAMP_PIN), entry.is_set(&schema::LAMP_LED)) {
         (true, false) => {
-            refuse_if_set(entry, &schema::LAMP_BRIGHTNESS, "is for an LED named by led; a pin is lit or dark");
+            refuse_if_set(
+                entry,
+                &schema::LAMP_BRIGHTNESS,
+                "is for an LED named by led; a pin is lit or dark",
+            );
             places.take_pin(entry, &schema::LAMP_PIN, &pin);
             LampPlace::Pin { pin: pin?, active_low: active_low? }
         }
@@ -392,7 +396,8 @@ fn lamp(entry: &mut Layers, places: &mut Places) -> Option<Lamp> {
 }
 
 const BOTH_PLACES: &str = "is set beside pin; a lamp is either on a pin or an LED of the kernel";
-const PIN_OR_LED: &str = r#"one of them: pin = 17 or pin = "GPIO17" for a pin, led = "ACT" for an LED of the kernel"#;
+const PIN_OR_LED: &str =
+    r#"one of them: pin = 17 or pin = "GPIO17" for a pin, led = "ACT" for an LED of the kernel"#;
 
 fn button(entry: &mut Layers, places: &mut Places) -> Option<Button> {
     let pin: Option<Pin> = entry.name_or_number(&schema::BUTTON_PIN);
@@ -400,8 +405,7 @@ fn button(entry: &mut Layers, places: &mut Places) -> Option<Button> {
     let long = entry.text(&schema::BUTTON_LONG_PRESS);
     let push_to_talk = entry.switch(&schema::BUTTON_PUSH_TO_TALK);
     let pull: Option<Pull> = entry.text(&schema::BUTTON_PULL);
-    let active_low =
-        entry.switch(&schema::BUTTON_ACTIVE_LOW).or_else(|| Some(*pull.as_ref()? != Pull::Down));
+    let active_low = entry.switch(&schema::BUTTON_ACTIVE_LOW).or_else(|| Some(*pull.as_ref()? != Pull::Down));
     let debounce = entry.number(&schema::BUTTON_DEBOUNCE_MS);
     let hold = entry.number(&schema::BUTTON_HOLD_MS);
     places.take_pin(entry, &schema::BUTTON_PIN, &pin);
@@ -423,14 +427,7 @@ fn button(entry: &mut Layers, places: &mut Places) -> Option<Button> {
         }
         (false, short, long) => ButtonAction::Press { short, long },
     };
-    Some(Button {
-        pin: pin?,
-        action,
-        pull: pull?,
-        active_low: active_low?,
-        debounce: debounce?,
-        hold: hold?,
-    })
+    Some(Button { pin: pin?, action, pull: pull?, active_low: active_low?, debounce: debounce?, hold: hold? })
 }
 
 fn refuse_if_set(entry: &mut Layers, key: &Key, why: &str) {

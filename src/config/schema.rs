@@ -229,7 +229,10 @@ pub(super) fn hint(section: &str, name: &str) -> String {
     }
     let in_list = |list: &&&List| format!("{section}.{name}.").starts_with(&format!("{}.", list.path()));
     if let Some(list) = LISTS.iter().find(in_list) {
-        return format!("it is a list, set in the configuration file alone; each entry starts with [[{}]]", list.path());
+        return format!(
+            "it is a list, set in the configuration file alone; each entry starts with [[{}]]",
+            list.path()
+        );
     }
     let known = || all_keys().map(Key::path).chain(LISTS.into_iter().map(List::path));
     let slip = nearest(&format!("{section}.{name}"), known());
@@ -270,7 +273,8 @@ fn header(section: &str) -> String {
 
 fn names(section: &str) -> String {
     let lists = LISTS.into_iter().filter(|list| list.section == section).map(|list| list.name);
-    let names: Vec<_> = all_keys().filter(|key| key.section == section).map(|key| key.name).chain(lists).collect();
+    let names: Vec<_> =
+        all_keys().filter(|key| key.section == section).map(|key| key.name).chain(lists).collect();
     names.join(", ")
 }
 

@@ -85,7 +85,7 @@ pub struct Button {
     reading: Reading,
     debounce: Duration,
     state: State,
-    /// The contact that has begun, and when, if that is not the settled one.
+    /// Since when the contact is another than the settled one, if it is.
     unsettled: Option<Instant>,
     /// Nothing before this time can happen any more.
     seen: Option<Instant>,
@@ -138,12 +138,13 @@ impl Button {
     pub fn tick(&mut self, now: Instant) {
         self.seen = Some(self.seen.map_or(now, |seen| seen.max(now)));
         // Twice at most: a contact that settles, and a press that has become long.
-        while let Some(due) = self.poll_timeout().filter(|due| *due <= now) {
-            self.happen(due);
+        while self.poll_timeout().is_some_and(|due| due <= now) {
+            self.happen();
         }
     }
 
-    fn happen(&mut self, due: Instant) {
+    /// What is due by now, of which [`Button::poll_timeout`] told.
+    fn happen(&mut self) {
         match (self.state, self.unsettled.take()) {
             (State::Released, Some(since)) => {
                 self.state = State::Pressed(since);
@@ -166,7 +167,7 @@ impl Button {
                 self.state = State::Told;
                 self.presses.push_back(Press::Long);
             }
-            (State::Released | State::Told, None) => debug_assert!(false, "nothing is due at {due:?}"),
+            (State::Released | State::Told, None) => {}
         }
     }
 
@@ -279,8 +280,7 @@ mod tests {
 
     #[test]
     fn a_contact_that_never_comes_to_rest_is_no_press() {
-        let edges: Vec<_> =
-            (0..100).map(|n| (if n % 2 == 0 { Pressed } else { Released }, n * 20)).collect();
+        let edges: Vec<_> = (0..100).map(|n| (if n % 2 == 0 { Pressed } else { Released }, n * 20)).collect();
         assert_eq!(run(pressable(), &edges, 2000), []);
     }
 
@@ -327,15 +327,20 @@ mod tests {
     /// One press by a finger: bounces while it goes down, how long it is held, bounces while it comes up, and a
     /// rest. All in microseconds; the bounces of one end stay below the debounce time together.
     fn finger() -> impl Strategy<Value = (Vec<u64>, u64, Vec<u64>, u64)> {
-        let bounces = || prop::collection::vec(1u64..2_000, 0..6).prop_map(|mut gaps| {
-            gaps.truncate(gaps.len() / 2 * 2);
-            gaps
-        });
+        let bounces = || {
+            prop::collection::vec(1u64..2_000, 0..6).prop_map(|mut gaps| {
+                gaps.truncate(gaps.len() / 2 * 2);
+                gaps
+            })
+        };
         (bounces(), 31_000u64..3_000_000, bounces(), 31_000u64..1_000_000)
     }
 
     /// The edges of the presses, each with its time, and what a perfect contact would have told.
-    fn edges_of(fingers: &[(Vec<u64>, u64, Vec<u64>, u64)], start: Instant) -> (Vec<(Contact, Instant)>, Vec<Press>) {
+    fn edges_of(
+        fingers: &[(Vec<u64>, u64, Vec<u64>, u64)],
+        start: Instant,
+    ) -> (Vec<(Contact, Instant)>, Vec<Press>) {
         let (mut edges, mut wanted, mut now) = (Vec::new(), Vec::new(), start);
         for (down, held, up, rest) in fingers {
             let mut contact = Released;

@@ -213,14 +213,8 @@ mod tests {
 
     use super::*;
 
-    const SHOWS: [Shows; 6] = [
-        Shows::MicMuted,
-        Shows::MicLive,
-        Shows::CameraOn,
-        Shows::CameraOff,
-        Shows::Meeting,
-        Shows::Speaking,
-    ];
+    const SHOWS: [Shows; 6] =
+        [Shows::MicMuted, Shows::MicLive, Shows::CameraOn, Shows::CameraOff, Shows::Meeting, Shows::Speaking];
     const CAMERAS: [Camera; 4] = [Camera::Off, Camera::Opening, Camera::On, Camera::Fault];
     const MICS: [Mic; 4] = [Mic::Muted, Mic::Opening, Mic::Live, Mic::Fault];
     const MEETINGS: [Meeting; 5] =
@@ -233,7 +227,12 @@ mod tests {
         for camera in CAMERAS {
             for mic in MICS {
                 for meeting in MEETINGS {
-                    states.extend([false, true].map(|speaking| PanelState { camera, mic, meeting, speaking }));
+                    states.extend([false, true].map(|speaking| PanelState {
+                        camera,
+                        mic,
+                        meeting,
+                        speaking,
+                    }));
                 }
             }
         }
@@ -277,12 +276,16 @@ mod tests {
 
     #[test]
     fn each_situation_has_its_pattern() {
-        let joined = PanelState { camera: Camera::On, mic: Mic::Live, meeting: Meeting::Joined, speaking: true };
+        let joined =
+            PanelState { camera: Camera::On, mic: Mic::Live, meeting: Meeting::Joined, speaking: true };
         let waiting = PanelState { meeting: Meeting::WaitingForSeat, ..joined };
         let fault = PanelState { camera: Camera::Fault, ..joined };
         let cases = [
             // mic-muted, mic-live, camera-on, camera-off, meeting, speaking
-            (PanelState::CLOSED, [Pattern::On, Pattern::Off, Pattern::Off, Pattern::On, Pattern::Off, Pattern::Off]),
+            (
+                PanelState::CLOSED,
+                [Pattern::On, Pattern::Off, Pattern::Off, Pattern::On, Pattern::Off, Pattern::Off],
+            ),
             (joined, [Pattern::Off, Pattern::On, Pattern::On, Pattern::Off, Pattern::On, Pattern::On]),
             (waiting, [Pattern::Off, Pattern::Slow, Pattern::Slow, Pattern::Off, Pattern::Slow, Pattern::On]),
             (fault, [Pattern::Off, Pattern::On, Pattern::Double, Pattern::Off, Pattern::Double, Pattern::On]),

@@ -1,0 +1,229 @@
+//! The GPIO character device of Linux (`/dev/gpiochipN`, uAPI v2), for every board.
+
+use std::io::{PipeReader, PipeWriter, pipe};
+use std::os::fd::AsFd;
+use std::path::Path;
+use std::thread::{self, JoinHandle};
+use std::time::Duration;
+
+use gpiocdev::line::{Bias, EdgeDetection, EdgeEvent, EdgeKind, Offset, Value};
+use gpiocdev::{Request, request};
+use rustix::event::{PollFd, PollFlags, poll};
+use rustix::io::Errno;
+use tokio::sync::mpsc;
+
+use super::input::{Edge, Inputs, QUEUED_EDGES, instant_of};
+use super::{LampOutput, Pins, exists};
+use crate::config::{self, Backend, Pin, Pull};
+use crate::panel::button::Contact;
+use crate::panel::error::Cause;
+use crate::panel::lamp::Light;
+
+/// How we call ourselves towards the kernel; `gpioinfo` shows it.
+const CONSUMER: &str = "roomcam";
+
+/// A GPIO chip.
+#[derive(Debug)]
+pub(super) struct Chip {
+    chip: gpiocdev::Chip,
+    /// As it was named to us.
+    path: String,
+}
+
+impl Chip {
+    /// Opens the chip with this device.
+    pub fn open(path: &Path) -> Result<Self, Cause> {
+        let shown = path.display().to_string();
+        if !exists(path) {
+            return Err(Cause::new(
+                Backend::Gpiochip,
+                format!("there is no GPIO chip {shown}"),
+                "see `roomcam devices` for those there are, and set panel.chip",
+            ));
+        }
+        match gpiocdev::Chip::from_path(path) {
+            Ok(chip) => Ok(Self { chip, path: shown }),
+            Err(error) => Err(Cause::new(
+                Backend::Gpiochip,
+                format!("cannot open {shown}: {error}"),
+                "set panel.chip to a GPIO chip that the daemon may use; on most boards those belong to the group gpio",
+            )),
+        }
+    }
+
+    /// The line of a pin, if it is there and free.
+    fn free_line(&self, pin: &Pin) -> Result<Offset, Cause> {
+        let info = match pin {
+            Pin::Number(number) => self.chip.line_info(Offset::from(*number)).ok(),
+            Pin::Name(name) => self.chip.find_line_info(name),
+        };
+        let Some(info) = info else {
+            let lines = self.chip.info().map(|info| info.num_lines).unwrap_or_default();
+            return Err(Cause::new(
+                Backend::Gpiochip,
+                format!("{} has no line {pin}", self.path),
+                format!("its lines are 0 to {}; `gpioinfo` shows their names", lines.saturating_sub(1)),
+            ));
+        };
+        if info.used {
+            return Err(Cause::new(
+                Backend::Gpiochip,
+                format!("line {pin} of {} is in use by {:?}", self.path, info.consumer),
+                "choose another pin, or take it from whoever uses it",
+            ));
+        }
+        Ok(info.offset)
+    }
+
+    fn request(&self) -> request::Builder {
+        let mut builder = Request::builder();
+        builder.on_chip(self.chip.path()).with_consumer(CONSUMER);
+        builder
+    }
+
+    fn refused(&self, pin: &Pin, error: &gpiocdev::Error) -> Cause {
+        let why = format!("line {pin} of {}: {error}", self.path);
+        Cause::new(Backend::Gpiochip, why, "choose another pin; `gpioinfo` shows what each is used for")
+    }
+}
+
+impl Pins for Chip {
+    fn output(&self, pin: &Pin, active_low: bool) -> Result<Box<dyn LampOutput>, Cause> {
+        let offset = self.free_line(pin)?;
+        let mut builder = self.request();
+        builder.with_line(offset).as_output(Value::Inactive);
+        if active_low {
+            builder.as_active_low();
+        }
+        let request = builder.request().map_err(|error| self.refused(pin, &error))?;
+        Ok(Box::new(Line { request, name: format!("line {pin} of {}", self.path) }))
+    }
+
+    fn inputs(&self, buttons: &[config::Button]) -> Result<Inputs, (usize, Cause)> {
+        let mut builder = self.request();
+        let mut offsets = Vec::new();
+        for (index, button) in buttons.iter().enumerate() {
+            let offset = self.free_line(&button.pin).map_err(|cause| (index, cause))?;
+            if offsets.contains(&offset) {
+                let why = format!("line {} of {} is another button's already", button.pin, self.path);
+                return Err((index, Cause::new(Backend::Gpiochip, why, "choose another pin")));
+            }
+            offsets.push(offset);
+            builder.with_line(offset).as_input().with_edge_detection(EdgeDetection::BothEdges);
+            builder.with_bias(match button.pull {
+                Pull::Up => Bias::PullUp,
+                Pull::Down => Bias::PullDown,
+                Pull::None => Bias::Disabled,
+            });
+            if button.active_low {
+                builder.as_active_low();
+            } else {
+                builder.as_active_high();
+            }
+        }
+        let first = |why: String| {
+            (0, Cause::new(Backend::Gpiochip, why, "`gpioinfo` shows what the lines are used for"))
+        };
+        let request = builder.request().map_err(|error| first(error.to_string()))?;
+        let (sender, edges) = mpsc::channel(QUEUED_EDGES);
+        let reader = Reader::start(request, offsets, sender).map_err(|error| first(error.to_string()))?;
+        Ok(Inputs { edges, _source: Box::new(reader) })
+    }
+}
+
+/// A line with a lamp. The kernel inverts it if the lamp is lit while the pin is low.
+#[derive(Debug)]
+struct Line {
+    request: Request,
+    name: String,
+}
+
+impl LampOutput for Line {
+    fn set(&mut self, light: Light) -> Result<(), Cause> {
+        let value = match light {
+            Light::Dark => Value::Inactive,
+            Light::Lit => Value::Active,
+        };
+        self.request.set_lone_value(value).map_err(|error| {
+            Cause::new(Backend::Gpiochip, format!("{}: {error}", self.name), "the daemon must be restarted")
+        })
+    }
+}
+
+impl Drop for Line {
+    fn drop(&mut self) {
+        if let Err(cause) = self.set(Light::Dark) {
+            tracing::error!("giving a lamp back: {cause}");
+        }
+    }
+}
+
+/// The thread that reads the edges of the lines. Dropped, it ends, and the lines are given back.
+#[derive(Debug)]
+struct Reader {
+    /// The thread ends when this is closed.
+    stop: Option<PipeWriter>,
+    thread: Option<JoinHandle<()>>,
+}
+
+impl Reader {
+    fn start(
+        lines: Request,
+        offsets: Vec<Offset>,
+        sender: mpsc::Sender<Result<Edge, Cause>>,
+    ) -> std::io::Result<Self> {
+        let (stopped, stop) = pipe()?;
+        let thread = thread::Builder::new().name("panel-buttons".to_owned()).spawn(move || {
+            while let Some(event) = next_event(&lines, &stopped) {
+                let edge = match event {
+                    Ok(event) => match edge_of(&event, &offsets) {
+                        Some(edge) => Ok(edge),
+                        None => continue,
+                    },
+                    Err(why) => Err(Cause::new(Backend::Gpiochip, why, "the daemon must be restarted")),
+                };
+                let ends = edge.is_err();
+                // Nobody listens any more only when the panel is being closed.
+                if sender.blocking_send(edge).is_err() || ends {
+                    return;
+                }
+            }
+        })?;
+        Ok(Self { stop: Some(stop), thread: Some(thread) })
+    }
+}
+
+impl Drop for Reader {
+    fn drop(&mut self) {
+        self.stop = None;
+        if let Some(thread) = self.thread.take()
+            && thread.join().is_err()
+        {
+            tracing::error!("the thread that reads the buttons has panicked");
+        }
+    }
+}
+
+/// Waits for the next event of the lines; `None` once it is to stop.
+fn next_event(lines: &Request, stopped: &PipeReader) -> Option<Result<EdgeEvent, String>> {
+    loop {
+        let mut fds =
+            [PollFd::new(stopped, PollFlags::IN), PollFd::from_borrowed_fd(lines.as_fd(), PollFlags::IN)];
+        match poll(&mut fds, None) {
+            Err(Errno::INTR) => {}
+            Err(error) => return Some(Err(error.to_string())),
+            Ok(_) if !fds[0].revents().is_empty() => return None,
+            Ok(_) => return Some(lines.read_edge_event().map_err(|error| error.to_string())),
+        }
+    }
+}
+
+/// The kernel counts in levels of the button, not of the pin: active-low is taken care of there.
+fn edge_of(event: &EdgeEvent, offsets: &[Offset]) -> Option<Edge> {
+    let button = offsets.iter().position(|offset| *offset == event.offset)?;
+    let contact = match event.kind {
+        EdgeKind::Rising => Contact::Pressed,
+        EdgeKind::Falling => Contact::Released,
+    };
+    Some(Edge { button, contact, at: instant_of(Duration::from_nanos(event.timestamp_ns)) })
+}
