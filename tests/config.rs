@@ -12,7 +12,8 @@ use std::path::{Path, PathBuf};
 
 use proptest::prelude::*;
 use roomcam::config::{
-    Config, ConfigErrors, DeviceChoice, KEYS, Key, LateJoin, Overrides, Problem, Secret, Unset, Warning,
+    Backend, ButtonAction, ButtonCommand, Config, ConfigErrors, DeviceChoice, KEYS, Key, LISTS, LampPlace,
+    LateJoin, Overrides, Pin, Problem, Pull, Secret, Shows, Unset, Warning,
 };
 use tempfile::TempDir;
 
@@ -91,6 +92,9 @@ fn url_and_room_are_enough() {
     assert_eq!((capture.video_bitrate.get(), capture.audio_bitrate.get()), (800_000, 32_000));
     assert_eq!(capture.cadence.duration().as_millis(), 100);
     assert!(capture.start_camera && capture.start_mic);
+    assert_eq!(config.panel.backend, Backend::Auto);
+    assert_eq!(config.panel.chip.as_path(), Path::new("/dev/gpiochip0"));
+    assert_eq!((&config.panel.lamps[..], &config.panel.buttons[..]), (&[][..], &[][..]));
     assert_eq!(config.warnings, []);
 }
 
@@ -209,7 +213,7 @@ fn sections_are_tables_and_odd_names_stay_on_one_line() {
 
     insta::assert_snapshot!(setup.problems().join("\n"), @"
     config.toml:1:1: there is no key capture; it is a section, written [capture]
-    config.toml:2:1: there is no key a b; the sections are [meeting], [capture]
+    config.toml:2:1: there is no key a b; the sections are [meeting], [capture], [panel]
     config.toml:3:3: there is no key meeting; it is a section, written [meeting]
     meeting.url is missing; set it in the configuration file, with ROOMCAM_MEETING_URL or with --set meeting.url=…; allowed is ws://HOST[:PORT], wss://HOST[:PORT], http://… or https://…
     meeting.room is missing; set it in the configuration file, with ROOMCAM_MEETING_ROOM or with --set meeting.room=…; allowed is text of 1 to 128 characters, without control characters and without spaces at its ends
@@ -383,15 +387,18 @@ fn a_misplaced_token_is_not_repeated() {
 
 /// The line of the example that shows `key`, with or without the `#` before it, as `#`, value.
 fn example_line(key: &Key) -> (bool, &'static str) {
-    let section = EXAMPLE.split("\n[").find(|part| part.starts_with(&format!("{}]", key.section))).unwrap();
-    let (shown, value) = section
-        .lines()
-        .find_map(|line| {
-            let bare = line.strip_prefix('#').unwrap_or(line);
-            Some((line != bare, bare.strip_prefix(key.name)?.strip_prefix(" = ")?))
-        })
-        .unwrap_or_else(|| panic!("the example does not show {}", key.path()));
-    (shown, value)
+    let mut section = "";
+    for line in EXAMPLE.lines() {
+        let bare = line.strip_prefix('#').unwrap_or(line);
+        if bare.starts_with('[') {
+            section = bare.trim_matches(['[', ']']);
+        }
+        let value = bare.strip_prefix(key.name).and_then(|rest| rest.strip_prefix(" = "));
+        if let Some(value) = value.filter(|_| section == key.section) {
+            return (line != bare, value);
+        }
+    }
+    panic!("the example does not show {}", key.path());
 }
 
 #[test]
@@ -402,7 +409,7 @@ fn the_example_is_valid_as_it_is_and_with_every_key_shown() {
     let uncommented: Vec<_> = EXAMPLE
         .lines()
         .map(|line| match line.strip_prefix('#') {
-            Some(rest) if rest.starts_with(|c: char| c.is_ascii_lowercase()) => rest,
+            Some(rest) if rest.starts_with(|c: char| c.is_ascii_lowercase() || c == '[') => rest,
             _ => line,
         })
         .map(|line| line.replace("/etc/roomcam/token", "./token"))
@@ -412,6 +419,197 @@ fn the_example_is_valid_as_it_is_and_with_every_key_shown() {
     let all = setup.load().unwrap();
     assert_eq!(all.capture, config.capture);
     assert_eq!(all.meeting.user_id.as_str(), "roomcam-0123456789abcdef");
+    assert_eq!(config.panel.lamps, []);
+    let shown: Vec<_> = all.panel.lamps.iter().map(|lamp| (lamp.place.to_string(), lamp.shows)).collect();
+    assert_eq!(shown, [("pin 17".to_owned(), Shows::MicMuted), ("LED ACT".to_owned(), Shows::Meeting)]);
+    assert_eq!(all.panel.buttons.len(), 1);
+}
+
+#[test]
+fn the_example_shows_every_key_of_a_list_with_its_default() {
+    for key in LISTS.into_iter().flat_map(|list| list.keys) {
+        let (commented, value) = example_line(key);
+        assert!(commented, "{} is an example", key.path());
+        if let (Unset::Fixed(default), false) = (key.unset, key.name.ends_with("press")) {
+            assert_eq!(value.trim_matches('"'), default, "{}", key.path());
+        }
+    }
+}
+
+#[test]
+fn lamps_and_buttons_are_read_with_their_defaults() {
+    let text = "[panel]\nbackend = 'gpiochip'\nchip = '/dev/gpiochip4'\n\
+        [[panel.lamp]]\npin = 17\nshows = 'mic-muted'\nactive_low = true\n\
+        [[panel.button]]\npin = 'GPIO27'\npress = 'toggle-mic'\nlong_press = 'leave'\n\
+        [[panel.lamp]]\nled = 'ACT'\nshows = 'speaking'\nbrightness = 5\n\
+        [[panel.button]]\npin = 5\npush_to_talk = true\npull = 'down'\ndebounce_ms = 5\nhold_ms = 200\n";
+    let panel = with(text).load().unwrap().panel;
+
+    assert_eq!((panel.backend, panel.chip.as_path()), (Backend::Gpiochip, Path::new("/dev/gpiochip4")));
+    let [muted, speaking] = &panel.lamps[..] else { panic!("{:?}", panel.lamps) };
+    assert_eq!(muted.place, LampPlace::Pin { pin: Pin::Number(17), active_low: true });
+    assert_eq!(speaking.shows, Shows::Speaking);
+    let LampPlace::Led { led, brightness } = &speaking.place else { panic!("{speaking:?}") };
+    assert_eq!((led.as_str(), brightness.get()), ("ACT", 5));
+
+    let [press, talk] = &panel.buttons[..] else { panic!("{:?}", panel.buttons) };
+    assert_eq!(press.pin, Pin::Name("GPIO27".to_owned()));
+    let action = ButtonAction::Press { short: ButtonCommand::ToggleMic, long: ButtonCommand::Leave };
+    assert_eq!((press.action, press.pull, press.active_low), (action, Pull::Up, true));
+    assert_eq!((press.debounce.get(), press.hold.get()), (30, 800));
+    assert_eq!((talk.action, talk.pull, talk.active_low), (ButtonAction::PushToTalk, Pull::Down, false));
+    assert_eq!((talk.debounce.duration().as_millis(), talk.hold.duration().as_millis()), (5, 200));
+}
+
+#[test]
+fn every_problem_of_a_lamp_is_reported_with_its_place() {
+    let setup = with(
+        "[panel]\n\
+         backend = 'gpio'\n\
+         [[panel.lamp]]\n\
+         shows = 'mic-muted'\n\
+         [[panel.lamp]]\n\
+         pin = '17'\n\
+         shows = 'mic_muted'\n\
+         [[panel.lamp]]\n\
+         pin = 512\n\
+         led = '../ACT'\n\
+         [[panel.lamp]]\n\
+         pin = 18\n\
+         show = 'meeting'\n\
+         brightness = 0\n\
+         [[panel.lamp]]\n\
+         led = 'ACT'\n\
+         shows = 'meeting'\n\
+         active_low = 'yes'\n\
+         [[panel.lamp]]\n\
+         led = 'ACT'\n\
+         shows = 'speaking'\n\
+         active_low = true\n\
+         press = 'leave'\n\
+         [[panel.lamp]]\n\
+         pin = 18\n\
+         shows = 'camera-on'\n",
+    );
+
+    insta::assert_snapshot!(setup.problems().join("\n"), @r#"
+    config.toml:5:11: panel.backend = 'gpio' is refused; allowed is "auto", "rppal", "gpiochip", "sysfs-led" or "none"
+    config.toml:6:1: panel.lamp.pin or panel.lamp.led is missing; allowed is one of them: pin = 17 or pin = "GPIO17" for a pin, led = "ACT" for an LED of the kernel
+    config.toml:9:7: panel.lamp.pin = '17' is refused; allowed is a number from 0 to 511 (BCM number, line on the chip) or the name of a line, such as "GPIO17"; take the quotes away
+    config.toml:10:9: panel.lamp.shows = 'mic_muted' is refused; allowed is "mic-muted", "mic-live", "camera-on", "camera-off", "meeting" or "speaking"
+    config.toml:11:1: panel.lamp.shows is missing; allowed is "mic-muted", "mic-live", "camera-on", "camera-off", "meeting" or "speaking"
+    config.toml:12:7: panel.lamp.pin = 512 is refused; allowed is a number from 0 to 511 (BCM number, line on the chip) or the name of a line, such as "GPIO17"
+    config.toml:13:7: panel.lamp.led = '../ACT' is refused; allowed is the name of an LED in /sys/class/leds, such as "ACT"
+    config.toml:13:7: panel.lamp.led is set beside pin; a lamp is either on a pin or an LED of the kernel
+    config.toml:14:1: panel.lamp.shows is missing; allowed is "mic-muted", "mic-live", "camera-on", "camera-off", "meeting" or "speaking"
+    config.toml:16:1: there is no key panel.lamp.show; did you mean panel.lamp.shows?
+    config.toml:17:14: panel.lamp.brightness = 0 is refused; allowed is a whole number of percent from 1 to 100
+    config.toml:17:14: panel.lamp.brightness is for an LED named by led; a pin is lit or dark
+    config.toml:21:14: panel.lamp.active_low = 'yes' is refused; allowed is true or false; take the quotes away
+    config.toml:21:14: panel.lamp.active_low is for a lamp on a pin; the kernel knows how its LEDs are wired
+    config.toml:23:7: panel.lamp.led = ACT is taken already, at config.toml:19:7
+    config.toml:25:14: panel.lamp.active_low is for a lamp on a pin; the kernel knows how its LEDs are wired
+    config.toml:26:1: there is no key panel.lamp.press; it belongs to [[panel.button]]
+    config.toml:28:7: panel.lamp.pin = 18 is taken already, at config.toml:15:7
+    "#);
+}
+
+#[test]
+fn every_problem_of_a_button_is_reported_with_its_place() {
+    let setup = with(
+        "[[panel.lamp]]\n\
+         pin = 17\n\
+         shows = 'mic-muted'\n\
+         [[panel.button]]\n\
+         pin = 17\n\
+         press = 'toggle-mic'\n\
+         [[panel.button]]\n\
+         press = 'unmute'\n\
+         pull = 'UP'\n\
+         debounce_ms = 0\n\
+         hold_ms = 199\n\
+         [[panel.button]]\n\
+         pin = 5\n\
+         press = 'none'\n\
+         [[panel.button]]\n\
+         pin = 6\n\
+         push_to_talk = true\n\
+         press = 'mute'\n\
+         long_press = 'none'\n\
+         [[panel.button]]\n\
+         pin = ''\n\
+         longpress = 'leave'\n\
+         shows = 'meeting'\n",
+    );
+
+    insta::assert_snapshot!(setup.problems().join("\n"), @r#"
+    config.toml:8:7: panel.button.pin = 17 is taken already, at config.toml:5:7
+    config.toml:10:1: panel.button.pin is missing; allowed is a number from 0 to 511 (BCM number, line on the chip) or the name of a line, such as "GPIO17"
+    config.toml:11:9: panel.button.press = 'unmute' is refused; allowed is "toggle-mic", "toggle-camera", "mute", "leave" or "none"
+    config.toml:12:8: panel.button.pull = 'UP' is refused; allowed is "up", "down" or "none"
+    config.toml:13:15: panel.button.debounce_ms = 0 is refused; allowed is a whole number of milliseconds from 1 to 150
+    config.toml:14:11: panel.button.hold_ms = 199 is refused; allowed is a whole number of milliseconds from 200 to 10000
+    config.toml:15:1: panel.button does nothing; set press or long_press to more than "none", or push_to_talk = true
+    config.toml:21:9: panel.button.press does not go with push_to_talk = true; the button is for talking alone
+    config.toml:22:14: panel.button.long_press does not go with push_to_talk = true; the button is for talking alone
+    config.toml:23:1: panel.button does nothing; set press or long_press to more than "none", or push_to_talk = true
+    config.toml:24:7: panel.button.pin = '' is refused; allowed is a number from 0 to 511 (BCM number, line on the chip) or the name of a line, such as "GPIO17"
+    config.toml:25:1: there is no key panel.button.longpress; did you mean panel.button.long_press?
+    config.toml:26:1: there is no key panel.button.shows; did you mean panel.button.press?
+    "#);
+}
+
+#[test]
+fn a_backend_that_cannot_drive_a_pin_is_refused() {
+    let lamps =
+        "[[panel.lamp]]\npin = 'GPIO17'\nshows = 'mic-muted'\n[[panel.button]]\npin = 5\npress = 'mute'";
+    let problems = |backend: &str| with(&format!("[panel]\nbackend = '{backend}'\n{lamps}")).problems();
+
+    insta::assert_snapshot!(problems("rppal").join("\n"), @r#"
+    config.toml:7:7: panel.lamp.pin does not go with panel.backend = "rppal", which knows pins by BCM number alone; use the number, or "gpiochip"
+    "#);
+    insta::assert_snapshot!(problems("sysfs-led").join("\n"), @r#"
+    config.toml:7:7: panel.lamp.pin does not go with panel.backend = "sysfs-led", which drives no pins; use "auto"
+    config.toml:10:7: panel.button.pin does not go with panel.backend = "sysfs-led", which drives no pins; use "auto"
+    "#);
+    let disabled = with(lamps).env("ROOMCAM_PANEL_BACKEND", "none").load().unwrap().panel;
+    assert_eq!((disabled.backend, disabled.lamps.len()), (Backend::None, 1));
+}
+
+#[test]
+fn lists_are_lists_and_only_a_file_can_have_them() {
+    insta::assert_snapshot!(with("[panel.lamp]\npin = 17").problems().join("\n"), @r#"
+    config.toml:4:8: there is no key panel.lamp; it is a list, set in the configuration file alone; each entry starts with [[panel.lamp]]
+    "#);
+    insta::assert_snapshot!(with("[panel]\nbutton = [3]\nlamps = 3").problems().join("\n"), @r#"
+    config.toml:5:1: there is no key panel.button; it is a list, set in the configuration file alone; each entry starts with [[panel.button]]
+    config.toml:6:1: there is no key panel.lamps; did you mean panel.lamp?
+    "#);
+    insta::assert_snapshot!(with("[[panel.lamb]]\npin = 17").problems().join("\n"), @r#"
+    config.toml:4:9: there is no key panel.lamb; did you mean panel.lamp?
+    "#);
+    insta::assert_snapshot!(with("[[panel]]\nbackend = 'none'").problems().join("\n"), @r#"
+    config.toml:4:3: there is no key panel; it is a section, written [panel]
+    "#);
+    insta::assert_snapshot!(with("shows = 'meeting'").problems().join("\n"), @r#"
+    config.toml:4:1: there is no key meeting.shows; it belongs to [[panel.lamp]]
+    "#);
+    let setup = with("")
+        .env("ROOMCAM_PANEL_LAMP", "17")
+        .flag("--set panel.lamp.pin", "panel.lamp.pin", "17")
+        .flag("--set panel.button", "panel.button", "17");
+    insta::assert_snapshot!(setup.problems().join("\n"), @r#"
+    environment variable ROOMCAM_PANEL_LAMP: there is no key panel.lamp; it is a list, set in the configuration file alone; each entry starts with [[panel.lamp]]
+    flag --set panel.button: there is no key panel.button; it is a list, set in the configuration file alone; each entry starts with [[panel.button]]
+    flag --set panel.lamp.pin: there is no key panel.lamp.pin; it is a list, set in the configuration file alone; each entry starts with [[panel.lamp]]
+    "#);
+    // An array of tables in one line means the same.
+    let config = with("panel.lamp = [{ pin = 17, shows = 'meeting' }]").load();
+    assert!(config.is_err(), "inside of [meeting], this is another key");
+    let config = Setup::new(
+        "panel.lamp = [{ pin = 17, shows = 'meeting' }]\n[meeting]\nurl = 'wss://relay.example'\nroom = 'blue'",
+    );
+    assert_eq!(config.load().unwrap().panel.lamps.len(), 1);
 }
 
 #[test]
@@ -432,6 +630,10 @@ fn the_example_shows_every_key_with_its_default() {
 fn toml_like() -> impl Strategy<Value = String> {
     let name = prop_oneof![
         prop::sample::select(KEYS.map(|key| key.name).to_vec()).prop_map(str::to_owned),
+        prop::sample::select(
+            LISTS.into_iter().flat_map(|list| list.keys).map(|key| key.name).collect::<Vec<_>>()
+        )
+        .prop_map(str::to_owned),
         "[a-z_.]{0,12}"
     ];
     let value = prop_oneof![
@@ -443,7 +645,10 @@ fn toml_like() -> impl Strategy<Value = String> {
     ];
     let line = prop_oneof![
         4 => (name, value).prop_map(|(name, value)| format!("{name} = {value}")),
-        1 => prop::sample::select(vec!["[meeting]", "[capture]", "[[capture]]", "[a.b]"]).prop_map(str::to_owned),
+        1 => prop::sample::select(vec![
+            "[meeting]", "[capture]", "[[capture]]", "[a.b]", "[panel]", "[[panel.lamp]]", "[[panel.button]]",
+        ])
+        .prop_map(str::to_owned),
         1 => "\\PC{0,40}",
     ];
     prop::collection::vec(line, 0..20).prop_map(|lines| lines.join("\n"))

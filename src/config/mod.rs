@@ -2,13 +2,14 @@
 //!
 //! Layers, each winning over those before it: defaults, a TOML file, the environment (`ROOMCAM_SECTION_KEY`),
 //! flags. `schema` lists the keys, `values` their types, `layers` reads and merges, `load` makes the whole,
-//! `panel` is the section of that name, `secret` keeps the token, `host` knows the names a device has by itself. Imports from no other room.
+//! `panel` and `panel_values` are the section of that name, `secret` keeps the token, `host` knows the names a device has by itself. Imports from no other room.
 
 mod error;
 mod host;
 mod layers;
 mod load;
 mod panel;
+mod panel_values;
 mod schema;
 mod secret;
 mod values;
@@ -17,9 +18,9 @@ use std::path::PathBuf;
 
 pub use error::{ConfigErrors, Origin, Problem, Warning};
 pub use load::Overrides;
-pub use panel::{
-    Backend, Button, ButtonAction, ButtonCommand, ChipPath, DebounceMs, HoldMs, Lamp, LampPlace, LedName,
-    Panel, Percent, Pin, Pull, Shows,
+pub use panel::{Button, ButtonAction, Lamp, LampPlace, Panel};
+pub use panel_values::{
+    Backend, ButtonCommand, ChipPath, DebounceMs, HoldMs, LedName, Percent, Pin, Pull, Shows,
 };
 pub use schema::{KEYS, Key, LISTS, List, Unset};
 pub use secret::{Secret, SecretError};

@@ -1,6 +1,6 @@
 //! Which keys exist: their names, defaults and what they allow. Everything that lists keys walks [`KEYS`].
 
-use super::panel::{
+use super::panel_values::{
     Backend, ButtonCommand, ChipPath, DebounceMs, HoldMs, LedName, Percent, Pin, Pull, Shows,
 };
 use super::values::{
@@ -227,15 +227,17 @@ pub(super) fn hint(section: &str, name: &str) -> String {
     if section.is_empty() && is_section(name) {
         return format!("it is a section, written [{name}]");
     }
-    let in_list = |list: &&&List| format!("{section}.{name}.").starts_with(&format!("{}.", list.path()));
+    let in_list = |list: &&&List| {
+        let inside =
+            name.strip_prefix(list.name).is_some_and(|rest| rest.is_empty() || rest.starts_with('.'));
+        section == list.section && inside
+    };
     if let Some(list) = LISTS.iter().find(in_list) {
-        return format!(
-            "it is a list, set in the configuration file alone; each entry starts with [[{}]]",
-            list.path()
-        );
+        let header = header(&list.path());
+        return format!("it is a list, set in the configuration file alone; each entry starts with {header}");
     }
-    let known = || all_keys().map(Key::path).chain(LISTS.into_iter().map(List::path));
-    let slip = nearest(&format!("{section}.{name}"), known());
+    let known = all_keys().map(Key::path).chain(LISTS.into_iter().map(List::path));
+    let slip = nearest(&format!("{section}.{name}"), known);
     // Two lists share names of keys; the entry that the slip stands in is meant before any other place.
     if let Some(path) = slip.as_ref().filter(|path| path.starts_with(&format!("{section}."))) {
         return format!("did you mean {path}?");

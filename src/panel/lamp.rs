@@ -310,7 +310,7 @@ mod tests {
         assert_eq!(lamp.light(at(100)), (Light::Dark, Some(at(250))));
         assert_eq!(lamp.light(at(250)), (Light::Lit, Some(at(350))));
         assert_eq!(lamp.light(at(350)), (Light::Dark, Some(at(1000))));
-        assert_eq!(lamp.light(at(3600_000)), (Light::Lit, Some(at(3600_100))));
+        assert_eq!(lamp.light(at(3_600_000)), (Light::Lit, Some(at(3_600_100))));
     }
 
     #[test]

@@ -6,6 +6,8 @@
 
 pub mod backend;
 mod button;
+#[cfg(test)]
+mod button_tests;
 mod buttons;
 mod error;
 mod lamp;
