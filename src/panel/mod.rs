@@ -40,6 +40,9 @@ impl Panel {
     /// Shows a state: when this returns, every lamp has the light that the state asks for at this time. Lamps
     /// that go dark do so before others light up.
     ///
+    /// Law 1 asks for an order around it. Going quiet: cut the media and drop what is queued, then show it. Going
+    /// live, or getting the seat of the presenter: show it, then let media go.
+    ///
     /// An error names the first lamp that could not be set; the others are set all the same. What the failed one
     /// shows is not known then, so nothing may be opened that it could deny. The next call tries it again.
     pub fn show(&mut self, state: &PanelState, now: Instant) -> Result<(), PanelError> {

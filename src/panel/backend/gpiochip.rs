@@ -1,18 +1,14 @@
 //! The GPIO character device of Linux (`/dev/gpiochipN`, uAPI v2), for every board.
 
-use std::io::{PipeReader, PipeWriter, pipe};
-use std::os::fd::AsFd;
 use std::path::Path;
-use std::thread::{self, JoinHandle};
 use std::time::Duration;
 
 use gpiocdev::line::{Bias, EdgeDetection, EdgeEvent, EdgeKind, Offset, Value};
 use gpiocdev::{Request, request};
-use rustix::event::{PollFd, PollFlags, poll};
-use rustix::io::Errno;
 use tokio::sync::mpsc;
 
 use super::input::{Edge, Inputs, QUEUED_EDGES, instant_of};
+use super::reader::Reader;
 use super::{LampOutput, Pins, exists};
 use crate::config::{self, Backend, Pin, Pull};
 use crate::panel::button::Contact;
@@ -126,7 +122,13 @@ impl Pins for Chip {
         };
         let request = builder.request().map_err(|error| first(error.to_string()))?;
         let (sender, edges) = mpsc::channel(QUEUED_EDGES);
-        let reader = Reader::start(request, offsets, sender).map_err(|error| first(error.to_string()))?;
+        let read = move |lines: &Request| match lines.read_edge_event() {
+            Ok(event) => Ok(edge_of(&event, &offsets)),
+            Err(error) => {
+                Err(Cause::new(Backend::Gpiochip, error.to_string(), "the daemon must be restarted"))
+            }
+        };
+        let reader = Reader::start(request, read, sender).map_err(|error| first(error.to_string()))?;
         Ok(Inputs { edges, _source: Box::new(reader) })
     }
 }
@@ -154,66 +156,6 @@ impl Drop for Line {
     fn drop(&mut self) {
         if let Err(cause) = self.set(Light::Dark) {
             tracing::error!("giving a lamp back: {cause}");
-        }
-    }
-}
-
-/// The thread that reads the edges of the lines. Dropped, it ends, and the lines are given back.
-#[derive(Debug)]
-struct Reader {
-    /// The thread ends when this is closed.
-    stop: Option<PipeWriter>,
-    thread: Option<JoinHandle<()>>,
-}
-
-impl Reader {
-    fn start(
-        lines: Request,
-        offsets: Vec<Offset>,
-        sender: mpsc::Sender<Result<Edge, Cause>>,
-    ) -> std::io::Result<Self> {
-        let (stopped, stop) = pipe()?;
-        let thread = thread::Builder::new().name("panel-buttons".to_owned()).spawn(move || {
-            while let Some(event) = next_event(&lines, &stopped) {
-                let edge = match event {
-                    Ok(event) => match edge_of(&event, &offsets) {
-                        Some(edge) => Ok(edge),
-                        None => continue,
-                    },
-                    Err(why) => Err(Cause::new(Backend::Gpiochip, why, "the daemon must be restarted")),
-                };
-                let ends = edge.is_err();
-                // Nobody listens any more only when the panel is being closed.
-                if sender.blocking_send(edge).is_err() || ends {
-                    return;
-                }
-            }
-        })?;
-        Ok(Self { stop: Some(stop), thread: Some(thread) })
-    }
-}
-
-impl Drop for Reader {
-    fn drop(&mut self) {
-        self.stop = None;
-        if let Some(thread) = self.thread.take()
-            && thread.join().is_err()
-        {
-            tracing::error!("the thread that reads the buttons has panicked");
-        }
-    }
-}
-
-/// Waits for the next event of the lines; `None` once it is to stop.
-fn next_event(lines: &Request, stopped: &PipeReader) -> Option<Result<EdgeEvent, String>> {
-    loop {
-        let mut fds =
-            [PollFd::new(stopped, PollFlags::IN), PollFd::from_borrowed_fd(lines.as_fd(), PollFlags::IN)];
-        match poll(&mut fds, None) {
-            Err(Errno::INTR) => {}
-            Err(error) => return Some(Err(error.to_string())),
-            Ok(_) if !fds[0].revents().is_empty() => return None,
-            Ok(_) => return Some(lines.read_edge_event().map_err(|error| error.to_string())),
         }
     }
 }

@@ -4,6 +4,7 @@
 mod fake;
 mod gpiochip;
 mod input;
+mod reader;
 mod rppal;
 mod sysfs_led;
 
