@@ -87,6 +87,9 @@ Examples:
 
 Exit status: 0 if everything that is configured works, else 1.")]
     Check(CheckArgs),
+
+    /// Make the lamps dark while no daemon runs: a lamp without one claims nothing
+    Lamps(LampsArgs),
 }
 
 /// `roomcam run`.
@@ -160,6 +163,21 @@ pub struct CheckArgs {
     /// Print JSON, for programs
     #[arg(long)]
     pub json: bool,
+}
+
+/// `roomcam lamps`.
+#[derive(Debug, Args)]
+pub struct LampsArgs {
+    /// What to do with them
+    #[command(subcommand)]
+    pub action: LampsAction,
+}
+
+/// What can be done with the lamps.
+#[derive(Debug, Subcommand)]
+pub enum LampsAction {
+    /// Make all lamps dark; can be done again and again, such as after every end of the service
+    Off(ConfigArgs),
 }
 
 /// Where the configuration comes from, and what is different this time.

@@ -8,8 +8,9 @@ use serde::Serialize;
 
 use crate::agent::{DeviceSettings, session_config};
 use crate::capture::{CaptureError, Profile, Profiles, probe};
-use crate::config::Config;
+use crate::config::{self, Config};
 use crate::meeting::{OutboxLimits, Presence, SessionEvent, outbox, session};
+use crate::panel::Panel;
 
 /// How long a device may take to deliver something.
 const DEVICE_TIMEOUT: Duration = Duration::from_secs(10);
@@ -94,6 +95,16 @@ pub async fn examine(config: &Config, profiles: Option<PathBuf>, mut report: imp
         }
     }
     report(Finding::new("relay", relay(config).await));
+    report(panel(&config.panel));
+}
+
+/// Opens lamps and buttons, and lets them go again. What a running daemon holds is reported as held.
+fn panel(config: &config::Panel) -> Finding {
+    if config.lamps.is_empty() && config.buttons.is_empty() {
+        return Finding::skipped("panel", "no lamp and no button is configured");
+    }
+    let found = format!("{} lamps, {} buttons", config.lamps.len(), config.buttons.len());
+    Finding::new("panel", Panel::open(config).map(|_| found))
 }
 
 async fn camera(profile: &Profile, devices: &DeviceSettings) -> Finding {

@@ -13,11 +13,15 @@ use roomcam::capture::devices;
 use roomcam::config::ConfigErrors;
 use roomcam::demo;
 use roomcam::doctor::{self, Finding, Status};
+use roomcam::panel;
 use roomcam::relay::{Relay, RelayOptions};
 use tokio::runtime;
 use tokio::signal::unix::{SignalKind, signal};
 
-use cli::{CheckArgs, Cli, Command, DemoArgs, DevicesArgs, LogError, RelayArgs, RunArgs};
+use cli::{
+    CheckArgs, Cli, Command, ConfigArgs, DemoArgs, DevicesArgs, LampsAction, LampsArgs, LogError, RelayArgs,
+    RunArgs,
+};
 
 /// Where to look for pipeline profiles before the usual places, for whoever writes one.
 const PROFILES_VARIABLE: &str = "ROOMCAM_PIPELINES";
@@ -46,6 +50,7 @@ fn dispatch(command: Command) -> Outcome {
             Command::Relay(args) => relay(args).await,
             Command::Devices(args) => list_devices(&args),
             Command::Check(args) => check(args).await,
+            Command::Lamps(LampsArgs { action: LampsAction::Off(config) }) => lamps_off(&config),
         }
     })
 }
@@ -104,6 +109,14 @@ async fn check(args: CheckArgs) -> Outcome {
     }
     let failed = findings.iter().any(|finding| finding.status == Status::Failed);
     Ok(ExitCode::from(u8::from(failed)))
+}
+
+fn lamps_off(config: &ConfigArgs) -> Outcome {
+    let outcome = panel::lamps_off(&config.load()?.panel);
+    for error in outcome.as_ref().err().into_iter().flatten() {
+        eprintln!("roomcam: {error}");
+    }
+    Ok(if outcome.is_ok() { ExitCode::SUCCESS } else { ExitCode::FAILURE })
 }
 
 fn profiles() -> Option<PathBuf> {

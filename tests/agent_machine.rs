@@ -7,10 +7,13 @@ use std::time::{Duration, Instant};
 
 use proptest::prelude::*;
 use roomcam::agent::machine::{Action, Device, Event, LateJoinStrategy, Machine, Seat, Which};
+use roomcam::panel::{Camera, Command, Mic, PanelState};
 
 #[derive(Debug, Clone)]
 enum Step {
     Want(Which, bool),
+    Press(Command),
+    Level { dbfs: f64 },
     Deliver(Which),
     Fail(Which),
     Join { may_publish: bool, late_join: LateJoinStrategy },
@@ -30,9 +33,18 @@ fn late_join() -> impl Strategy<Value = LateJoinStrategy> {
     prop_oneof![Just(Replay), Just(Reset), Just(Restart)]
 }
 
+fn command() -> impl Strategy<Value = Command> {
+    use Command::{Leave, Mute, ToggleCamera, ToggleMic, Unmute};
+    prop_oneof![
+        4 => Just(ToggleMic), 4 => Just(ToggleCamera), 1 => Just(Unmute), 2 => Just(Mute), 1 => Just(Leave)
+    ]
+}
+
 fn step() -> impl Strategy<Value = Step> {
     prop_oneof![
         2 => (which(), any::<bool>()).prop_map(|(which, on)| Step::Want(which, on)),
+        3 => command().prop_map(Step::Press),
+        2 => (-80.0..0.0).prop_map(|dbfs| Step::Level { dbfs }),
         6 => which().prop_map(Step::Deliver),
         1 => which().prop_map(Step::Fail),
         3 => (prop::bool::weighted(0.8), late_join())
@@ -68,6 +80,11 @@ struct World {
     connecting: bool,
     may_publish: bool,
     flowing: bool,
+    /// Whether the people in the room want to be in the meeting.
+    attending: bool,
+    speaking: bool,
+    /// What the lamps tell; `None` before they were first set.
+    lamps: Option<PanelState>,
     last_late_join: Option<Instant>,
     last_replay: Option<Instant>,
 }
@@ -90,6 +107,9 @@ impl World {
             connecting: false,
             may_publish: true,
             flowing: false,
+            attending: true,
+            speaking: false,
+            lamps: None,
             last_late_join: None,
             last_replay: None,
         };
@@ -120,7 +140,25 @@ impl World {
                 self.camera.told = presence.has_video;
                 self.mic.told = !presence.is_muted;
             }
-            Action::Leave => panic!("leaves without having been asked to"),
+            Action::Leave => {
+                assert!(!self.attending, "leaves without having been asked to");
+                assert!(!self.camera.open && !self.mic.open, "leaves before the devices are closed");
+                (self.joined, self.connecting, self.speaking) = (false, false, false);
+                self.last_late_join = None;
+            }
+            Action::Exit => panic!("ends without having been asked to"),
+            Action::ShowPanel(state) => {
+                // Law 1, going quiet: nothing that is open, and nothing that is carried, when the lamp says so.
+                assert!(state.mic != Mic::Muted || !(self.mic.open || self.flowing && self.mic.carried));
+                assert!(
+                    state.camera != Camera::Off || !(self.camera.open || self.flowing && self.camera.carried)
+                );
+                self.lamps = Some(state);
+            }
+            Action::AnnounceSpeaking { speaking } => {
+                assert!(self.joined && self.speaking != speaking, "says what the room knows");
+                self.speaking = speaking;
+            }
             Action::AnnounceCamera { has_video } => {
                 assert!(self.joined && self.camera.told != has_video, "says what the room knows");
                 self.camera.told = has_video;
@@ -131,6 +169,12 @@ impl World {
             }
             Action::AnnounceReset => assert!(self.joined),
             Action::Open(which) => {
+                // Law 1, going live: the lamp no longer says "muted" or "off" when the device opens.
+                let lamps = self.lamps.expect("the lamps are set before anything opens");
+                match which {
+                    Which::Camera => assert_ne!(lamps.camera, Camera::Off, "the lamp lies"),
+                    Which::Mic => assert_ne!(lamps.mic, Mic::Muted, "the lamp lies"),
+                }
                 let device = self.device(which);
                 assert!(device.exists && device.wanted, "opens the {which:?} though nobody wants it");
                 assert!(!std::mem::replace(&mut device.open, true), "opens the {which:?} twice");
@@ -183,6 +227,8 @@ impl World {
             assert!(!self.flowing, "sends with both devices off");
         }
         assert!(!self.flowing || (self.joined && self.may_publish));
+        assert_eq!(self.lamps, Some(self.machine.panel_state()), "the lamps tell what is");
+        assert!(self.attending || !(self.camera.open || self.mic.open), "captures outside the meeting");
         assert_eq!(self.flowing, self.machine.is_flowing());
     }
 
@@ -192,6 +238,12 @@ impl World {
                 if self.device(which).exists {
                     self.device(which).wanted = on;
                     self.tell(Event::Want(which, on));
+                }
+            }
+            Step::Press(command) => self.press(command),
+            Step::Level { dbfs } => {
+                if self.mic.open {
+                    self.tell(Event::Level { dbfs });
                 }
             }
             Step::Deliver(which) => {
@@ -224,11 +276,24 @@ impl World {
                 if self.joined || self.connecting {
                     (self.joined, self.connecting) = (false, false);
                     self.last_late_join = None;
+                    self.speaking = false;
                     self.tell(Event::SessionEnded { refused, random: 0.5 });
                 }
             }
             Step::Pass { millis } => self.pass(Duration::from_millis(millis)),
         }
+    }
+
+    fn press(&mut self, command: Command) {
+        let (camera, mic) = (&mut self.camera, &mut self.mic);
+        match command {
+            Command::ToggleCamera => camera.wanted = camera.exists && !camera.wanted,
+            Command::ToggleMic => mic.wanted = mic.exists && !mic.wanted,
+            Command::Unmute => mic.wanted = mic.exists,
+            Command::Mute => mic.wanted = false,
+            Command::Leave => self.attending = !self.attending,
+        }
+        self.tell(Event::Press(command));
     }
 
     fn join(&mut self, may_publish: bool, late_join: LateJoinStrategy) {
@@ -265,6 +330,9 @@ proptest! {
             world.step(step);
         }
 
+        if !world.attending {
+            world.press(Command::Leave);
+        }
         // From here on everything works: devices deliver when open, the relay takes the join.
         for _ in 0..400 {
             world.join(true, LateJoinStrategy::Replay);
@@ -327,4 +395,30 @@ fn a_camera_that_delivers_nothing_for_five_seconds_is_closed_and_tried_again() {
     assert!(!world.camera.told, "the room hears of it when a picture is there");
     world.step(Step::Deliver(Which::Camera));
     assert!(world.camera.told && world.camera.carried);
+}
+
+#[test]
+fn a_button_pressed_while_the_relay_is_away_works_the_same_and_is_told_at_the_join() {
+    let mut world = World::new(Some(true), Some(true));
+    world.step(Step::Deliver(Which::Camera));
+    world.step(Step::Deliver(Which::Mic));
+
+    world.press(Command::ToggleMic);
+
+    assert!(!world.mic.open, "the device follows at once");
+    assert_eq!(world.lamps.map(|lamps| lamps.mic), Some(Mic::Muted), "and so does the lamp");
+    world.join(true, LateJoinStrategy::Replay);
+    assert!(!world.mic.told, "the room hears of it at the join");
+}
+
+#[test]
+fn nobody_far_away_turns_a_microphone_on() {
+    let mut world = World::new(Some(true), Some(false));
+    world.join(true, LateJoinStrategy::Replay);
+    for may_publish in [false, true] {
+        world.step(Step::MayPublish(may_publish));
+        world.step(Step::LateJoin);
+    }
+    assert!(!world.mic.open);
+    assert_eq!(world.lamps.map(|lamps| lamps.mic), Some(Mic::Muted));
 }

@@ -39,7 +39,7 @@ async fn next_frame(events: &mut Receiver<CaptureEvent>) -> Frame {
         match next(events).await {
             CaptureEvent::Frame(frame) => return frame,
             CaptureEvent::Failed(error) => panic!("{error}"),
-            CaptureEvent::Format(_) | CaptureEvent::Overrun { .. } => {}
+            CaptureEvent::Format(_) | CaptureEvent::Overrun { .. } | CaptureEvent::Level { .. } => {}
         }
     }
 }
@@ -50,6 +50,26 @@ async fn frames(events: &mut Receiver<CaptureEvent>, count: usize) -> Vec<Frame>
         frames.push(next_frame(events).await);
     }
     frames
+}
+
+#[tokio::test]
+async fn the_microphone_tells_ten_times_a_second_how_loud_it_is() {
+    let clock = MediaClock::new().unwrap();
+    let (_pipeline, mut events) =
+        Pipeline::open_mic(&clock, &profile("test-pattern"), &mic("auto")).await.unwrap();
+
+    let (mut levels, mut packets) = (Vec::new(), 0);
+    while levels.len() < 5 {
+        match next(&mut events).await {
+            CaptureEvent::Level { dbfs } => levels.push(dbfs),
+            CaptureEvent::Frame(_) => packets += 1,
+            other => panic!("{other:?}"),
+        }
+    }
+
+    // A sine of amplitude 0.2: -14 dB for the amplitude, -3 dB from peak to root mean square.
+    assert!(levels.iter().all(|dbfs| (dbfs + 17.0).abs() < 0.5), "{levels:?}");
+    assert!((20..=30).contains(&packets), "{packets} packets of 20 ms in five levels");
 }
 
 #[tokio::test]

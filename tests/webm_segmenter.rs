@@ -83,10 +83,15 @@ fn a_camera_that_stalls_is_filled_while_the_voice_goes_on() {
 fn a_late_joiner_gets_an_init_segment_a_key_frame_and_all_since() {
     let mut segmenter = Segmenter::new(StreamFormat { video: Some(FORMAT) }, 1 << 20);
     assert_eq!(segmenter.replay(), None);
-    run(&mut segmenter, 1000, 1300, 10, 30);
-    assert_eq!(segmenter.replay(), None, "less than 0.4 s of media");
+    let young = run(&mut segmenter, 1000, 1300, 10, 30);
+    let replay = segmenter.replay().expect("a stream that has just begun is replayed from its start");
+    assert_eq!((replay.start(), replay.end), (young[0].start(), young.last().unwrap().end));
 
-    let chunks = run(&mut segmenter, 1300, 3000, 10, 30);
+    segmenter.begin_epoch(Origin::Continue);
+    run(&mut segmenter, 1300, 1600, 10, 30);
+    assert_eq!(segmenter.replay(), None, "less than 0.4 s of media in the middle of a timeline");
+
+    let chunks = run(&mut segmenter, 1600, 3000, 10, 30);
     let replay = segmenter.replay().expect("a key frame far enough back");
 
     assert!(replay.replay && replay.key && replay.has_init());

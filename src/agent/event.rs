@@ -1,6 +1,7 @@
 //! What goes into the machine and what comes out of it.
 
 use crate::meeting::Presence;
+use crate::panel::{Command, PanelState};
 use crate::webm::Origin;
 
 /// One of the two devices.
@@ -30,6 +31,13 @@ pub enum Event {
     Want(Which, bool),
     /// A frame came from the device.
     Frame(Which),
+    /// How loud the microphone is, in dB below full scale.
+    Level {
+        /// Root mean square over the last 100 ms.
+        dbfs: f64,
+    },
+    /// Somebody pressed a button.
+    Press(Command),
     /// The device could not be opened, or was lost; it is closed.
     Failed(Which),
     /// The relay took the join.
@@ -64,8 +72,12 @@ pub enum Event {
 pub enum Action {
     /// Connect to the relay and join with this presence.
     Connect(Presence),
-    /// Leave the room, if in one, and end for good.
+    /// Leave the room, if in one, and end the session.
     Leave,
+    /// End the daemon.
+    Exit,
+    /// Let the lamps tell this, before anything else is done.
+    ShowPanel(PanelState),
     /// Tell the room.
     AnnounceCamera {
         /// Whether the camera is on now.
@@ -75,6 +87,11 @@ pub enum Action {
     AnnounceMic {
         /// Whether the microphone is muted now.
         is_muted: bool,
+    },
+    /// Tell the room.
+    AnnounceSpeaking {
+        /// Whether somebody speaks.
+        speaking: bool,
     },
     /// Tell the receivers to throw their MediaSource away.
     AnnounceReset,

@@ -8,7 +8,9 @@ use std::collections::VecDeque;
 use std::time::{Duration, Instant};
 
 pub use super::event::{Action, Event, LateJoinStrategy, Which};
+use super::speaking::SpeechDetector;
 use crate::meeting::{Backoff, Presence};
+use crate::panel::{Camera, Command, Meeting, Mic, PanelState};
 use crate::webm::Origin;
 
 /// A live device that delivers nothing for this long is lost.
@@ -45,7 +47,9 @@ pub enum Seat {
         /// How late joiners are served.
         late_join: LateJoinStrategy,
     },
-    /// Left for good.
+    /// Somebody asked to leave; what is open is closed first.
+    Leaving,
+    /// Out of the meeting, until somebody asks to join again.
     Left,
 }
 
@@ -105,6 +109,13 @@ pub struct Machine {
     camera: Side,
     mic: Side,
     flowing: bool,
+    /// The daemon is to end.
+    ending: bool,
+    speech: SpeechDetector,
+    /// Whether the room was told that somebody speaks.
+    told_speaking: bool,
+    /// What the lamps were last let tell.
+    shown: Option<PanelState>,
     /// The origin of the next epoch that starts the flow.
     next_origin: Origin,
     backoff: Backoff,
@@ -132,6 +143,10 @@ impl Machine {
             camera: side(Which::Camera, camera),
             mic: side(Which::Mic, mic),
             flowing: false,
+            ending: false,
+            speech: SpeechDetector::default(),
+            told_speaking: false,
+            shown: None,
             next_origin: Origin::Continue,
             backoff: Backoff::default(),
             late_join_due: None,
@@ -172,8 +187,13 @@ impl Machine {
     pub fn handle(&mut self, event: Event, now: Instant) {
         match event {
             Event::Tick => {}
-            Event::Shutdown => self.shut_down(),
-            Event::Want(which, wanted) => self.side_mut(which).wanted = wanted,
+            Event::Shutdown => {
+                self.ending = true;
+                self.seat = Seat::Leaving;
+            }
+            Event::Want(which, wanted) => self.want(which, wanted),
+            Event::Press(command) => self.press(command, now),
+            Event::Level { dbfs } => self.speech.hear(dbfs, now),
             Event::Frame(which) => {
                 let device = &mut self.side_mut(which).device;
                 if device.is_open() {
@@ -251,7 +271,7 @@ impl Machine {
         {
             self.backoff.reset();
         }
-        if self.seat == Seat::Left {
+        if matches!(self.seat, Seat::Leaving | Seat::Left) {
             return;
         }
         let wait =
@@ -259,29 +279,106 @@ impl Machine {
         self.seat = Seat::Away { retry: now + wait };
     }
 
-    fn shut_down(&mut self) {
-        self.camera.wanted = false;
-        self.mic.wanted = false;
-        self.seat = Seat::Left;
-        self.actions.push_back(Action::Leave);
+    fn want(&mut self, which: Which, wanted: bool) {
+        let side = self.side_mut(which);
+        side.wanted = wanted && side.device != Device::Absent;
+    }
+
+    /// What people in the room decide; nobody else can.
+    fn press(&mut self, command: Command, now: Instant) {
+        match command {
+            Command::ToggleMic => self.want(Which::Mic, !self.mic.wanted),
+            Command::ToggleCamera => self.want(Which::Camera, !self.camera.wanted),
+            Command::Unmute => self.want(Which::Mic, true),
+            Command::Mute => self.want(Which::Mic, false),
+            // The same button brings the device back into the meeting.
+            Command::Leave if self.seat == Seat::Left => self.seat = Seat::Away { retry: now },
+            Command::Leave => self.seat = Seat::Leaving,
+        }
     }
 
     /// Brings what is closer to what should be: the one place where actions follow from states.
+    ///
+    /// The order is law 1. Going quiet: cut the media, drop what is queued, then light the lamp. Going live:
+    /// lamp first, then media.
     fn settle(&mut self, now: Instant) {
         self.time_out_devices(now);
         self.announce();
-        self.move_devices(now);
-        self.announce();
-        self.connect(now);
+        self.close_devices();
         self.feed_tracks(now);
         self.start_or_stop_media();
+        self.show_panel();
+        self.open_devices(now);
+        self.feed_tracks(now);
+        self.leave();
+        self.connect(now);
+        self.start_or_stop_media();
+        self.announce_speaking();
+        self.show_panel();
         self.serve_late_joiners(now);
+    }
+
+    fn leave(&mut self) {
+        if self.seat == Seat::Leaving {
+            self.seat = Seat::Left;
+            self.actions.push_back(Action::Leave);
+            if self.ending {
+                self.actions.push_back(Action::Exit);
+            }
+        }
+    }
+
+    fn show_panel(&mut self) {
+        let state = self.panel_state();
+        if self.shown != Some(state) {
+            self.shown = Some(state);
+            self.actions.push_back(Action::ShowPanel(state));
+        }
+    }
+
+    /// What the lamps are to tell.
+    pub fn panel_state(&self) -> PanelState {
+        PanelState {
+            camera: match self.camera.device {
+                Device::Absent | Device::Closed => Camera::Off,
+                Device::Opening { .. } => Camera::Opening,
+                Device::Live { .. } => Camera::On,
+                Device::Lost { .. } | Device::Reopening => Camera::Fault,
+            },
+            mic: match self.mic.device {
+                Device::Absent | Device::Closed => Mic::Muted,
+                Device::Opening { .. } => Mic::Opening,
+                Device::Live { .. } => Mic::Live,
+                Device::Lost { .. } | Device::Reopening => Mic::Fault,
+            },
+            meeting: match self.seat {
+                Seat::Away { .. } | Seat::Joining { .. } => Meeting::Connecting,
+                Seat::Joined { may_publish: true, .. } => Meeting::Joined,
+                Seat::Joined { may_publish: false, .. } => Meeting::WaitingForSeat,
+                Seat::Leaving | Seat::Left => Meeting::Away,
+            },
+            speaking: self.told_speaking,
+        }
+    }
+
+    fn announce_speaking(&mut self) {
+        let live = self.flowing && matches!(self.mic.device, Device::Live { .. });
+        if !live {
+            self.speech = SpeechDetector::default();
+        }
+        let speaking = self.speech.is_speaking();
+        if speaking != self.told_speaking {
+            self.told_speaking = speaking;
+            if matches!(self.seat, Seat::Joined { .. }) {
+                self.actions.push_back(Action::AnnounceSpeaking { speaking });
+            }
+        }
     }
 
     /// A seat that may not publish needs no devices. While there is no seat they stay open, so that a rejoin
     /// shows a picture at once.
     fn may_capture(&self) -> bool {
-        !matches!(self.seat, Seat::Left | Seat::Joined { may_publish: false, .. })
+        !matches!(self.seat, Seat::Leaving | Seat::Left | Seat::Joined { may_publish: false, .. })
     }
 
     fn time_out_devices(&mut self, now: Instant) {
@@ -315,27 +412,36 @@ impl Machine {
         }
     }
 
-    fn move_devices(&mut self, now: Instant) {
+    fn close_devices(&mut self) {
         let may_capture = self.may_capture();
         for side in [&mut self.camera, &mut self.mic] {
-            let wanted = may_capture && side.wanted;
+            if may_capture && side.wanted {
+                continue;
+            }
             match side.device {
-                Device::Closed if wanted => {
-                    side.device = Device::Opening { since: now };
-                    self.actions.push_back(Action::Open(side.which));
-                }
-                Device::Lost { retry } if wanted && now >= retry => {
-                    side.device = Device::Reopening;
-                    self.actions.push_back(Action::Open(side.which));
-                }
-                Device::Opening { .. } | Device::Live { .. } | Device::Reopening if !wanted => {
+                Device::Opening { .. } | Device::Live { .. } | Device::Reopening => {
                     side.device = Device::Closed;
                     self.actions.push_back(Action::Close(side.which));
                 }
-                Device::Lost { .. } if !wanted => side.device = Device::Closed,
-                _ => {}
+                Device::Lost { .. } => side.device = Device::Closed,
+                Device::Absent | Device::Closed => {}
             }
         }
+    }
+
+    fn open_devices(&mut self, now: Instant) {
+        let may_capture = self.may_capture();
+        let mut opening = Vec::new();
+        for side in [&mut self.camera, &mut self.mic] {
+            match side.device {
+                Device::Closed if may_capture && side.wanted => side.device = Device::Opening { since: now },
+                Device::Lost { retry } if now >= retry => side.device = Device::Reopening,
+                _ => continue,
+            }
+            opening.push(Action::Open(side.which));
+        }
+        self.show_panel();
+        self.actions.extend(opening);
     }
 
     fn connect(&mut self, now: Instant) {

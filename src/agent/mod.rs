@@ -5,6 +5,7 @@
 //! - `publisher`: the media path, from frames through the segmenter to the outbox;
 //! - `runtime`: drives all of them;
 //! - `settings`: from the configuration to what devices and session ask for;
+//! - `speaking`: whether somebody speaks;
 //! - `trace`: one JSON line per published chunk.
 
 mod device;
@@ -13,6 +14,7 @@ pub mod machine;
 mod publisher;
 mod runtime;
 mod settings;
+mod speaking;
 mod trace;
 
 pub use runtime::{AgentError, RunOptions, run};

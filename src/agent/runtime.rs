@@ -24,6 +24,7 @@ use crate::meeting::{
     Joined, OutboxLimits, Presence, ServerEvent, SessionConfig, SessionError, SessionEvent, SessionHandle,
     StateChange, outbox, session,
 };
+use crate::panel::{Panel, PanelError, Pressed};
 use crate::socketio::BadUrl;
 
 /// A key frame that was asked for gets this long before it is asked for again.
@@ -38,7 +39,8 @@ pub struct RunOptions {
     pub profiles: Option<PathBuf>,
 }
 
-/// Why the agent does not start. Once started it does not fail: it tries again.
+/// Why the agent does not start. Once started it tries again whatever fails, but for the panel: without a lamp
+/// that can be trusted it does not go on.
 #[derive(Debug, thiserror::Error)]
 pub enum AgentError {
     /// The profile, or an element that it needs.
@@ -55,6 +57,9 @@ pub enum AgentError {
         /// The profile.
         profile: String,
     },
+    /// A lamp or a button that is configured does not work.
+    #[error(transparent)]
+    Panel(#[from] PanelError),
     /// The trace cannot be written.
     #[error("cannot write the chunk trace {path:?}: {error}")]
     Trace {
@@ -73,12 +78,18 @@ pub async fn run(
 ) -> Result<(), AgentError> {
     let mut runtime = Runtime::new(config, options)?;
     runtime.run(shutdown).await;
-    Ok(())
+    match runtime.panel_fault {
+        Some(fault) => Err(fault.into()),
+        None => Ok(()),
+    }
 }
 
 struct Runtime {
     machine: Machine,
     publisher: Publisher,
+    panel: Panel,
+    /// Why the daemon cannot go on: a lamp that cannot be set might lie.
+    panel_fault: Option<PanelError>,
     camera: Option<Device>,
     mic: Option<Device>,
     /// A black key frame of the format it was made for.
@@ -122,6 +133,7 @@ impl Runtime {
             camera.is_some().then_some(config.capture.start_camera),
             mic.is_some().then_some(config.capture.start_mic),
         );
+        let panel = Panel::open(&config.panel)?;
         let trace = options.trace_chunks.map(|path| match Trace::create(&path) {
             Ok(trace) => Ok((path, trace)),
             Err(error) => Err(AgentError::Trace { path, error }),
@@ -130,6 +142,8 @@ impl Runtime {
         cadence.set_missed_tick_behavior(MissedTickBehavior::Skip);
         Ok(Self {
             machine,
+            panel,
+            panel_fault: None,
             publisher: Publisher::new(StreamFormat { video: format }, clock, trace.transpose()?),
             camera,
             mic,
@@ -151,13 +165,19 @@ impl Runtime {
         self.decide(Event::Tick).await;
         while !self.stopping {
             let timeout = self.machine.poll_timeout();
+            let blink = self.panel.poll_timeout();
             tokio::select! {
                 () = &mut shutdown, if !self.stopping => self.decide(Event::Shutdown).await,
                 event = next_of(&mut self.camera) => self.captured(Which::Camera, event).await,
                 event = next_of(&mut self.mic) => self.captured(Which::Mic, event).await,
                 event = next_session_event(&mut self.session) => self.heard(event).await,
                 _ = self.cadence.tick() => self.cut(),
+                pressed = self.panel.next_press() => self.pressed(pressed).await,
                 () = until(timeout) => self.decide(Event::Tick).await,
+                () = until(blink) => {
+                    let ticked = self.panel.tick(Instant::now());
+                    self.trust_panel(ticked).await;
+                }
             }
         }
         for device in [&mut self.camera, &mut self.mic].into_iter().flatten() {
@@ -177,17 +197,25 @@ impl Runtime {
     async fn act(&mut self, action: Action) {
         match action {
             Action::Connect(presence) => self.connect(presence),
+            Action::Exit => self.stopping = true,
+            Action::ShowPanel(state) => {
+                let shown = self.panel.show(&state, Instant::now());
+                self.trust_panel(shown).await;
+            }
             Action::Leave => {
-                self.stopping = true;
                 if let Some(session) = self.session.take() {
                     let left = session.shutdown().await;
                     tracing::info!(?left, "left the room");
                 }
+                self.publisher.set_outbox(None);
             }
             Action::AnnounceCamera { has_video } => {
                 self.publisher.announce(StateChange::Camera { has_video })
             }
             Action::AnnounceMic { is_muted } => self.publisher.announce(StateChange::Mic { is_muted }),
+            Action::AnnounceSpeaking { speaking } => {
+                self.publisher.announce(StateChange::Speaking { speaking })
+            }
             Action::AnnounceReset => self.publisher.announce(StateChange::StreamReset),
             Action::Open(which) => {
                 if let Some(device) = self.device(which) {
@@ -217,6 +245,28 @@ impl Runtime {
             }
             Action::DoubtSent => self.publisher.take_back_recently_sent(),
             Action::Replay => self.replay(),
+        }
+    }
+
+    async fn pressed(&mut self, pressed: Result<Pressed, PanelError>) {
+        match pressed {
+            Ok(pressed) => {
+                tracing::info!(pin = pressed.pin, press = ?pressed.press, command = ?pressed.command, "button");
+                self.decide(Event::Press(pressed.command)).await;
+            }
+            Err(error) => self.trust_panel(Err(error)).await,
+        }
+    }
+
+    /// A lamp that cannot be set may claim that nobody hears the room, and a button that cannot be read leaves
+    /// nobody a way to mute: then everything is closed (law 1). Whoever supervises the daemon starts it again.
+    async fn trust_panel(&mut self, outcome: Result<(), PanelError>) {
+        if let Err(error) = outcome
+            && self.panel_fault.is_none()
+        {
+            tracing::error!("{error}; closing camera and microphone, and ending");
+            self.panel_fault = Some(error);
+            Box::pin(self.decide(Event::Shutdown)).await;
         }
     }
 
@@ -271,6 +321,7 @@ impl Runtime {
                 self.decide(Event::Frame(which)).await;
                 self.take_in(frame);
             }
+            CaptureEvent::Level { dbfs } => self.decide(Event::Level { dbfs }).await,
             CaptureEvent::Overrun { lost } => {
                 tracing::warn!(
                     lost,

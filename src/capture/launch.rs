@@ -98,7 +98,8 @@ impl Launch {
         let table =
             Table { source: &audio.source, source_auto: audio.source_auto.as_deref(), auto: audio.auto };
         let (source, device) = choose_source(profile, Track::Audio, &table, &settings.device)?;
-        let fragment = format!("{source} ! {}", audio.encoder);
+        // Tells how loud it is, ten times a second, from which the agent knows whether somebody speaks.
+        let fragment = format!("{source} ! level interval=100000000 ! {}", audio.encoder);
         let values = [
             ("device", profile::quote(&device)?),
             ("bitrate", scaled(settings.bitrate, audio.bitrate_scale).to_string()),

@@ -26,13 +26,19 @@ pub const CLOSE_TIMEOUT: Duration = Duration::from_secs(2);
 const CHANNEL: usize = 32;
 
 /// What a pipeline reports, in order.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq)]
 pub enum CaptureEvent {
     /// What the camera really delivers; before the first frame, and again if it changes. It may differ from
     /// what was asked for. Never sent for a microphone.
     Format(VideoFormat),
     /// One encoded frame.
     Frame(Frame),
+    /// How loud the microphone is: root mean square over the last 100 ms, in dB below full scale. One that
+    /// finds the channel full is left out.
+    Level {
+        /// 0 is full scale, a quiet room about -60, silence minus infinity.
+        dbfs: f64,
+    },
     /// This many frames were dropped here, because the channel was full: skipped media (playback.md, rule 3).
     Overrun {
         /// At least 1.

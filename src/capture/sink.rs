@@ -73,6 +73,11 @@ impl Outlet {
         }
     }
 
+    /// Tells how loud it is.
+    pub(super) fn level(&self, dbfs: f64) {
+        self.send(CaptureEvent::Level { dbfs });
+    }
+
     fn tell_due(&mut self) -> bool {
         if let Some(format) = self.format_due {
             if !self.send(CaptureEvent::Format(format)) {

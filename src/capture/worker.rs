@@ -78,7 +78,7 @@ impl Worker {
         let launch = Launch::new(&self.profile, &self.request)?;
         tracing::debug!(track = %launch.track, device = launch.device, text = launch.text, "opening");
         let pipeline = Running(build(&launch)?);
-        forward_bus(&pipeline.0, self.waker.clone());
+        forward_bus(&pipeline.0, self.waker.clone(), self.outlet.clone());
         let appsink = sink::find(&pipeline.0, SINK)?;
         Intake::new(launch.track, self.clock.clone(), self.outlet.clone(), launch.wanted).attach(&appsink);
         pipeline.0.use_clock(Some(self.clock.gst()));
@@ -225,8 +225,8 @@ pub(super) fn build(launch: &Launch) -> Result<gst::Pipeline, CaptureError> {
     element.downcast::<gst::Pipeline>().map_err(|_| bad("it is not a pipeline".to_owned()))
 }
 
-/// Sends what matters on the bus to the worker. No queue on the bus, no polling.
-fn forward_bus(pipeline: &gst::Pipeline, waker: std_mpsc::Sender<Wake>) {
+/// Sends what matters on the bus to the worker, and levels straight out. No queue on the bus, no polling.
+fn forward_bus(pipeline: &gst::Pipeline, waker: std_mpsc::Sender<Wake>, outlet: SharedOutlet) {
     let Some(bus) = pipeline.bus() else { return };
     bus.set_sync_handler(move |_, message| {
         let matters = matches!(
@@ -239,8 +239,19 @@ fn forward_bus(pipeline: &gst::Pipeline, waker: std_mpsc::Sender<Wake>) {
         if matters {
             let _ = waker.send(Wake::Bus(message.clone()));
         }
+        if let gst::MessageView::Element(element) = message.view()
+            && let Some(dbfs) = element.structure().and_then(loudest)
+        {
+            sink::lock(&outlet).level(dbfs);
+        }
         gst::BusSyncReply::Drop
     });
+}
+
+/// The root mean square of the loudest channel in a message of the element `level`.
+fn loudest(structure: &gst::StructureRef) -> Option<f64> {
+    let channels = structure.get::<gst::glib::ValueArray>("rms").ok()?;
+    channels.iter().filter_map(|channel| channel.get::<f64>().ok()).reduce(f64::max)
 }
 
 fn rewind(pipeline: &gst::Pipeline, flags: gst::SeekFlags) -> bool {

@@ -45,8 +45,6 @@ pub enum Meeting {
     Joined,
     /// In it, but the relay forwards nothing until it gives the seat of the presenter.
     WaitingForSeat,
-    /// It is over.
-    Ended,
 }
 
 /// What the lamps are to tell.
@@ -124,7 +122,7 @@ impl Pattern {
             Shows::Meeting => {
                 let fault = state.camera == Camera::Fault || state.mic == Mic::Fault;
                 match state.meeting {
-                    Meeting::Away | Meeting::Ended => Self::Off,
+                    Meeting::Away => Self::Off,
                     Meeting::Connecting => Self::Quick,
                     Meeting::Joined | Meeting::WaitingForSeat if fault => Self::Double,
                     Meeting::Joined => Self::On,
@@ -164,7 +162,7 @@ fn on_if(certain: bool) -> Pattern {
 fn open(meeting: Meeting) -> Pattern {
     match meeting {
         Meeting::WaitingForSeat => Pattern::Slow,
-        Meeting::Away | Meeting::Connecting | Meeting::Joined | Meeting::Ended => Pattern::On,
+        Meeting::Away | Meeting::Connecting | Meeting::Joined => Pattern::On,
     }
 }
 
@@ -217,8 +215,8 @@ mod tests {
         [Shows::MicMuted, Shows::MicLive, Shows::CameraOn, Shows::CameraOff, Shows::Meeting, Shows::Speaking];
     const CAMERAS: [Camera; 4] = [Camera::Off, Camera::Opening, Camera::On, Camera::Fault];
     const MICS: [Mic; 4] = [Mic::Muted, Mic::Opening, Mic::Live, Mic::Fault];
-    const MEETINGS: [Meeting; 5] =
-        [Meeting::Away, Meeting::Connecting, Meeting::Joined, Meeting::WaitingForSeat, Meeting::Ended];
+    const MEETINGS: [Meeting; 4] =
+        [Meeting::Away, Meeting::Connecting, Meeting::Joined, Meeting::WaitingForSeat];
     const PATTERNS: [Pattern; 5] =
         [Pattern::Off, Pattern::On, Pattern::Quick, Pattern::Slow, Pattern::Double];
 

@@ -75,7 +75,10 @@ impl ReplayCache {
     fn newest_sufficient_entry(&self) -> Option<usize> {
         let end = self.clusters.back()?.end.as_millis();
         self.clusters.iter().rposition(|cluster| {
-            cluster.entry && end >= cluster.start.as_millis() + ENOUGH_TO_JUMP_INTO.as_millis() as u64
+            // At the start of a timeline nobody jumps: whoever begins there plays at once.
+            let starts_at_zero = cluster.start == MediaTime::ZERO;
+            let reach = end.saturating_sub(cluster.start.as_millis());
+            cluster.entry && (starts_at_zero || reach >= ENOUGH_TO_JUMP_INTO.as_millis() as u64)
         })
     }
 

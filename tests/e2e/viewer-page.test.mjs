@@ -115,7 +115,8 @@ scenario('the page stays at the live edge when it was held up', ['embedded'], as
   const agentOnPage = async () => (await viewer.state()).users.agent;
   const caughtUp = await until('the live edge', 10_000, async () => {
     const user = await agentOnPage();
-    return user.state === 'playing' && user.lag < 0.8 ? user : undefined;
+    // From there on it catches up by rate, unseen.
+    return user.state === 'playing' && user.lag < 1.5 ? user : undefined;
   });
   t.diagnostic(`lag ${caughtUp.lag.toFixed(2)} s, jumps ${JSON.stringify(caughtUp.jumps)}, errors ${caughtUp.errors}`);
   await viewer.frames('agent', 30, { sinceMs: await viewer.now() });

@@ -16,9 +16,9 @@ test('close to the live edge it only plays', () => {
   assert.deepEqual(at(9.75, [[0, 10]]), { lag: 0.25, rate: 1, jumpTo: null, why: null });
 });
 
-test('more than 5 s behind it jumps to 0.3 s before the end', () => {
-  assert.equal(at(5, [[0, 10]]).jumpTo, null);
-  const { jumpTo, why } = at(4.9, [[0, 10]]);
+test('more than 2 s behind it jumps to 0.3 s before the end', () => {
+  assert.equal(at(8, [[0, 10]]).jumpTo, null);
+  const { jumpTo, why } = at(7.9, [[0, 10]]);
   assert.equal(why, 'lag');
   assert.equal(jumpTo, 9.7);
 });
@@ -28,7 +28,7 @@ test('a jump never lands before the range it aims at', () => {
 });
 
 test('a newcomer, whose position is before everything there is, jumps in', () => {
-  assert.deepEqual(at(0, [[2, 4]]), { lag: 4, rate: 1, jumpTo: 3.7, why: 'outside' });
+  assert.deepEqual(at(0, [[0.5, 1.5]]), { lag: 1.5, rate: 1, jumpTo: 1.2, why: 'outside' });
 });
 
 test('in front of a gap it jumps over it, as soon as the browser has nothing more to play', () => {

@@ -1,7 +1,8 @@
 // Where playback should be: pure decisions, no DOM. Times are seconds on the media timeline.
 
-/** Further behind than this, catching up by rate would take too long: jump. */
-export const JUMP_LAG = 5;
+/** Further behind than this, catching up by rate would take too long: jump. Deployed clients wait for 5 s; in a
+ *  conversation that is an age. */
+export const JUMP_LAG = 2;
 /** How far before the newest sample a jump lands. */
 export const LIVE_MARGIN = 0.3;
 /** A position this close to the end of its range plays nothing more of it: under two frames at 30 fps. */
