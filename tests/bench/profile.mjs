@@ -1,16 +1,25 @@
 // The agent's own `test-pattern` profile, for baselines with the same source, encoders and settings.
 
-import { readFileSync } from 'node:fs';
+import { readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { parse } from 'smol-toml';
 import { REPOSITORY } from '../e2e/lib/paths.mjs';
 
+const TEST_PATTERN = join(REPOSITORY, 'pipelines/test-pattern.toml');
+
 /** The picture and the stream that everything is measured at. */
 export const FORMAT = { width: 640, height: 480, fps: 30, video_bitrate: 800_000, audio_bitrate: 32_000 };
 
+/** Puts a profile `bench` into `directory`: the test pattern without the clock that the agent draws on it, so that
+ *  everything measured has the same picture to encode. */
+export function writeBenchProfile(directory) {
+  const plain = readFileSync(TEST_PATTERN, 'utf8').replace(/^overlay = .*$/m, '');
+  writeFileSync(join(directory, 'bench.toml'), plain);
+}
+
 /** The profile's fragments, without the overlay that the agent draws on the picture, with every placeholder filled in: {video: {source, encoder}, audio: {…}}. */
 export function testPattern() {
-  const profile = parse(readFileSync(join(REPOSITORY, 'pipelines/test-pattern.toml'), 'utf8'));
+  const profile = parse(readFileSync(TEST_PATTERN, 'utf8'));
   const { width, height, fps, video_bitrate, audio_bitrate } = FORMAT;
   const fillTable = ({ source, encoder, bitrate_scale = 1 }, bitrate) => {
     // Seconds between key frames are the agent's affair; a live stream here needs none but the first.

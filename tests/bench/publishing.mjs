@@ -12,7 +12,7 @@ import { Child } from '../e2e/lib/processes.mjs';
 import { startRelay } from '../e2e/lib/relays.mjs';
 import { until } from '../e2e/lib/waiting.mjs';
 import { costOver } from './cost.mjs';
-import { FORMAT, testPattern } from './profile.mjs';
+import { FORMAT, testPattern, writeBenchProfile } from './profile.mjs';
 import { median, quantile, spread, verdict } from './table.mjs';
 
 /** What is left out before measuring: start-up, and the encoder's first seconds. */
@@ -46,7 +46,10 @@ export async function benchPublishing({ runs, seconds, baselines, cadence }) {
 async function measureAgent(directory, seconds) {
   const relay = await startRelay('nestjs-new');
   const userId = 'agent';
-  const agent = startAgent({ directory, origin: relay.origin, room: 'bench', userId, capture: { profile: 'test-pattern', ...FORMAT }, program: ROOMCAM_RELEASE });
+  writeBenchProfile(directory);
+  const capture = { profile: 'bench', ...FORMAT };
+  const env = { ROOMCAM_PIPELINES: directory };
+  const agent = startAgent({ directory, origin: relay.origin, room: 'bench', userId, capture, env, program: ROOMCAM_RELEASE });
   try {
     await chunksArrive(relay, userId, 1, agent);
     const firstChunkMs = (await relay.get('arrivals', { userId }))[0][0] - agent.startedMs;
