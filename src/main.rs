@@ -9,7 +9,7 @@ use std::process::ExitCode;
 
 use clap::Parser;
 use roomcam::agent::{self, RunOptions};
-use roomcam::capture::devices;
+use roomcam::capture::{V4L2_COLLECT_BUFFERS, devices};
 use roomcam::config::ConfigErrors;
 use roomcam::demo;
 use roomcam::doctor::{self, Finding, Status};
@@ -29,6 +29,11 @@ const PROFILES_VARIABLE: &str = "ROOMCAM_PIPELINES";
 type Outcome = Result<ExitCode, Box<dyn Error>>;
 
 fn main() -> ExitCode {
+    // SAFETY: this is the first thing that the program does; there is no other thread to read the environment.
+    #[allow(unsafe_code)]
+    unsafe {
+        std::env::set_var(V4L2_COLLECT_BUFFERS, "1");
+    }
     let cli = Cli::parse();
     match cli.start_logging().map_err(Into::into).and_then(|()| dispatch(cli.command)) {
         Ok(status) => status,

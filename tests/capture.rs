@@ -406,6 +406,17 @@ async fn a_device_that_hangs_while_opening_hangs_nobody_else() {
 }
 
 #[tokio::test]
+async fn a_device_that_opens_and_delivers_nothing_is_told_from_one_that_hangs() {
+    let clock = MediaClock::new().unwrap();
+    let mute = mic_profile("appsrc is-live=true format=time");
+
+    let error = Pipeline::open_mic(&clock, &mute, &mic("auto")).await.unwrap_err();
+
+    let device = "profile custom".to_owned();
+    assert_eq!(error, CaptureError::NoFrame { device, after: OPEN_TIMEOUT });
+}
+
+#[tokio::test]
 async fn a_file_without_pictures_is_no_camera() {
     let clock = MediaClock::new().unwrap();
     let dir = tempfile::tempdir().unwrap();

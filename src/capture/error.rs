@@ -110,7 +110,7 @@ pub enum CaptureError {
     },
 
     /// Another program has the device.
-    #[error("{device}: in use by another program; find it with `fuser -v {device}` and stop it")]
+    #[error("{device}: in use by another program; find it with `fuser -v {}` and stop it", nodes_of(.device))]
     Busy {
         /// The device, as configured.
         device: String,
@@ -200,4 +200,30 @@ pub enum CaptureError {
         /// What GStreamer says, on one line.
         reason: String,
     },
+}
+
+/// The node, or the nodes, that a program which uses the device holds open.
+fn nodes_of(device: &str) -> &str {
+    if device.starts_with("/dev/") {
+        device
+    } else if device.starts_with('/') {
+        // libcamera names a camera by its place in the device tree.
+        "/dev/video*"
+    } else {
+        "/dev/snd/*"
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn who_uses_a_device_is_asked_of_a_node() {
+        let text = |device: &str| CaptureError::Busy { device: device.to_owned() }.to_string();
+
+        assert!(text("/dev/video0").contains("`fuser -v /dev/video0`"));
+        assert!(text("plughw:CARD=Device,DEV=0").contains("`fuser -v /dev/snd/*`"));
+        assert!(text("/base/soc/i2c0mux/i2c@1/imx219@10").contains("`fuser -v /dev/video*`"));
+    }
 }

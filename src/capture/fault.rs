@@ -1,7 +1,7 @@
 //! From GStreamer's errors to ours: which device, what happened, what to try.
 
 use std::io::ErrorKind;
-use std::os::unix::fs::OpenOptionsExt;
+use std::path::Path;
 
 use gst::prelude::*;
 use gstreamer as gst;
@@ -15,8 +15,6 @@ use crate::media::Track;
 const ENODEV: i32 = 19;
 /// Linux's `EBUSY`.
 const EBUSY: i32 = 16;
-/// Linux's `O_NONBLOCK`: asking must not hang where the device did.
-const O_NONBLOCK: i32 = 0o4000;
 
 /// Whether the device had already been opened when the error came.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -68,7 +66,7 @@ fn explain_parts(error: &gst::glib::Error, debug: &str, launch: &Launch, phase: 
         {
             return CaptureError::NotACamera { device };
         }
-        Some(gst::ResourceError::NotFound) => return CaptureError::NotFound { device },
+        Some(gst::ResourceError::NotFound) => return not_found(launch),
         Some(gst::ResourceError::Busy) => return CaptureError::Busy { device },
         Some(gst::ResourceError::NotAuthorized) => return permission(launch),
         Some(gst::ResourceError::Settings) => return unsupported(launch),
@@ -88,7 +86,7 @@ fn explain_parts(error: &gst::glib::Error, debug: &str, launch: &Launch, phase: 
         return permission(launch);
     }
     if debug.contains("No such file or directory") || gone {
-        return CaptureError::NotFound { device };
+        return not_found(launch);
     }
     if debug.contains("not-negotiated") {
         return unsupported(launch);
@@ -112,13 +110,20 @@ fn ask_node(launch: &Launch, phase: Phase) -> Option<CaptureError> {
         Phase::Opening => CaptureError::NotFound { device },
         Phase::Running => CaptureError::Vanished { device },
     };
-    let opened = std::fs::OpenOptions::new().read(true).custom_flags(O_NONBLOCK).open(&launch.device);
-    let problem = opened.err()?;
+    let problem = devices::try_open(Path::new(&launch.device)).err()?;
     match (problem.kind(), problem.raw_os_error()) {
         (ErrorKind::NotFound, _) | (_, Some(ENODEV)) => Some(absent(device)),
         (ErrorKind::PermissionDenied, _) => Some(permission(launch)),
         (_, Some(EBUSY)) => Some(CaptureError::Busy { device }),
         _ => None,
+    }
+}
+
+/// ALSA's library calls a sound card absent whose nodes the user may not open.
+fn not_found(launch: &Launch) -> CaptureError {
+    match launch.track {
+        Track::Audio if !launch.looped && devices::sound_is_denied() => permission(launch),
+        _ => CaptureError::NotFound { device: launch.device.clone() },
     }
 }
 
@@ -141,7 +146,7 @@ fn unsupported(launch: &Launch) -> CaptureError {
     };
     let offered = match formats.is_empty() {
         true => "unknown".to_owned(),
-        false => formats.iter().map(ToString::to_string).collect::<Vec<_>>().join(", "),
+        false => devices::summary(&formats),
     };
     CaptureError::UnsupportedFormat { device: launch.device.clone(), wanted, offered }
 }

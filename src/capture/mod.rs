@@ -30,6 +30,13 @@ pub use pipeline::{CLOSE_TIMEOUT, CameraSettings, CaptureEvent, MicSettings, OPE
 pub use profile::{AudioProfile, AutoDevice, Overlay, Profile, VideoProfile};
 pub use profiles::Profiles;
 
+/// An environment variable that must be set to anything before the process has a second thread.
+///
+/// GStreamer 1.22's `v4l2src` loses its buffer pool each time it stops, and with it memory and the open device,
+/// unless this makes it collect its buffers first (`gst_v4l2_object_stop` drops its reference on that path only).
+/// Beside the leak, a camera that is plugged in again would come back as another node, as the old one is in use.
+pub const V4L2_COLLECT_BUFFERS: &str = "GST_V4L2_FORCE_DRAIN";
+
 /// Starts GStreamer, once per process. On a fresh machine the first call scans the installed plugins, which
 /// takes seconds on a Pi; the result is cached in the user's home (`GST_REGISTRY`).
 pub fn init() -> Result<(), CaptureError> {

@@ -12,11 +12,11 @@ use tokio::sync::{mpsc, oneshot};
 
 use super::launch::Request;
 use super::sink::{self, Outlet, SharedOutlet};
-use super::worker::{Opened, Wake, Worker};
+use super::worker::{EXPLANATION, Opened, Wake, Worker};
 use super::{CaptureError, MediaClock, Profile};
 use crate::media::{Frame, Track, VideoFormat};
 
-/// How long a device may take to open.
+/// How long a device may take to open and to deliver its first frame.
 pub const OPEN_TIMEOUT: Duration = Duration::from_secs(5);
 /// How long a device may take to close.
 pub const CLOSE_TIMEOUT: Duration = Duration::from_secs(2);
@@ -84,9 +84,10 @@ pub struct Pipeline {
 }
 
 impl Pipeline {
-    /// Opens a camera. Never blocks the caller's thread; takes at most [`OPEN_TIMEOUT`].
+    /// Opens a camera. Never blocks the caller's thread; takes at most [`OPEN_TIMEOUT`] and a moment
+    /// for the explanation.
     ///
-    /// That the device is open does not mean that it delivers: wait for the first [`CaptureEvent::Frame`].
+    /// That the device delivered once does not mean that it goes on: watch for [`CaptureEvent::Frame`]s.
     pub async fn open_camera(
         clock: &MediaClock,
         profile: &Profile,
@@ -95,7 +96,8 @@ impl Pipeline {
         Self::open(clock, profile, Request::Camera(settings.clone())).await
     }
 
-    /// Opens a microphone. Never blocks the caller's thread; takes at most [`OPEN_TIMEOUT`].
+    /// Opens a microphone. Never blocks the caller's thread; takes at most [`OPEN_TIMEOUT`] and a
+    /// moment for the explanation.
     pub async fn open_mic(
         clock: &MediaClock,
         profile: &Profile,
@@ -126,7 +128,7 @@ impl Pipeline {
         let (opened_sender, opened) = oneshot::channel();
         let thread = WorkerThread::spawn(worker, opened_sender, waker, &configured)?;
         let silent = || CaptureError::OpenTimeout { device: configured.clone(), after: OPEN_TIMEOUT };
-        let Opened { device, pad } = match tokio::time::timeout(OPEN_TIMEOUT, opened).await {
+        let Opened { device, pad } = match tokio::time::timeout(OPEN_TIMEOUT + EXPLANATION, opened).await {
             Ok(Ok(opened)) => opened?,
             // Too late, or the thread died. If it still gets somewhere it finds nobody waiting, and closes.
             Ok(Err(_)) | Err(_) => return Err(silent()),

@@ -41,9 +41,7 @@ impl<'a> Short<'a> {
     ) -> Result<(), CaptureError> {
         let appsink = sink::find(&self.running.0, SINK)?;
         if self.running.0.set_state(gst::State::Playing).is_err() {
-            return Err(self
-                .posted_error(Phase::Opening, EXPLANATION)
-                .unwrap_or_else(|| self.nothing(timeout)));
+            return Err(self.explanation().unwrap_or_else(|| self.nothing(timeout)));
         }
         let deadline = Instant::now() + timeout;
         while Instant::now() < deadline {
@@ -51,18 +49,33 @@ impl<'a> Short<'a> {
                 if each(sample).is_break() {
                     return Ok(());
                 }
-            } else if let Some(error) = self.posted_error(Phase::Running, Duration::ZERO) {
+                continue;
+            }
+            // In this order: a source that fails posts its error before it ends the stream.
+            let ended = appsink.is_eos();
+            if let Some(error) = self.posted_error() {
                 return Err(error);
-            } else if appsink.is_eos() {
+            }
+            if ended {
                 return Err(CaptureError::Ended { device: self.launch.device.clone() });
             }
         }
         Err(self.nothing(timeout))
     }
 
-    fn posted_error(&self, phase: Phase, wait: Duration) -> Option<CaptureError> {
-        let wait = gst::ClockTime::try_from(wait).ok();
+    /// The error that is on the bus now. `timed_pop_filtered` with no time to wait looks at nothing.
+    fn posted_error(&self) -> Option<CaptureError> {
+        self.explain(self.running.0.bus()?.pop_filtered(&[gst::MessageType::Error])?, Phase::Running)
+    }
+
+    /// The error that comes with a refused state change, perhaps a moment later.
+    fn explanation(&self) -> Option<CaptureError> {
+        let wait = gst::ClockTime::try_from(EXPLANATION).ok();
         let message = self.running.0.bus()?.timed_pop_filtered(wait, &[gst::MessageType::Error])?;
+        self.explain(message, Phase::Opening)
+    }
+
+    fn explain(&self, message: gst::Message, phase: Phase) -> Option<CaptureError> {
         match message.view() {
             gst::MessageView::Error(error) => Some(fault::explain(error, self.launch, phase)),
             _ => None,
@@ -71,5 +84,31 @@ impl<'a> Short<'a> {
 
     fn nothing(&self, after: Duration) -> CaptureError {
         CaptureError::NoFrame { device: self.launch.device.clone(), after }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::capture::launch::Request;
+    use crate::capture::{CameraSettings, Profile};
+
+    #[test]
+    fn a_source_that_fails_says_why_rather_than_that_it_ended() {
+        // No caps, so that the encoder refuses what comes; the source reports that and then ends the stream.
+        let text = "description = \"no caps\"\n[video]\nsource = \"fakesrc sizetype=fixed\"\n\
+                    encoder = \"vp8enc name=encoder\"\ncodec = \"vp8\"\nbitrate_property = \"target-bitrate\"\n";
+        let profile = Profile::parse("no-caps", text).unwrap();
+        let settings =
+            CameraSettings { device: String::new(), width: 640, height: 480, fps: 30, bitrate: 800_000 };
+        let launch = Launch::new(&profile, &Request::Camera(settings)).unwrap();
+
+        let error = Short::build(&launch)
+            .unwrap()
+            .run(Duration::from_secs(5), |_| ControlFlow::Break(()))
+            .unwrap_err();
+
+        let reason = "GStreamer error: negotiation problem (encoder not initialized)".to_owned();
+        assert_eq!(error, CaptureError::Device { device: "profile no-caps".to_owned(), reason });
     }
 }

@@ -74,6 +74,7 @@ impl Worker {
     }
 
     fn open(&self) -> Result<(Launch, Running), CaptureError> {
+        let deadline = Instant::now() + OPEN_TIMEOUT;
         super::init()?;
         let launch = Launch::new(&self.profile, &self.request)?;
         tracing::debug!(track = %launch.track, device = launch.device, text = launch.text, "opening");
@@ -88,24 +89,29 @@ impl Worker {
         // Running time is then clock minus base time, and stays so: nothing but us sets the base time.
         pipeline.0.set_start_time(gst::ClockTime::NONE);
         if launch.looped {
-            self.prepare_loop(&launch, &pipeline.0)?;
+            self.prepare_loop(&launch, &pipeline.0, deadline)?;
         }
         pipeline.0.set_base_time(self.clock.gst().time());
-        self.change_state(&launch, &pipeline.0, gst::State::Playing)?;
+        self.change_state(&launch, &pipeline.0, gst::State::Playing, deadline)?;
         Ok((launch, pipeline))
     }
 
     /// Makes the source report the end of its segment instead of ending, so that it can be sent back to its
     /// start without a flush, and running time goes on.
-    fn prepare_loop(&self, launch: &Launch, pipeline: &gst::Pipeline) -> Result<(), CaptureError> {
-        self.change_state(launch, pipeline, gst::State::Paused)?;
+    fn prepare_loop(
+        &self,
+        launch: &Launch,
+        pipeline: &gst::Pipeline,
+        deadline: Instant,
+    ) -> Result<(), CaptureError> {
+        self.change_state(launch, pipeline, gst::State::Paused, deadline)?;
         if !rewind(pipeline, gst::SeekFlags::FLUSH) {
             return Err(CaptureError::Device {
                 device: launch.device.clone(),
                 reason: "the file cannot be sought in, so it cannot be looped; put it into a WebM, Matroska or WAV file".to_owned(),
             });
         }
-        self.settle(launch, pipeline)
+        self.settle(launch, pipeline, deadline)
     }
 
     fn change_state(
@@ -113,21 +119,29 @@ impl Worker {
         launch: &Launch,
         pipeline: &gst::Pipeline,
         state: gst::State,
+        deadline: Instant,
     ) -> Result<(), CaptureError> {
         match pipeline.set_state(state) {
-            Ok(_) => self.settle(launch, pipeline),
+            Ok(_) => self.settle(launch, pipeline, deadline),
             Err(_) => Err(self.why_not(launch)),
         }
     }
 
-    /// Waits until the pipeline has arrived in the state it was sent to.
-    fn settle(&self, launch: &Launch, pipeline: &gst::Pipeline) -> Result<(), CaptureError> {
-        let (result, reached, pending) = pipeline.state(gst::ClockTime::from_seconds(OPEN_TIMEOUT.as_secs()));
+    /// Waits until the pipeline has arrived in the state it was sent to. By then the device is open; what is
+    /// waited for is the first frame's arrival at the sink.
+    fn settle(
+        &self,
+        launch: &Launch,
+        pipeline: &gst::Pipeline,
+        deadline: Instant,
+    ) -> Result<(), CaptureError> {
+        let left = deadline.saturating_duration_since(Instant::now());
+        let (result, reached, pending) = pipeline.state(gst::ClockTime::try_from(left).ok());
         match result {
             Err(_) => Err(self.why_not(launch)),
             Ok(gst::StateChangeSuccess::Async) => {
                 tracing::debug!(?reached, ?pending, device = launch.device, "did not settle");
-                Err(CaptureError::OpenTimeout { device: launch.device.clone(), after: OPEN_TIMEOUT })
+                Err(CaptureError::NoFrame { device: launch.device.clone(), after: OPEN_TIMEOUT })
             }
             Ok(_) => Ok(()),
         }

@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use super::{Microphone, read_line};
+use super::{Microphone, is_denied as node_is_denied, numbered, read_line};
 
 /// The cards that record, in the order of their numbers.
 pub(super) fn microphones(root: &Path) -> Vec<Microphone> {
@@ -21,6 +21,14 @@ pub(super) fn microphones(root: &Path) -> Vec<Microphone> {
             })
         })
         .collect()
+}
+
+/// Whether a card's control node cannot be opened for lack of permission.
+pub(super) fn is_denied(root: &Path) -> bool {
+    let nodes = root.join("dev/snd");
+    numbered(&nodes, "controlC")
+        .into_iter()
+        .any(|card| node_is_denied(&nodes.join(format!("controlC{card}"))))
 }
 
 /// Card and device of a line of `/proc/asound/pcm` if it records:

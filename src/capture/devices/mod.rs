@@ -8,6 +8,8 @@ mod gpio;
 mod video;
 
 use std::fmt;
+use std::io::ErrorKind;
+use std::os::unix::fs::OpenOptionsExt;
 use std::path::Path;
 
 use serde::Serialize;
@@ -84,13 +86,22 @@ pub fn list() -> Result<Devices, CaptureError> {
 /// The V4L2 camera that `auto` means: the first node, by number, that delivers pictures.
 pub fn first_camera() -> Result<String, CaptureError> {
     super::init()?;
-    video::first_camera(Path::new("/")).ok_or(CaptureError::NoCamera)
+    let root = Path::new("/");
+    video::first_camera(root).ok_or_else(|| match video::first_denied(root) {
+        Some(device) => CaptureError::Permission { device, group: "video" },
+        None => CaptureError::NoCamera,
+    })
 }
 
 /// The microphone that `auto` means: the first ALSA card, by number, that records.
 pub fn first_microphone() -> Result<String, CaptureError> {
     let first = alsa::microphones(Path::new("/")).into_iter().next();
     first.map(|microphone| microphone.device).ok_or(CaptureError::NoMicrophone)
+}
+
+/// Whether there are sound cards that this user may not open. To ALSA's library they do not exist then.
+pub(super) fn sound_is_denied() -> bool {
+    alsa::is_denied(Path::new("/"))
 }
 
 /// What a V4L2 camera offers; empty if it cannot be asked.
@@ -116,8 +127,8 @@ impl fmt::Display for Devices {
         }
         for camera in &self.cameras {
             writeln!(f, "  {}  {}  (profile {})", camera.device, camera.name, camera.profile)?;
-            for (format, sizes) in by_format(&camera.formats) {
-                writeln!(f, "      {format:<6} {}", sizes.join("  "))?;
+            for (formats, sizes) in by_sizes(&camera.formats) {
+                writeln!(f, "      {:<6} {}", shortened(&formats), sizes.join("  "))?;
             }
         }
         writeln!(f, "Microphones")?;
@@ -138,6 +149,36 @@ impl fmt::Display for Devices {
     }
 }
 
+/// The formats on one line.
+pub(super) fn summary(formats: &[CameraFormat]) -> String {
+    let lines = by_sizes(formats);
+    let told = lines.iter().map(|(formats, sizes)| format!("{} {}", shortened(formats), sizes.join(", ")));
+    told.collect::<Vec<_>>().join("; ")
+}
+
+/// How many formats of the same sizes are named.
+const NAMED_FORMATS: usize = 4;
+
+/// The names of formats; of many, the first few.
+fn shortened(formats: &[&str]) -> String {
+    match formats.len() {
+        0..=NAMED_FORMATS => formats.join(", "),
+        all => format!("{} and {} others", formats[..NAMED_FORMATS].join(", "), all - NAMED_FORMATS),
+    }
+}
+
+/// The formats that come in the same sizes, with these: cameras that convert offer dozens of formats.
+fn by_sizes(formats: &[CameraFormat]) -> Vec<(Vec<&str>, Vec<String>)> {
+    let mut lines: Vec<(Vec<&str>, Vec<String>)> = Vec::new();
+    for (format, sizes) in by_format(formats) {
+        match lines.iter_mut().find(|(_, known)| *known == sizes) {
+            Some((formats, _)) => formats.push(format),
+            None => lines.push((vec![format], sizes)),
+        }
+    }
+    lines
+}
+
 /// The sizes of each format, in the order in which the camera names them.
 fn by_format(formats: &[CameraFormat]) -> Vec<(&str, Vec<String>)> {
     let mut lines: Vec<(&str, Vec<String>)> = Vec::new();
@@ -152,6 +193,19 @@ fn by_format(formats: &[CameraFormat]) -> Vec<(&str, Vec<String>)> {
         }
     }
     lines
+}
+
+/// Linux's `O_NONBLOCK`: asking must not hang where the device did.
+const O_NONBLOCK: i32 = 0o4000;
+
+/// Opens a device node for a moment, to see whether that works.
+pub(super) fn try_open(node: &Path) -> std::io::Result<()> {
+    std::fs::OpenOptions::new().read(true).custom_flags(O_NONBLOCK).open(node).map(drop)
+}
+
+/// Whether this user may not open the node.
+fn is_denied(node: &Path) -> bool {
+    try_open(node).is_err_and(|error| error.kind() == ErrorKind::PermissionDenied)
 }
 
 /// A file's text without the newline, or `None` if there is no such file.
@@ -211,6 +265,22 @@ GPIO chips
   none found
 ";
         assert_eq!(text, expected);
+    }
+
+    #[test]
+    fn formats_of_the_same_sizes_are_told_together() {
+        let names = ["YUY2", "UYVY", "NV12", "I420", "RGB", "BGR"];
+        let sizes = [(640, 480), (320, 240)];
+        let mut formats: Vec<CameraFormat> = names
+            .iter()
+            .flat_map(|name| sizes.map(|(width, height)| (name, width, height)))
+            .map(|(name, width, height)| CameraFormat { format: (*name).to_owned(), width, height, fps: 30 })
+            .collect();
+        formats.push(CameraFormat { format: "MJPEG".to_owned(), width: 1280, height: 720, fps: 30 });
+
+        let text = summary(&formats);
+
+        assert_eq!(text, "YUY2, UYVY, NV12, I420 and 2 others 640x480@30, 320x240@30; MJPEG 1280x720@30");
     }
 
     #[test]

@@ -9,7 +9,7 @@ use std::path::Path;
 use gst::prelude::*;
 use gstreamer as gst;
 
-use super::{Camera, CameraFormat, numbered, read_line};
+use super::{Camera, CameraFormat, is_denied, numbered, read_line};
 
 /// Drivers whose nodes deliver pictures that are not a camera's: codecs, scalers, image signal processors.
 const NO_CAMERAS: &[&str] =
@@ -29,6 +29,11 @@ pub(super) fn cameras(root: &Path) -> Vec<Camera> {
 /// The first V4L2 camera.
 pub(super) fn first_camera(root: &Path) -> Option<String> {
     candidates(root).map(|(device, _)| device).find(|device| profile_for(&formats_of(device)).is_some())
+}
+
+/// The first node that may be a camera and that this user may not open.
+pub(super) fn first_denied(root: &Path) -> Option<String> {
+    candidates(root).map(|(device, _)| device).find(|device| is_denied(Path::new(device)))
 }
 
 /// Nodes that are not known to be something else, with their names.
