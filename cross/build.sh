@@ -28,7 +28,7 @@ export "CC_$lower=$GNU_TARGET-gcc" "CFLAGS_$lower=--sysroot=$sysroot"
 export PKG_CONFIG_ALLOW_CROSS=1 PKG_CONFIG_SYSROOT_DIR="$sysroot" PKG_CONFIG_PATH= \
     PKG_CONFIG_LIBDIR="$sysroot/usr/lib/$GNU_TARGET/pkgconfig:$sysroot/usr/share/pkgconfig"
 
-echo "Building roomcam for $ARCH with $(rustc --version) (2 to 4 minutes the first time)" >&2
+echo "Building roomcam for $ARCH with $(rustc --version) (3 to 7 minutes the first time)" >&2
 started=$(date +%s)
 cd "$here/.."
 cargo build ${CI:+--locked} --release --target "$RUST_TARGET"

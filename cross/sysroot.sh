@@ -16,7 +16,7 @@ cache=${XDG_CACHE_HOME:-$HOME/.cache}/roomcam
 sysroot=$cache/sysroot-$ARCH-$key
 
 if [ ! -d "$sysroot" ]; then
-    echo "Making the sysroot for $ARCH in $sysroot (about a minute, 850 MB)" >&2
+    echo "Making the sysroot for $ARCH in $sysroot (up to a minute, 450 MB)" >&2
     started=$(date +%s)
     mkdir -p "$cache"
     partial=$(mktemp -d "$sysroot.XXXXXX")

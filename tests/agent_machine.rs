@@ -179,7 +179,7 @@ impl World {
                 assert!(device.exists && device.wanted, "opens the {which:?} though nobody wants it");
                 assert!(!std::mem::replace(&mut device.open, true), "opens the {which:?} twice");
             }
-            Action::Close(which) => {
+            Action::Close(which) | Action::GiveUp(which) => {
                 let device = self.device(which);
                 assert!(std::mem::replace(&mut device.open, false), "closes the {which:?} twice");
             }

@@ -1,6 +1,6 @@
 #!/bin/sh
 # Installs the Debian packages that roomcam needs and that are missing; quick when none is.
-# Usage: tests/install-deps.sh build [test]
+# Usage: tests/install-deps.sh build [test] [pi]
 set -eu
 
 # Whether a plugin of GStreamer is there. Asks the file system: gst-inspect-1.0 may have to scan all plugins first.
@@ -34,8 +34,17 @@ for group in "$@"; do
         need nodejs tool node
         need npm tool npm
         ;;
+    pi)
+        need qemu-system-arm tool qemu-system-aarch64
+        need qemu-user-static tool qemu-aarch64-static
+        need mmdebstrap tool mmdebstrap
+        need kmod tool modprobe
+        need cpio tool cpio
+        need openssh-client tool ssh
+        need python3 tool python3
+        ;;
     *)
-        echo "usage: $0 build [test]" >&2
+        echo "usage: $0 build [test] [pi]" >&2
         exit 2
         ;;
     esac

@@ -67,6 +67,14 @@ impl Device {
         }
     }
 
+    /// What it is called in messages, while it is open.
+    pub fn name(&self) -> Option<&str> {
+        match &self.state {
+            State::Open { pipeline, .. } => Some(pipeline.device()),
+            State::Closed | State::Opening(_) => None,
+        }
+    }
+
     /// Waits until a device that was closed is given back.
     pub async fn closed(&mut self) {
         if let Some(closing) = self.closing.take() {

@@ -99,6 +99,8 @@ pub enum Action {
     Open(Which),
     /// Close the device; nothing that it captured may leave any more.
     Close(Which),
+    /// As `Close`, because the device has gone silent; say so.
+    GiveUp(Which),
     /// The video track shows the camera.
     ShowCamera,
     /// The video track shows black.

@@ -387,7 +387,7 @@ impl Machine {
                 && now >= last_frame + SILENT_DEVICE
             {
                 side.device = Device::Lost { retry: now + DEVICE_RETRY };
-                self.actions.push_back(Action::Close(side.which));
+                self.actions.push_back(Action::GiveUp(side.which));
             }
         }
     }

@@ -12,7 +12,7 @@ use bytes::Bytes;
 use tokio::time::{Interval, MissedTickBehavior, interval, sleep_until};
 
 use super::device::{Device, Source};
-use super::machine::{Action, Event, LateJoinStrategy, Machine, Which};
+use super::machine::{Action, DEVICE_RETRY, Event, LateJoinStrategy, Machine, SILENT_DEVICE, Which};
 use super::publisher::Publisher;
 use super::settings::{DeviceSettings, session_config};
 use super::trace::Trace;
@@ -222,11 +222,13 @@ impl Runtime {
                     device.open();
                 }
             }
-            Action::Close(which) => {
-                if let Some(device) = self.device(which) {
-                    device.close();
+            Action::Close(which) => self.close(which),
+            Action::GiveUp(which) => {
+                let name = self.device(which).and_then(|device| device.name().map(str::to_owned));
+                self.close(which);
+                if let Some(device) = name {
+                    self.tell_failure(which, CaptureError::NoFrame { device, after: SILENT_DEVICE });
                 }
-                self.publisher.take_back_queued();
             }
             Action::ShowCamera => {
                 if let Some(format) = self.camera_format {
@@ -334,16 +336,25 @@ impl Runtime {
                 }
             }
             CaptureEvent::Failed(error) => {
-                let told = self.told_of(which);
-                if told.as_ref() != Some(&error) {
-                    tracing::error!(
-                        "{error}; trying again every {} s",
-                        super::machine::DEVICE_RETRY.as_secs()
-                    );
-                    *told = Some(error);
-                }
+                self.tell_failure(which, error);
                 self.decide(Event::Failed(which)).await;
             }
+        }
+    }
+
+    fn close(&mut self, which: Which) {
+        if let Some(device) = self.device(which) {
+            device.close();
+        }
+        self.publisher.take_back_queued();
+    }
+
+    /// Logs why a device is lost, once until it is back.
+    fn tell_failure(&mut self, which: Which, error: CaptureError) {
+        let told = self.told_of(which);
+        if told.as_ref() != Some(&error) {
+            tracing::error!("{error}; trying again every {} s", DEVICE_RETRY.as_secs());
+            *told = Some(error);
         }
     }
 

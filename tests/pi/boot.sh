@@ -6,6 +6,7 @@ set -euo pipefail
 
 here=$(dirname "$(readlink -f "$0")")
 run=$(mkdir -p "$1" && cd "$1" && pwd)
+"$here/../install-deps.sh" pi >&2
 image=$("$here/image.sh")
 
 free_port() { python3 -c 'import socket; s = socket.socket(); s.bind(("127.0.0.1", 0)); print(s.getsockname()[1])'; }

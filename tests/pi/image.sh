@@ -27,7 +27,7 @@ if [ -d "$image" ]; then
 fi
 
 started=$SECONDS
-say "Making the emulated Pi's SD card in $image (2 minutes, 3 GB while it is made, 1.2 GB after)"
+say "Making the emulated Pi's SD card in $image (2 minutes, 1.5 GB while it is made, 330 MB after)"
 mkdir -p "$cache"
 work=$(mktemp -d "$image.XXXXXX")
 trap 'rm -rf "$work"' EXIT
