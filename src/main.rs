@@ -3,7 +3,7 @@
 mod cli;
 
 use std::error::Error;
-use std::io;
+use std::io::{self, Write};
 use std::path::PathBuf;
 use std::process::ExitCode;
 
@@ -90,11 +90,12 @@ async fn relay(args: RelayArgs) -> Outcome {
 
 fn list_devices(args: &DevicesArgs) -> Outcome {
     let devices = devices::list()?;
-    match args.json {
-        true => println!("{}", serde_json::to_string_pretty(&devices)?),
-        false => print!("{devices}"),
+    let text = if args.json { serde_json::to_string_pretty(&devices)? + "\n" } else { devices.to_string() };
+    match io::stdout().write_all(text.as_bytes()) {
+        // `roomcam devices | head` has seen enough.
+        Err(error) if error.kind() == io::ErrorKind::BrokenPipe => Ok(ExitCode::SUCCESS),
+        written => Ok(written.map(|()| ExitCode::SUCCESS)?),
     }
-    Ok(ExitCode::SUCCESS)
 }
 
 async fn check(args: CheckArgs) -> Outcome {

@@ -167,7 +167,7 @@ impl Runtime {
             let timeout = self.machine.poll_timeout();
             let blink = self.panel.poll_timeout();
             tokio::select! {
-                () = &mut shutdown, if !self.stopping => self.decide(Event::Shutdown).await,
+                () = &mut shutdown => self.decide(Event::Shutdown).await,
                 event = next_of(&mut self.camera) => self.captured(Which::Camera, event).await,
                 event = next_of(&mut self.mic) => self.captured(Which::Mic, event).await,
                 event = next_session_event(&mut self.session) => self.heard(event).await,
