@@ -107,10 +107,12 @@ impl Peer {
                     return Heard::Ack(serde_json::from_str(json).unwrap());
                 }
                 text if text.starts_with("451-") => {
-                    let Some(Ok(Message::Binary(chunk))) = self.socket.next().await else {
-                        panic!("no attachment")
-                    };
-                    return event(&text[4..], Some(chunk));
+                    // A connection may be cut between the two frames of an event.
+                    match self.socket.next().await {
+                        Some(Ok(Message::Binary(chunk))) => return event(&text[4..], Some(chunk)),
+                        Some(Ok(other)) => panic!("no attachment but {other:?}"),
+                        Some(Err(_)) | None => return Heard::Closed,
+                    }
                 }
                 "6" => {}
                 other => panic!("unexpected packet {other}"),
