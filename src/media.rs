@@ -161,7 +161,7 @@ pub struct TrackEnds {
 
 /// One WebM chunk as it goes to the relay: a whole cluster of known size, preceded by an init segment where
 /// one is needed (playback.md, rule 1).
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Chunk {
     /// Counts the chunks of a run of the daemon, from 0.
     pub seq: u64,

@@ -11,7 +11,6 @@ use roomcam::panel::{Camera, Command, Mic, PanelState};
 
 #[derive(Debug, Clone)]
 enum Step {
-    Want(Which, bool),
     Press(Command),
     Level { dbfs: f64 },
     Deliver(Which),
@@ -42,7 +41,6 @@ fn command() -> impl Strategy<Value = Command> {
 
 fn step() -> impl Strategy<Value = Step> {
     prop_oneof![
-        2 => (which(), any::<bool>()).prop_map(|(which, on)| Step::Want(which, on)),
         3 => command().prop_map(Step::Press),
         2 => (-80.0..0.0).prop_map(|dbfs| Step::Level { dbfs }),
         6 => which().prop_map(Step::Deliver),
@@ -234,12 +232,6 @@ impl World {
 
     fn step(&mut self, step: Step) {
         match step {
-            Step::Want(which, on) => {
-                if self.device(which).exists {
-                    self.device(which).wanted = on;
-                    self.tell(Event::Want(which, on));
-                }
-            }
             Step::Press(command) => self.press(command),
             Step::Level { dbfs } => {
                 if self.mic.open {

@@ -27,8 +27,6 @@ pub enum LateJoinStrategy {
 /// What happened.
 #[derive(Debug, Clone, PartialEq)]
 pub enum Event {
-    /// The room chose whether the camera or the microphone is on.
-    Want(Which, bool),
     /// A frame came from the device.
     Frame(Which),
     /// How loud the microphone is, in dB below full scale.

@@ -191,7 +191,6 @@ impl Machine {
                 self.ending = true;
                 self.seat = Seat::Leaving;
             }
-            Event::Want(which, wanted) => self.want(which, wanted),
             Event::Press(command) => self.press(command, now),
             Event::Level { dbfs } => self.speech.hear(dbfs, now),
             Event::Frame(which) => {

@@ -12,20 +12,7 @@ use crate::media::Chunk;
 const CADENCE: Duration = Duration::from_millis(100);
 
 fn chunk(seq: u64, size: usize) -> Chunk {
-    Chunk {
-        seq,
-        epoch: 1,
-        bytes: Bytes::from(vec![0; size]),
-        init_len: 0,
-        key: false,
-        video: None,
-        audio: None,
-        before: Default::default(),
-        end: Default::default(),
-        captured: 0,
-        replay: false,
-        oldest: None,
-    }
+    Chunk { seq, epoch: 1, bytes: Bytes::from(vec![0; size]), ..Chunk::default() }
 }
 
 fn limits(millis: u64, bytes: usize) -> OutboxLimits {

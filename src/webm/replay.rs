@@ -1,11 +1,15 @@
 //! What a late joiner is sent: the clusters since a key frame (playback.md, rule 6).
 
 use std::collections::VecDeque;
+use std::time::Duration;
 
 use bytes::Bytes;
 
-use super::segmenter::ENOUGH_TO_JUMP_INTO;
 use crate::media::{Chunk, MediaTime};
+
+/// How much media a receiver needs that begins in the middle of a timeline. Its live-edge rule jumps to 0.3 s
+/// before the end; in front of the media it would wait for 5 s (playback.md, the table).
+pub(super) const ENOUGH_TO_JUMP_INTO: Duration = Duration::from_millis(400);
 
 /// The clusters that a late joiner may need, oldest first.
 #[derive(Debug)]

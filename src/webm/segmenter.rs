@@ -12,15 +12,12 @@ use super::cluster::{Block, write_chunk};
 use super::filler::{SILENT_OPUS_PACKET, repeat_last_picture};
 use super::init_segment::init_segment;
 use super::lateness::Lateness;
-use super::replay::ReplayCache;
+use super::replay::{ENOUGH_TO_JUMP_INTO, ReplayCache};
 use super::timeline::Timeline;
 use crate::media::{CaptureTime, Chunk, Frame, MediaTime, StreamFormat, Track, TrackEnds, VideoFormat};
 
 /// How far behind the clock filler ends, so that a device that goes live finds its place free.
 const FILLER_LAG: Duration = Duration::from_millis(100);
-/// How much media the first chunk has for a receiver that begins in the middle of a timeline. Its live-edge rule
-/// jumps to 0.3 s before the end; in front of the media it would wait for 5 s (playback.md, the table).
-pub(super) const ENOUGH_TO_JUMP_INTO: Duration = Duration::from_millis(400);
 /// A pause between cuts beyond which nothing is filled: the time is skipped (the machine was suspended, or the
 /// process stopped).
 const LONGEST_PAUSE: Duration = Duration::from_secs(3);
@@ -140,11 +137,6 @@ impl Segmenter {
     /// What the stream is made of.
     pub fn format(&self) -> &StreamFormat {
         &self.format
-    }
-
-    /// The number of the epoch that is running, from 1; 0 before the first chunk.
-    pub fn epoch(&self) -> u32 {
-        self.epoch
     }
 
     /// What became of the frames so far.

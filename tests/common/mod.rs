@@ -152,20 +152,7 @@ pub fn config(relay: &Relay) -> SessionConfig {
 }
 
 pub fn chunk(seq: u64, bytes: &[u8]) -> Chunk {
-    Chunk {
-        seq,
-        epoch: 1,
-        bytes: Bytes::copy_from_slice(bytes),
-        init_len: 0,
-        key: false,
-        video: None,
-        audio: None,
-        before: Default::default(),
-        end: Default::default(),
-        captured: 0,
-        replay: false,
-        oldest: None,
-    }
+    Chunk { seq, epoch: 1, bytes: Bytes::copy_from_slice(bytes), ..Chunk::default() }
 }
 
 pub async fn patiently<T>(future: impl Future<Output = T>) -> T {
