@@ -7,6 +7,7 @@ pub mod demo;
 pub mod doctor;
 pub mod agent;
 pub mod relay;
+pub mod control;
 pub mod meeting;
 pub mod capture;
 pub mod panel;

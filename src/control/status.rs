@@ -1,0 +1,195 @@
+//! What a running agent tells of itself. Field names are what clients see in JSON.
+
+use serde::{Deserialize, Serialize};
+
+/// Everything, at one moment.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Status {
+    /// What is running.
+    pub versions: Versions,
+    /// Since when the daemon runs, in seconds.
+    pub uptime_seconds: f64,
+    /// What clients of `/v1/events` hear of when it changes.
+    #[serde(flatten)]
+    pub state: State,
+    /// The media that leave.
+    pub stream: StreamStatus,
+    /// What waits to be sent.
+    pub queue: QueueStatus,
+}
+
+/// What is running.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Versions {
+    /// roomcam's own.
+    pub roomcam: String,
+    /// GStreamer's.
+    pub gstreamer: String,
+}
+
+/// What people care about, and counters have no part in.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+pub struct State {
+    /// Where the relay is, without password or token.
+    pub relay: String,
+    /// Id of the room.
+    pub room: String,
+    /// Under which id the device is known there.
+    pub user_id: String,
+    /// The name that the others see.
+    pub username: String,
+    /// The place in the meeting.
+    pub meeting: MeetingState,
+    /// Who else is in the room; empty while not in it.
+    pub participants: Vec<Participant>,
+    /// The camera.
+    pub camera: CameraStatus,
+    /// The microphone.
+    pub mic: MicStatus,
+    /// Whether media leave at all.
+    pub flowing: bool,
+    /// The lamps, in the order of the configuration.
+    pub lamps: Vec<LampStatus>,
+    /// The number of the epoch; 0 before the first.
+    pub epoch: u64,
+    /// What went wrong last, the newest first; at most ten.
+    pub faults: Vec<DeviceFault>,
+}
+
+/// The place in the meeting.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum MeetingState {
+    /// Out of it, because somebody in the room asked for that.
+    #[default]
+    Left,
+    /// On the way into it, also after the relay was lost.
+    Connecting,
+    /// In it, and the relay forwards media.
+    Joined,
+    /// In it, but somebody else has the presenter's seat: the relay forwards nothing.
+    WaitingForSeat,
+}
+
+/// Somebody in the room.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Participant {
+    /// The user's id.
+    pub user_id: String,
+    /// The name, where the relay says it.
+    pub username: Option<String>,
+}
+
+/// The camera.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct CameraStatus {
+    /// What the people in the room chose: whether it is to be on.
+    pub wanted_on: bool,
+    /// What is.
+    pub state: CameraState,
+    /// Which one it is, while it is open.
+    pub device: Option<String>,
+}
+
+/// What the camera is doing.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum CameraState {
+    /// There is none in this configuration.
+    #[default]
+    Absent,
+    /// Closed; no picture leaves.
+    Off,
+    /// On its way to `on`.
+    Opening,
+    /// It delivers.
+    On,
+    /// It should be on, and cannot be; it is tried again.
+    Fault,
+}
+
+/// The microphone.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct MicStatus {
+    /// What the people in the room chose: whether it is to be muted.
+    pub wanted_muted: bool,
+    /// What is.
+    pub state: MicState,
+    /// Which one it is, while it is open.
+    pub device: Option<String>,
+    /// Whether it hears somebody.
+    pub speaking: bool,
+}
+
+/// What the microphone is doing.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum MicState {
+    /// There is none in this configuration.
+    #[default]
+    Absent,
+    /// No sound leaves.
+    Muted,
+    /// On its way to `live`.
+    Opening,
+    /// It delivers.
+    Live,
+    /// It should be live, and cannot be; it is tried again.
+    Fault,
+}
+
+/// A lamp.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct LampStatus {
+    /// Its pin or LED, such as `pin 17`.
+    pub place: String,
+    /// What it tells, such as `mic-muted`.
+    pub shows: String,
+    /// How it is lit: `off`, `on`, `quick`, `slow` or `double`.
+    pub pattern: String,
+}
+
+/// Something that went wrong.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct DeviceFault {
+    /// Where: `camera`, `mic`, `meeting` or `state`.
+    pub part: String,
+    /// What the log says about it.
+    pub message: String,
+    /// When, in seconds since 1970.
+    pub at: u64,
+}
+
+/// The media that leave.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+pub struct StreamStatus {
+    /// Chunks sent since the start.
+    pub chunks_sent: u64,
+    /// Their bytes.
+    pub bytes_sent: u64,
+    /// Bits per second that left over the last ten seconds.
+    pub bits_per_second: u64,
+    /// What the video encoder aims at, in bits per second.
+    pub video_bitrate: u32,
+    /// What the audio encoder aims at, in bits per second.
+    pub audio_bitrate: u32,
+    /// Frames and packets that came from the devices.
+    pub frames_captured: u64,
+    /// Those of them that were sent.
+    pub frames_sent: u64,
+    /// Those that were given up, mostly because the relay did not keep up.
+    pub frames_skipped: u64,
+    /// Pictures and packets sent that nobody captured.
+    pub frames_filled: u64,
+}
+
+/// What waits to be sent.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+pub struct QueueStatus {
+    /// Chunks.
+    pub chunks: u64,
+    /// Their bytes.
+    pub bytes: u64,
+    /// How long the media last that wait, in milliseconds.
+    pub milliseconds: u64,
+}
