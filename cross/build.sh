@@ -1,12 +1,18 @@
 #!/bin/sh
 # Builds the release binary for a Pi's processor on a Debian 12 x86-64 machine, with Debian's cross compiler.
-# Usage: cross/build.sh ARCH     (Debian's name of it: arm64)
+# Usage: cross/build.sh ARCH     (Debian's name of it: arm64; amd64 is built without crossing)
 # The libraries to link against are in a sysroot, built once by cross/sysroot.sh and cached outside the checkout.
 set -eu
 
 here=$(dirname "$(readlink -f "$0")")
 . "$here/arch.sh"
 select_arch "${1:-}"
+if is_native; then
+    cd "$here/.."
+    cargo build ${CI:+--locked} --release
+    echo "$RELEASE/roomcam"
+    exit
+fi
 
 "$here/install-deps.sh" "$ARCH"
 sysroot=$("$here/sysroot.sh" "$ARCH")
@@ -31,7 +37,7 @@ export PKG_CONFIG_ALLOW_CROSS=1 PKG_CONFIG_SYSROOT_DIR="$sysroot" PKG_CONFIG_PAT
 echo "Building roomcam for $ARCH with $(rustc --version) (3 to 7 minutes the first time)" >&2
 started=$(date +%s)
 cd "$here/.."
-cargo build ${CI:+--locked} --release --target "$RUST_TARGET"
-binary=${CARGO_TARGET_DIR:-target}/$RUST_TARGET/release/roomcam
+cargo build ${CI:+--locked} --release "$TARGET_FLAG"
+binary=$RELEASE/roomcam
 echo "Built in $(($(date +%s) - started)) s: $(du -h "$binary" | cut -f 1)" >&2
 echo "$binary"
