@@ -65,7 +65,14 @@ async fn run(args: RunArgs) -> Outcome {
     for warning in &config.warnings {
         tracing::warn!("{warning}");
     }
-    let options = RunOptions { trace_chunks: args.trace_chunks, profiles: profiles() };
+    let RunArgs { config: source, trace_chunks } = args;
+    let options = RunOptions {
+        trace_chunks,
+        profiles: profiles(),
+        state_directory: state_directory(),
+        requests: None,
+        reload: Some(Box::new(move || source.load())),
+    };
     agent::run(&config, options, stop_signal()?).await?;
     Ok(ExitCode::SUCCESS)
 }
@@ -76,7 +83,7 @@ async fn demo(args: DemoArgs) -> Outcome {
     let config = args.config(address)?;
     let room: String = url::form_urlencoded::byte_serialize(args.room.as_bytes()).collect();
     println!("Watch at http://{address}/?room={room}");
-    let options = RunOptions { trace_chunks: None, profiles: profiles() };
+    let options = RunOptions { profiles: profiles(), ..RunOptions::default() };
     demo::run(relay, &config, options, stop_signal()?).await?;
     Ok(ExitCode::SUCCESS)
 }
@@ -123,6 +130,11 @@ fn lamps_off(config: &ConfigArgs) -> Outcome {
         eprintln!("roomcam: {error}");
     }
     Ok(if outcome.is_ok() { ExitCode::SUCCESS } else { ExitCode::FAILURE })
+}
+
+/// The first of those that systemd has made for the service, if it has.
+fn state_directory() -> Option<PathBuf> {
+    std::env::split_paths(&std::env::var_os("STATE_DIRECTORY")?).next()
 }
 
 fn profiles() -> Option<PathBuf> {

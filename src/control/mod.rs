@@ -7,7 +7,7 @@ mod command;
 mod requests;
 mod status;
 
-pub use command::{Command, Refusal};
+pub use command::{Command, Refusal, RefusalKind};
 pub use requests::{Control, Request, Requests, requests};
 pub use status::{
     CameraState, CameraStatus, DeviceFault, LampStatus, MeetingState, MicState, MicStatus, Participant,
