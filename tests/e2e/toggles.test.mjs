@@ -21,7 +21,12 @@ const BEFORE_DARK_MS = 40;
 
 const nowMs = () => performance.timeOrigin + performance.now();
 
-scenario('a hundred toggles: no lamp lies, no picture freezes', ['nestjs-new', 'embedded'], async (scene, kind, t) => {
+const STAGES = [
+  { kind: 'nestjs-new', mute: 'close' },
+  { kind: 'embedded', mute: 'silence' },
+];
+
+scenario('a hundred toggles: no lamp lies, no picture freezes', STAGES, async (scene, { kind, mute }, t) => {
   const relay = await scene.relay(kind);
   const browser = await scene.browser();
   const lamps = scene.lamps();
@@ -29,7 +34,7 @@ scenario('a hundred toggles: no lamp lies, no picture freezes', ['nestjs-new', '
   const viewer = await browser.viewer(kind === 'embedded' ? 'viewer page' : 'receiver', { relay, room: scene.room, user: 'viewer' });
   await viewer.join();
   const watched = await watchAvatar(viewer, kind);
-  const agent = scene.agent(relay, 'agent', { lamps, env: { STATE_DIRECTORY: scene.directory } });
+  const agent = scene.agent(relay, 'agent', { lamps, capture: { mute }, env: { STATE_DIRECTORY: scene.directory } });
   await viewer.frames('agent', 30);
 
   const random = randomNumbers(20_261_121);
@@ -43,6 +48,9 @@ scenario('a hundred toggles: no lamp lies, no picture freezes', ['nestjs-new', '
   const { length } = agent.trace();
   await observeFor(1_000);
   assert.equal(agent.trace().length, length, 'with both off, nothing is sent at all');
+
+  const opened = agent.lines.filter((line) => line.includes('audio opened')).length;
+  assert.ok(mute === 'close' ? opened > 10 : opened === 1, `with mute = "${mute}" the microphone was opened ${opened} times`);
 
   // Nothing captured while a lamp denied it, over all attempts.
   const { audio, video, epochs } = decodeRecording(sent(), agent.trace(), scene.directory);

@@ -258,7 +258,11 @@ impl Runtime {
             }
             Action::Close(which) => self.close(which),
             Action::GiveUp(which) => {
-                let name = self.device(which).and_then(|device| device.name().map(str::to_owned));
+                let device = self.device(which);
+                let name = device.as_ref().and_then(|device| device.name().map(str::to_owned));
+                if let Some(device) = device {
+                    device.give_up();
+                }
                 self.close(which);
                 if let Some(device) = name {
                     self.tell_failure(which, CaptureError::NoFrame { device, after: SILENT_DEVICE });
