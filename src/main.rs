@@ -11,6 +11,7 @@ use clap::Parser;
 use roomcam::agent::{self, RunOptions};
 use roomcam::capture::{V4L2_COLLECT_BUFFERS, devices};
 use roomcam::config::ConfigErrors;
+use roomcam::control::ctl;
 use roomcam::demo;
 use roomcam::doctor::{self, Finding, Status};
 use roomcam::panel;
@@ -19,8 +20,8 @@ use tokio::runtime;
 use tokio::signal::unix::{SignalKind, signal};
 
 use cli::{
-    CheckArgs, Cli, Command, ConfigArgs, DemoArgs, DevicesArgs, LampsAction, LampsArgs, LogError, RelayArgs,
-    RunArgs,
+    CheckArgs, Cli, Command, ConfigArgs, CtlArgs, DemoArgs, DevicesArgs, LampsAction, LampsArgs, LogError,
+    RelayArgs, RunArgs,
 };
 
 /// Where to look for pipeline profiles before the usual places, for whoever writes one.
@@ -55,6 +56,7 @@ fn dispatch(command: Command) -> Outcome {
             Command::Relay(args) => relay(args).await,
             Command::Devices(args) => list_devices(&args),
             Command::Check(args) => check(args).await,
+            Command::Ctl(args) => control(&args).await,
             Command::Lamps(LampsArgs { action: LampsAction::Off(config) }) => lamps_off(&config),
         }
     })
@@ -75,7 +77,7 @@ async fn demo(args: DemoArgs) -> Outcome {
     let address = demo::reachable(relay.local_addr());
     let config = args.config(address)?;
     let room: String = url::form_urlencoded::byte_serialize(args.room.as_bytes()).collect();
-    println!("Watch at http://{address}/?room={room}");
+    say(&format!("Watch at http://{address}/?room={room}\n"))?;
     let options = RunOptions { trace_chunks: None, profiles: profiles() };
     demo::run(relay, &config, options, stop_signal()?).await?;
     Ok(ExitCode::SUCCESS)
@@ -83,7 +85,7 @@ async fn demo(args: DemoArgs) -> Outcome {
 
 async fn relay(args: RelayArgs) -> Outcome {
     let relay = Relay::bind(args.listen, args.options()?).await?;
-    println!("Relay and viewer page at http://{}/", demo::reachable(relay.local_addr()));
+    say(&format!("Relay and viewer page at http://{}/\n", demo::reachable(relay.local_addr())))?;
     relay.run(stop_signal()?).await?;
     Ok(ExitCode::SUCCESS)
 }
@@ -91,18 +93,16 @@ async fn relay(args: RelayArgs) -> Outcome {
 fn list_devices(args: &DevicesArgs) -> Outcome {
     let devices = devices::list()?;
     let text = if args.json { serde_json::to_string_pretty(&devices)? + "\n" } else { devices.to_string() };
-    match io::stdout().write_all(text.as_bytes()) {
-        // `roomcam devices | head` has seen enough.
-        Err(error) if error.kind() == io::ErrorKind::BrokenPipe => Ok(ExitCode::SUCCESS),
-        written => Ok(written.map(|()| ExitCode::SUCCESS)?),
-    }
+    say(&text)?;
+    Ok(ExitCode::SUCCESS)
 }
 
 async fn check(args: CheckArgs) -> Outcome {
     let mut findings = Vec::new();
+    let mut said = Ok(());
     let mut report = |finding: Finding| {
-        if !args.json {
-            println!("{finding}");
+        if !args.json && said.is_ok() {
+            said = say(&format!("{finding}\n"));
         }
         findings.push(finding);
     };
@@ -110,11 +110,17 @@ async fn check(args: CheckArgs) -> Outcome {
         Ok(config) => doctor::examine(&config, profiles(), report).await,
         Err(errors) => report(Finding::new("configuration", Err(errors))),
     }
+    said?;
     if args.json {
-        println!("{}", serde_json::to_string_pretty(&findings)?);
+        say(&(serde_json::to_string_pretty(&findings)? + "\n"))?;
     }
     let failed = findings.iter().any(|finding| finding.status == Status::Failed);
     Ok(ExitCode::from(u8::from(failed)))
+}
+
+async fn control(args: &CtlArgs) -> Outcome {
+    ctl::run(&args.client()?, args.errand(), args.format()).await?;
+    Ok(ExitCode::SUCCESS)
 }
 
 fn lamps_off(config: &ConfigArgs) -> Outcome {
@@ -123,6 +129,15 @@ fn lamps_off(config: &ConfigArgs) -> Outcome {
         eprintln!("roomcam: {error}");
     }
     Ok(if outcome.is_ok() { ExitCode::SUCCESS } else { ExitCode::FAILURE })
+}
+
+/// Writes to stdout. Whoever reads it may stop at any time: `roomcam devices | head` has seen enough.
+fn say(text: &str) -> io::Result<()> {
+    let mut out = io::stdout();
+    match out.write_all(text.as_bytes()).and_then(|()| out.flush()) {
+        Err(error) if error.kind() == io::ErrorKind::BrokenPipe => Ok(()),
+        written => written,
+    }
 }
 
 fn profiles() -> Option<PathBuf> {
