@@ -2,8 +2,10 @@
 //!
 //! Layers, each winning over those before it: defaults, a TOML file, the environment (`ROOMCAM_SECTION_KEY`),
 //! flags. `schema` lists the keys, `values` their types, `layers` reads and merges, `load` makes the whole,
-//! `panel` and `panel_values` are the section of that name, `secret` keeps the token, `host` knows the names a device has by itself. Imports from no other room.
+//! `panel` with `panel_values` and `control` are the sections of those names, `secret` keeps a token, `host` knows
+//! the names a device has by itself. Imports from no other room.
 
+mod control;
 mod error;
 mod host;
 mod layers;
@@ -16,6 +18,7 @@ mod values;
 
 use std::path::PathBuf;
 
+pub use control::{ControlApi, SocketChoice, SocketPath};
 pub use error::{ConfigErrors, Origin, Problem, Warning};
 pub use load::Overrides;
 pub use panel::{Button, ButtonAction, Lamp, LampPlace, Panel};
@@ -38,6 +41,8 @@ pub struct Config {
     pub capture: Capture,
     /// `[panel]`: lamps and buttons.
     pub panel: Panel,
+    /// `[control]`: where the daemon hears those who ask it something.
+    pub control: ControlApi,
     /// What works but should be told to the operator, once.
     pub warnings: Vec<Warning>,
 }

@@ -70,6 +70,9 @@ impl Runtime {
             self.cadence = cadence(&self.config);
             changed.push("cadence");
         }
+        if self.config.control != old.control {
+            tracing::warn!("[control] has changed; that takes a restart of the daemon");
+        }
         let changed = if changed.is_empty() { "nothing".to_owned() } else { changed.join(", ") };
         tracing::info!(changed, "the configuration was read again");
         self.tell_state();
