@@ -11,8 +11,13 @@ select_arch() { # ARCH: sets ARCH, RUST_TARGET, GNU_TARGET, TARGET_FLAG and RELE
         RUST_TARGET=aarch64-unknown-linux-gnu
         GNU_TARGET=aarch64-linux-gnu
         ;;
+    armhf)
+        # Debian's armhf is ARMv7: a Pi 2 and later, not a Pi 1 nor the first Zero.
+        RUST_TARGET=armv7-unknown-linux-gnueabihf
+        GNU_TARGET=arm-linux-gnueabihf
+        ;;
     *)
-        echo "usage: $0 ARCH, where ARCH is: amd64 arm64" >&2
+        echo "usage: $0 ARCH, where ARCH is: amd64 arm64 armhf" >&2
         exit 2
         ;;
     esac
@@ -27,4 +32,15 @@ select_arch() { # ARCH: sets ARCH, RUST_TARGET, GNU_TARGET, TARGET_FLAG and RELE
 
 is_native() { # whether this machine runs what is built
     [ "$(dpkg --print-architecture)" = "$ARCH" ]
+}
+
+# The sources of apt for a root of that architecture, from this machine's mirrors. armhf goes without security updates:
+# its index is at times out of step with itself, and then nothing can be installed from any.
+debian_sources() {
+    suites="bookworm bookworm-updates bookworm-security"
+    [ "$ARCH" != armhf ] || suites="bookworm bookworm-updates"
+    for suite in $suites; do
+        mirror=$(apt-get indextargets --format '$(REPO_URI)' 'Created-By: Packages' "Codename: $suite" | head -n 1)
+        [ -z "$mirror" ] || echo "deb $mirror $suite main"
+    done
 }

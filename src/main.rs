@@ -2,6 +2,7 @@
 
 mod cli;
 
+use std::convert::Infallible;
 use std::error::Error;
 use std::io::{self, Write};
 use std::path::PathBuf;
@@ -11,16 +12,18 @@ use clap::Parser;
 use roomcam::agent::{self, RunOptions};
 use roomcam::capture::{V4L2_COLLECT_BUFFERS, devices};
 use roomcam::config::ConfigErrors;
+use roomcam::control::{self, Control, Server, State};
 use roomcam::demo;
 use roomcam::doctor::{self, Finding, Status};
 use roomcam::panel;
 use roomcam::relay::{Relay, RelayOptions};
 use tokio::runtime;
 use tokio::signal::unix::{SignalKind, signal};
+use tokio_util::sync::CancellationToken;
 
 use cli::{
-    CheckArgs, Cli, Command, ConfigArgs, DemoArgs, DevicesArgs, LampsAction, LampsArgs, LogError, RelayArgs,
-    RunArgs,
+    CheckArgs, Cli, Command, ConfigArgs, CtlArgs, DemoArgs, DevicesArgs, LampsAction, LampsArgs, LogError,
+    RelayArgs, RunArgs,
 };
 
 /// Where to look for pipeline profiles before the usual places, for whoever writes one.
@@ -55,6 +58,7 @@ fn dispatch(command: Command) -> Outcome {
             Command::Relay(args) => relay(args).await,
             Command::Devices(args) => list_devices(&args),
             Command::Check(args) => check(args).await,
+            Command::Ctl(args) => ctl(&args).await,
             Command::Lamps(LampsArgs { action: LampsAction::Off(config) }) => lamps_off(&config),
         }
     })
@@ -65,8 +69,28 @@ async fn run(args: RunArgs) -> Outcome {
     for warning in &config.warnings {
         tracing::warn!("{warning}");
     }
-    let options = RunOptions { trace_chunks: args.trace_chunks, profiles: profiles() };
-    agent::run(&config, options, stop_signal()?).await?;
+    let RunArgs { config: source, trace_chunks } = args;
+    let (control, requests) = control::requests(State::default());
+    let server = Server::open(&config.control, control.clone())?;
+    let options = RunOptions {
+        trace_chunks,
+        profiles: profiles(),
+        state_directory: state_directory(),
+        requests: Some(requests),
+        reload: Some(Box::new(move || source.load())),
+    };
+    let stop = stop_signal()?;
+    let reload = reload_signal(control)?;
+    let agent_gone = CancellationToken::new();
+    let agent = async {
+        let _gone = agent_gone.drop_guard_ref();
+        tokio::select! {
+            outcome = agent::run(&config, options, stop) => outcome,
+            never = reload => match never {},
+        }
+    };
+    let (agent, ()) = tokio::join!(agent, server.run(agent_gone.cancelled()));
+    agent?;
     Ok(ExitCode::SUCCESS)
 }
 
@@ -75,15 +99,15 @@ async fn demo(args: DemoArgs) -> Outcome {
     let address = demo::reachable(relay.local_addr());
     let config = args.config(address)?;
     let room: String = url::form_urlencoded::byte_serialize(args.room.as_bytes()).collect();
-    println!("Watch at http://{address}/?room={room}");
-    let options = RunOptions { trace_chunks: None, profiles: profiles() };
+    say(&format!("Watch at http://{address}/?room={room}\n"))?;
+    let options = RunOptions { profiles: profiles(), ..RunOptions::default() };
     demo::run(relay, &config, options, stop_signal()?).await?;
     Ok(ExitCode::SUCCESS)
 }
 
 async fn relay(args: RelayArgs) -> Outcome {
     let relay = Relay::bind(args.listen, args.options()?).await?;
-    println!("Relay and viewer page at http://{}/", demo::reachable(relay.local_addr()));
+    say(&format!("Relay and viewer page at http://{}/\n", demo::reachable(relay.local_addr())))?;
     relay.run(stop_signal()?).await?;
     Ok(ExitCode::SUCCESS)
 }
@@ -91,18 +115,16 @@ async fn relay(args: RelayArgs) -> Outcome {
 fn list_devices(args: &DevicesArgs) -> Outcome {
     let devices = devices::list()?;
     let text = if args.json { serde_json::to_string_pretty(&devices)? + "\n" } else { devices.to_string() };
-    match io::stdout().write_all(text.as_bytes()) {
-        // `roomcam devices | head` has seen enough.
-        Err(error) if error.kind() == io::ErrorKind::BrokenPipe => Ok(ExitCode::SUCCESS),
-        written => Ok(written.map(|()| ExitCode::SUCCESS)?),
-    }
+    say(&text)?;
+    Ok(ExitCode::SUCCESS)
 }
 
 async fn check(args: CheckArgs) -> Outcome {
     let mut findings = Vec::new();
+    let mut said = Ok(());
     let mut report = |finding: Finding| {
-        if !args.json {
-            println!("{finding}");
+        if !args.json && said.is_ok() {
+            said = say(&format!("{finding}\n"));
         }
         findings.push(finding);
     };
@@ -110,11 +132,17 @@ async fn check(args: CheckArgs) -> Outcome {
         Ok(config) => doctor::examine(&config, profiles(), report).await,
         Err(errors) => report(Finding::new("configuration", Err(errors))),
     }
+    said?;
     if args.json {
-        println!("{}", serde_json::to_string_pretty(&findings)?);
+        say(&(serde_json::to_string_pretty(&findings)? + "\n"))?;
     }
     let failed = findings.iter().any(|finding| finding.status == Status::Failed);
     Ok(ExitCode::from(u8::from(failed)))
+}
+
+async fn ctl(args: &CtlArgs) -> Outcome {
+    control::ctl::run(&args.client()?, args.errand(), args.format()).await?;
+    Ok(ExitCode::SUCCESS)
 }
 
 fn lamps_off(config: &ConfigArgs) -> Outcome {
@@ -123,6 +151,20 @@ fn lamps_off(config: &ConfigArgs) -> Outcome {
         eprintln!("roomcam: {error}");
     }
     Ok(if outcome.is_ok() { ExitCode::SUCCESS } else { ExitCode::FAILURE })
+}
+
+/// The first of those that systemd has made for the service, if it has.
+fn state_directory() -> Option<PathBuf> {
+    std::env::split_paths(&std::env::var_os("STATE_DIRECTORY")?).next()
+}
+
+/// Writes to stdout. Whoever reads it may stop at any time: `roomcam devices | head` has seen enough.
+fn say(text: &str) -> io::Result<()> {
+    let mut out = io::stdout();
+    match out.write_all(text.as_bytes()).and_then(|()| out.flush()) {
+        Err(error) if error.kind() == io::ErrorKind::BrokenPipe => Ok(()),
+        written => written,
+    }
 }
 
 fn profiles() -> Option<PathBuf> {
@@ -139,5 +181,16 @@ fn stop_signal() -> io::Result<impl Future<Output = ()>> {
             _ = interrupt.recv() => {}
         }
         tracing::info!("stopping");
+    })
+}
+
+/// Has the agent read its configuration again at each SIGHUP; it says itself how that went.
+fn reload_signal(control: Control) -> io::Result<impl Future<Output = Infallible>> {
+    let mut hangup = signal(SignalKind::hangup())?;
+    Ok(async move {
+        loop {
+            hangup.recv().await;
+            let _ = control.command(control::Command::Reload).await;
+        }
     })
 }

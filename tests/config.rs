@@ -213,7 +213,7 @@ fn sections_are_tables_and_odd_names_stay_on_one_line() {
 
     insta::assert_snapshot!(setup.problems().join("\n"), @"
     config.toml:1:1: there is no key capture; it is a section, written [capture]
-    config.toml:2:1: there is no key a b; the sections are [meeting], [capture], [panel]
+    config.toml:2:1: there is no key a b; the sections are [meeting], [capture], [panel], [control]
     config.toml:3:3: there is no key meeting; it is a section, written [meeting]
     meeting.url is missing; set it in the configuration file, with ROOMCAM_MEETING_URL or with --set meeting.url=…; allowed is ws://HOST[:PORT], wss://HOST[:PORT], http://… or https://…
     meeting.room is missing; set it in the configuration file, with ROOMCAM_MEETING_ROOM or with --set meeting.room=…; allowed is text of 1 to 128 characters, without control characters and without spaces at its ends
@@ -413,6 +413,7 @@ fn the_example_is_valid_as_it_is_and_with_every_key_shown() {
             _ => line,
         })
         .map(|line| line.replace("/etc/roomcam/token", "./token"))
+        .map(|line| line.replace("/etc/roomcam/control-token", "./token"))
         .collect();
     let setup = Setup::new(&uncommented.join("\n"));
     setup.file("token", "hunter2", 0o600);

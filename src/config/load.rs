@@ -10,7 +10,7 @@ use super::host::Host;
 use super::layers::Layers;
 use super::secret::{Secret, SecretError};
 use super::values::ValueError;
-use super::{Capture, Config, DeviceChoice, Meeting, panel, schema};
+use super::{Capture, Config, DeviceChoice, Meeting, control, panel, schema};
 
 /// Far beyond any configuration: who names the wrong file hears of it at once.
 const MAX_BYTES: u64 = 1024 * 1024;
@@ -81,9 +81,10 @@ impl Config {
         let meeting = meeting(&mut layers, host, ambient);
         let capture = capture(&mut layers);
         let panel = panel::read(&mut layers);
-        match (meeting, capture, panel) {
-            (Some(meeting), Some(capture), Some(panel)) if layers.problems.is_empty() => {
-                Ok(Self { meeting, capture, panel, warnings: layers.warnings })
+        let control = control::read(&mut layers);
+        match (meeting, capture, panel, control) {
+            (Some(meeting), Some(capture), Some(panel), Some(control)) if layers.problems.is_empty() => {
+                Ok(Self { meeting, capture, panel, control, warnings: layers.warnings })
             }
             _ => {
                 // With a file that is no TOML, everything else seems to be missing.
@@ -148,6 +149,7 @@ fn capture(layers: &mut Layers) -> Option<Capture> {
     let cadence = layers.number(&schema::CADENCE_MS);
     let start_camera = layers.switch(&schema::START_CAMERA);
     let start_mic = layers.switch(&schema::START_MIC);
+    let mute = layers.text(&schema::MUTE);
     Some(Capture {
         profile: profile?,
         camera: camera?,
@@ -160,6 +162,7 @@ fn capture(layers: &mut Layers) -> Option<Capture> {
         cadence: cadence?,
         start_camera: start_camera?,
         start_mic: start_mic?,
+        mute: mute?,
     })
 }
 
@@ -180,7 +183,7 @@ impl FromStr for WrittenPath {
 }
 
 /// The path of a key. A relative one starts at the configuration file it is written in, else where we are.
-fn file_path(layers: &mut Layers, key: &schema::Key) -> Option<PathBuf> {
+pub(super) fn file_path(layers: &mut Layers, key: &schema::Key) -> Option<PathBuf> {
     let WrittenPath(path) = layers.text(key)?;
     match layers.origin(key) {
         Origin::File { path: file, .. } => Some(file.parent().unwrap_or(Path::new("")).join(path)),

@@ -2,8 +2,10 @@
 //!
 //! Layers, each winning over those before it: defaults, a TOML file, the environment (`ROOMCAM_SECTION_KEY`),
 //! flags. `schema` lists the keys, `values` their types, `layers` reads and merges, `load` makes the whole,
-//! `panel` and `panel_values` are the section of that name, `secret` keeps the token, `host` knows the names a device has by itself. Imports from no other room.
+//! `panel` with `panel_values` and `control` are the sections of those names, `secret` keeps a token, `host` knows
+//! the names a device has by itself. Imports from no other room.
 
+mod control;
 mod error;
 mod host;
 mod layers;
@@ -16,6 +18,7 @@ mod values;
 
 use std::path::PathBuf;
 
+pub use control::{ControlApi, SocketChoice, SocketPath};
 pub use error::{ConfigErrors, Origin, Problem, Warning};
 pub use load::Overrides;
 pub use panel::{Button, ButtonAction, Lamp, LampPlace, Panel};
@@ -25,7 +28,7 @@ pub use panel_values::{
 pub use schema::{KEYS, Key, LISTS, List, Unset};
 pub use secret::{Secret, SecretError};
 pub use values::{
-    AudioBitrate, AvatarUrl, Cadence, DeviceChoice, Fps, LateJoin, Name, Pixels, ProfileName, RelayUrl,
+    AudioBitrate, AvatarUrl, Cadence, DeviceChoice, Fps, LateJoin, Mute, Name, Pixels, ProfileName, RelayUrl,
     ValueError, VideoBitrate,
 };
 
@@ -38,6 +41,8 @@ pub struct Config {
     pub capture: Capture,
     /// `[panel]`: lamps and buttons.
     pub panel: Panel,
+    /// `[control]`: where the daemon hears those who ask it something.
+    pub control: ControlApi,
     /// What works but should be told to the operator, once.
     pub warnings: Vec<Warning>,
 }
@@ -85,8 +90,10 @@ pub struct Capture {
     pub audio_bitrate: AudioBitrate,
     /// Media per chunk.
     pub cadence: Cadence,
-    /// Whether the camera is on when the daemon starts.
+    /// Whether the camera is on when the daemon starts for the first time.
     pub start_camera: bool,
-    /// Whether the microphone is on (not muted) when the daemon starts.
+    /// Whether the microphone is on (not muted) when the daemon starts for the first time.
     pub start_mic: bool,
+    /// What muting does with the microphone.
+    pub mute: Mute,
 }

@@ -1,10 +1,11 @@
 //! Which keys exist: their names, defaults and what they allow. Everything that lists keys walks [`KEYS`].
 
+use super::control::{Listen, SocketChoice};
 use super::panel_values::{
     Backend, ButtonCommand, ChipPath, DebounceMs, HoldMs, LedName, Percent, Pin, Pull, Shows,
 };
 use super::values::{
-    AudioBitrate, AvatarUrl, Cadence, DeviceChoice, Fps, LateJoin, Name, Pixels, ProfileName, RelayUrl,
+    AudioBitrate, AvatarUrl, Cadence, DeviceChoice, Fps, LateJoin, Mute, Name, Pixels, ProfileName, RelayUrl,
     VideoBitrate,
 };
 
@@ -69,7 +70,8 @@ impl Key {
 pub(super) const PREFIX: &str = "ROOMCAM_";
 
 /// Variables of ours that are no keys: the token, and what `cli` reads.
-pub(super) const OTHER_VARIABLES: [&str; 3] = [TOKEN_VARIABLE, "ROOMCAM_CONFIG", "ROOMCAM_LOG"];
+pub(super) const OTHER_VARIABLES: [&str; 4] =
+    [TOKEN_VARIABLE, "ROOMCAM_CONFIG", "ROOMCAM_CONTROL", "ROOMCAM_LOG"];
 
 /// The variable that can hold the token.
 pub(super) const TOKEN_VARIABLE: &str = "ROOMCAM_TOKEN";
@@ -104,6 +106,7 @@ pub(super) static AUDIO_BITRATE: Key =
 pub(super) static CADENCE_MS: Key = Key::new("capture", "cadence_ms", Unset::Fixed("100"), Cadence::ALLOWED);
 pub(super) static START_CAMERA: Key = Key::new("capture", "start_camera", Unset::Fixed("true"), SWITCH);
 pub(super) static START_MIC: Key = Key::new("capture", "start_mic", Unset::Fixed("true"), SWITCH);
+pub(super) static MUTE: Key = Key::new("capture", "mute", Unset::Fixed("close"), Mute::ALLOWED);
 
 pub(super) static BACKEND: Key = Key::new("panel", "backend", Unset::Fixed("auto"), Backend::ALLOWED);
 pub(super) static CHIP: Key = Key::new("panel", "chip", Unset::Fixed("/dev/gpiochip0"), ChipPath::ALLOWED);
@@ -128,6 +131,12 @@ pub(super) static BUTTON_DEBOUNCE_MS: Key =
     Key::new("panel.button", "debounce_ms", Unset::Fixed("30"), DebounceMs::ALLOWED);
 pub(super) static BUTTON_HOLD_MS: Key =
     Key::new("panel.button", "hold_ms", Unset::Fixed("800"), HoldMs::ALLOWED);
+
+pub(super) static CONTROL_SOCKET: Key =
+    Key::new("control", "socket", Unset::Fixed("auto"), SocketChoice::ALLOWED);
+pub(super) static CONTROL_LISTEN: Key = Key::new("control", "listen", Unset::Fixed("none"), Listen::ALLOWED);
+pub(super) static CONTROL_TOKEN_FILE: Key =
+    Key::new("control", "token_file", Unset::Computed, PATH).quoted(Quote::Withheld);
 
 /// A list of tables, each written `[[section.name]]`. Which entry a flag or a variable would mean cannot be
 /// said, so only a file can have them.
@@ -172,7 +181,7 @@ pub(super) static BUTTONS: List = List {
 pub static LISTS: [&List; 2] = [&LAMPS, &BUTTONS];
 
 /// Every key that is in no list, in the order of the example file.
-pub static KEYS: [&Key; 21] = [
+pub static KEYS: [&Key; 25] = [
     &URL,
     &ROOM,
     &USERNAME,
@@ -192,8 +201,12 @@ pub static KEYS: [&Key; 21] = [
     &CADENCE_MS,
     &START_CAMERA,
     &START_MIC,
+    &MUTE,
     &BACKEND,
     &CHIP,
+    &CONTROL_SOCKET,
+    &CONTROL_LISTEN,
+    &CONTROL_TOKEN_FILE,
 ];
 
 /// Every key, those of lists among them.
@@ -218,6 +231,9 @@ pub(super) fn is_section(section: &str) -> bool {
 
 /// What to tell someone who wrote a key that does not exist: where it belongs, or the nearest one that does.
 pub(super) fn hint(section: &str, name: &str) -> String {
+    if (section, name) == ("control", "token") {
+        return "a token is not written here: put it into a file named by control.token_file".to_owned();
+    }
     if name == "token" {
         return format!(
             "a token is not written here: put it into a file named by meeting.token_file, \

@@ -65,8 +65,9 @@ impl Control {
     }
 
     /// The state as it is and as it changes.
-    pub fn watch(&self) -> watch::Receiver<State> {
-        self.state.clone()
+    pub fn watch(&self) -> Result<watch::Receiver<State>, AgentGone> {
+        self.state.has_changed().map_err(|_| AgentGone)?;
+        Ok(self.state.clone())
     }
 
     async fn ask<T>(&self, request: impl FnOnce(oneshot::Sender<T>) -> Request) -> Result<T, AgentGone> {

@@ -1,9 +1,10 @@
 //! What a running agent tells of itself. Field names are what clients see in JSON.
 
 use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
 
 /// Everything, at one moment.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, ToSchema)]
 pub struct Status {
     /// What is running.
     pub versions: Versions,
@@ -19,7 +20,7 @@ pub struct Status {
 }
 
 /// What is running.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct Versions {
     /// roomcam's own.
     pub roomcam: String,
@@ -28,7 +29,7 @@ pub struct Versions {
 }
 
 /// What people care about, and counters have no part in.
-#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize, ToSchema)]
 pub struct State {
     /// Where the relay is, without password or token.
     pub relay: String,
@@ -51,13 +52,13 @@ pub struct State {
     /// The lamps, in the order of the configuration.
     pub lamps: Vec<LampStatus>,
     /// The number of the epoch; 0 before the first.
-    pub epoch: u64,
+    pub epoch: u32,
     /// What went wrong last, the newest first; at most ten.
     pub faults: Vec<DeviceFault>,
 }
 
 /// The place in the meeting.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 #[serde(rename_all = "kebab-case")]
 pub enum MeetingState {
     /// Out of it, because somebody in the room asked for that.
@@ -71,8 +72,13 @@ pub enum MeetingState {
     WaitingForSeat,
 }
 
+impl MeetingState {
+    /// Each of them.
+    pub const ALL: [Self; 4] = [Self::Left, Self::Connecting, Self::Joined, Self::WaitingForSeat];
+}
+
 /// Somebody in the room.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct Participant {
     /// The user's id.
     pub user_id: String,
@@ -81,7 +87,7 @@ pub struct Participant {
 }
 
 /// The camera.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct CameraStatus {
     /// What the people in the room chose: whether it is to be on.
     pub wanted_on: bool,
@@ -92,7 +98,7 @@ pub struct CameraStatus {
 }
 
 /// What the camera is doing.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 #[serde(rename_all = "kebab-case")]
 pub enum CameraState {
     /// There is none in this configuration.
@@ -108,8 +114,13 @@ pub enum CameraState {
     Fault,
 }
 
+impl CameraState {
+    /// Each of them.
+    pub const ALL: [Self; 5] = [Self::Absent, Self::Off, Self::Opening, Self::On, Self::Fault];
+}
+
 /// The microphone.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct MicStatus {
     /// What the people in the room chose: whether it is to be muted.
     pub wanted_muted: bool,
@@ -122,7 +133,7 @@ pub struct MicStatus {
 }
 
 /// What the microphone is doing.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 #[serde(rename_all = "kebab-case")]
 pub enum MicState {
     /// There is none in this configuration.
@@ -138,8 +149,13 @@ pub enum MicState {
     Fault,
 }
 
+impl MicState {
+    /// Each of them.
+    pub const ALL: [Self; 5] = [Self::Absent, Self::Muted, Self::Opening, Self::Live, Self::Fault];
+}
+
 /// A lamp.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct LampStatus {
     /// Its pin or LED, such as `pin 17`.
     pub place: String,
@@ -150,7 +166,7 @@ pub struct LampStatus {
 }
 
 /// Something that went wrong.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, ToSchema)]
 pub struct DeviceFault {
     /// Where: `camera`, `mic`, `meeting` or `state`.
     pub part: String,
@@ -161,7 +177,7 @@ pub struct DeviceFault {
 }
 
 /// The media that leave.
-#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize, ToSchema)]
 pub struct StreamStatus {
     /// Chunks sent since the start.
     pub chunks_sent: u64,
@@ -184,7 +200,7 @@ pub struct StreamStatus {
 }
 
 /// What waits to be sent.
-#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize, ToSchema)]
 pub struct QueueStatus {
     /// Chunks.
     pub chunks: u64,

@@ -17,7 +17,7 @@ started=$SECONDS
 echo "Booting the emulated Pi (about a minute)" >&2
 qemu-system-aarch64 -M raspi3b -m 1G -display none -no-reboot -daemonize -pidfile "$run/pid" \
     -kernel "$image/kernel" -dtb "$image/pi.dtb" -initrd "$image/initramfs.gz" \
-    -append "console=ttyS1,115200 quiet panic=-1 systemd.show_status=no" \
+    -append "console=ttyS1,115200 quiet panic=-1 net.ifnames=0 systemd.show_status=no" \
     -serial null -serial "file:$run/console.log" -monitor "unix:$run/monitor.sock,server,nowait" \
     -drive "if=sd,format=raw,file=$image/sd.img,snapshot=on" \
     -device usb-net,netdev=net -netdev "user,id=net,hostfwd=tcp:127.0.0.1:$port-:22"

@@ -33,9 +33,9 @@ class Bench {
     await this.relay?.stop();
   }
 
-  /** Somebody in the room who keeps what is in the chunks. */
+  /** Somebody in the room who records what is in the chunks. */
   async witness(t, { room = ROOM, userId = 'witness' } = {}) {
-    const witness = await joinRoom(this.relay.origin, room, userId, { token: TOKEN, keep: true });
+    const witness = await joinRoom(this.relay.origin, room, userId, { token: TOKEN, record: true });
     t.after(() => witness.close());
     return witness;
   }

@@ -4,7 +4,7 @@
 export const TONE_HZ = 1_000;
 
 /** vivid's control "Test Pattern", and some of what it can be set to. */
-export const PATTERN = { control: '0x00f0f000', bars: 0, white: 7, black: 6, red: 5 };
+export const PATTERN = { control: '0x00f0f000', bars: 0, white: 6, black: 5, red: 7 };
 
 /** vivid's bars from left to right. */
 export const BARS = [

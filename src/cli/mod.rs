@@ -1,11 +1,14 @@
 //! The command line: what can be typed, and how it becomes a configuration and a log.
 
+mod ctl;
+
 use std::io::IsTerminal;
 use std::net::SocketAddr;
 use std::num::{NonZeroU32, NonZeroUsize};
 use std::path::{Path, PathBuf};
 
 use clap::{ArgAction, Args, Parser, Subcommand, ValueEnum};
+pub use ctl::CtlArgs;
 use roomcam::config::{Config, ConfigErrors, Overrides, Secret, SecretError};
 use roomcam::relay::{RelayOptions, SharedToken};
 use tracing_subscriber::filter::{EnvFilter, ParseError};
@@ -24,6 +27,7 @@ Examples:
   roomcam devices                       which cameras and microphones there are
   roomcam check --config room.toml      does everything that is configured work?
   roomcam run --config room.toml        join the meeting and stay in it
+  roomcam ctl status                    what is it doing?
 
 Exit status: 0 done, 1 failed, 2 wrong use or configuration."
 )]
@@ -87,6 +91,18 @@ Examples:
 
 Exit status: 0 if everything that is configured works, else 1.")]
     Check(CheckArgs),
+
+    /// Ask the daemon that runs on this device for its state, or tell it what to do
+    #[command(after_help = "\
+Examples:
+  roomcam ctl status
+  roomcam ctl mic toggle
+  roomcam ctl snapshot room.jpg
+  roomcam ctl status --watch --json                                    a line of JSON per change
+  roomcam ctl --url http://room.local:9780 --token-file token status   over TCP: see control.listen
+
+Who is in the daemon's group, roomcam, may ask. Exit status: 0 done, 1 failed, 2 wrong use.")]
+    Ctl(CtlArgs),
 
     /// Make the lamps dark while no daemon runs: a lamp without one claims nothing
     Lamps(LampsArgs),

@@ -1,0 +1,206 @@
+//! The state for a person at a terminal: everything that matters, on one page, the worst in colour.
+
+use anstyle::{AnsiColor, Style};
+
+use super::{CameraState, DeviceFault, MeetingState, MicState, State, Status, StreamStatus};
+
+const GOOD: Style = AnsiColor::Green.on_default();
+const BUSY: Style = AnsiColor::Yellow.on_default();
+const BAD: Style = AnsiColor::Red.on_default().bold();
+const QUIET: Style = Style::new().dimmed();
+
+/// How the page is written.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Paint {
+    /// As text alone.
+    Plain,
+    /// With the colours of a terminal.
+    Colour,
+}
+
+impl Paint {
+    fn on(self, style: Style, text: &str) -> String {
+        match self {
+            Self::Plain => text.to_owned(),
+            Self::Colour => format!("{style}{text}{style:#}"),
+        }
+    }
+}
+
+/// The whole page. `now` is in seconds since 1970.
+pub fn page(status: &Status, now: u64, paint: Paint) -> String {
+    let state = &status.state;
+    let mut page = Page { text: String::new(), paint };
+    let running = format!(
+        "{}, up {}, GStreamer {}",
+        clean(&status.versions.roomcam),
+        span(status.uptime_seconds as u64),
+        clean(&status.versions.gstreamer)
+    );
+    page.row("roomcam", &running);
+    page.row("meeting", &meeting(state, paint));
+    page.row("camera", &camera(state, paint));
+    page.row("mic", &mic(state, paint));
+    page.rows(
+        "lamps",
+        state.lamps.iter().map(|lamp| {
+            let pattern = match lamp.pattern.as_str() {
+                "off" => paint.on(QUIET, "off"),
+                "on" => paint.on(GOOD, "on"),
+                blinking => paint.on(BUSY, &format!("blinking ({})", clean(blinking))),
+            };
+            format!("{}: {}, {pattern}", clean(&lamp.place), clean(&lamp.shows))
+        }),
+    );
+    if matches!(state.meeting, MeetingState::Joined | MeetingState::WaitingForSeat) {
+        let names: Vec<_> = state
+            .participants
+            .iter()
+            .map(|one| clean(one.username.as_deref().unwrap_or(&one.user_id)))
+            .collect();
+        page.row("here", &if names.is_empty() { "nobody else".to_owned() } else { names.join(", ") });
+    }
+    page.row("stream", &stream(&status.stream, state, paint));
+    let queue = &status.queue;
+    let waits = match queue.chunks {
+        0 => "nothing waits to be sent".to_owned(),
+        chunks => {
+            format!("{chunks} chunks wait, {} of media, {}", millis(queue.milliseconds), bytes(queue.bytes))
+        }
+    };
+    page.row("queue", &waits);
+    page.rows("faults", state.faults.iter().map(|fault| one_fault(fault, now, paint)));
+    page.text
+}
+
+/// What one line says about the meeting.
+pub fn meeting(state: &State, paint: Paint) -> String {
+    let word = match state.meeting {
+        MeetingState::Left => paint.on(QUIET, "left (roomcam ctl join comes back)"),
+        MeetingState::Connecting => paint.on(BUSY, "connecting"),
+        MeetingState::Joined => paint.on(GOOD, "joined"),
+        MeetingState::WaitingForSeat => paint.on(BUSY, "waiting: somebody else presents"),
+    };
+    format!("{word}, {} at {}, as {}", clean(&state.room), clean(&state.relay), clean(&state.username))
+}
+
+/// What one line says about the camera.
+pub fn camera(state: &State, paint: Paint) -> String {
+    let camera = &state.camera;
+    let wanted = if camera.wanted_on { "on" } else { "off" };
+    let (style, word, is) = match camera.state {
+        CameraState::Absent => return paint.on(QUIET, "none configured"),
+        CameraState::Off => (QUIET, "off", "off"),
+        CameraState::Opening => (BUSY, "opening", "opening"),
+        CameraState::On => (GOOD, "on", "on"),
+        CameraState::Fault => (BAD, "at fault, tried again", "at fault"),
+    };
+    device(paint.on(style, word), is, wanted, camera.device.as_deref())
+}
+
+/// What one line says about the microphone.
+pub fn mic(state: &State, paint: Paint) -> String {
+    let mic = &state.mic;
+    let wanted = if mic.wanted_muted { "muted" } else { "live" };
+    let (style, word, is) = match mic.state {
+        MicState::Absent => return paint.on(QUIET, "none configured"),
+        MicState::Muted => (QUIET, "muted", "muted"),
+        MicState::Opening => (BUSY, "opening", "opening"),
+        MicState::Live if mic.speaking => (GOOD, "live, somebody speaks", "live"),
+        MicState::Live => (GOOD, "live", "live"),
+        MicState::Fault => (BAD, "at fault, tried again", "at fault"),
+    };
+    device(paint.on(style, word), is, wanted, mic.device.as_deref())
+}
+
+fn device(word: String, is: &str, wanted: &str, name: Option<&str>) -> String {
+    let mut line = word;
+    if is != wanted {
+        line += &format!(" (wanted: {wanted})");
+    }
+    if let Some(name) = name {
+        line += &format!(", {}", clean(name));
+    }
+    line
+}
+
+fn stream(stream: &StreamStatus, state: &State, paint: Paint) -> String {
+    let flow = if state.flowing { paint.on(GOOD, "flowing") } else { paint.on(QUIET, "nothing leaves") };
+    let skipped = format!("{} skipped", stream.frames_skipped);
+    format!(
+        "{flow}, {} of {} wanted, epoch {}, {} sent in {} chunks; of {} frames {}, {} filled in",
+        rate(stream.bits_per_second),
+        rate(u64::from(stream.video_bitrate) + u64::from(stream.audio_bitrate)),
+        state.epoch,
+        bytes(stream.bytes_sent),
+        stream.chunks_sent,
+        stream.frames_captured,
+        if stream.frames_skipped == 0 { skipped } else { paint.on(BUSY, &skipped) },
+        stream.frames_filled
+    )
+}
+
+fn one_fault(fault: &DeviceFault, now: u64, paint: Paint) -> String {
+    let age = format!("{} ago", span(now.saturating_sub(fault.at)));
+    format!("{} {}: {}", paint.on(QUIET, &age), clean(&fault.part), paint.on(BAD, &clean(&fault.message)))
+}
+
+struct Page {
+    text: String,
+    paint: Paint,
+}
+
+impl Page {
+    fn row(&mut self, name: &str, value: &str) {
+        self.text += &self.paint.on(QUIET, &format!("{name:<8}"));
+        self.text += value;
+        self.text.push('\n');
+    }
+
+    /// One row each; the name stands before the first.
+    fn rows(&mut self, name: &str, values: impl Iterator<Item = String>) {
+        for (number, value) in values.enumerate() {
+            self.row(if number == 0 { name } else { "" }, &value);
+        }
+    }
+}
+
+/// Text from elsewhere, unable to move the cursor or to look like more than one line.
+fn clean(text: &str) -> String {
+    let odd = |c: char| {
+        c.is_control()
+            || matches!(c, '\u{200e}'..='\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2066}'..='\u{2069}')
+    };
+    text.chars().map(|c| if odd(c) { char::REPLACEMENT_CHARACTER } else { c }).collect()
+}
+
+/// A length of time in its two largest units.
+fn span(seconds: u64) -> String {
+    let (minutes, hours, days) = (seconds / 60, seconds / 3600, seconds / 86_400);
+    match (days, hours, minutes) {
+        (0, 0, 0) => format!("{seconds} s"),
+        (0, 0, _) => format!("{minutes} min"),
+        (0, _, _) => format!("{hours} h {} min", minutes % 60),
+        _ => format!("{days} d {} h", hours % 24),
+    }
+}
+
+fn millis(milliseconds: u64) -> String {
+    match milliseconds {
+        0..1000 => format!("{milliseconds} ms"),
+        _ => format!("{:.1} s", milliseconds as f64 / 1000.0),
+    }
+}
+
+fn bytes(count: u64) -> String {
+    match count {
+        0..1000 => format!("{count} B"),
+        1000..1_000_000 => format!("{:.1} kB", count as f64 / 1e3),
+        1_000_000..1_000_000_000 => format!("{:.1} MB", count as f64 / 1e6),
+        _ => format!("{:.1} GB", count as f64 / 1e9),
+    }
+}
+
+fn rate(bits_per_second: u64) -> String {
+    format!("{} kbit/s", (bits_per_second + 500) / 1000)
+}

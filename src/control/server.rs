@@ -1,0 +1,233 @@
+//! The server: bound to a Unix socket, to a TCP address, to both or to none.
+
+use std::io;
+use std::net::SocketAddr;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::time::Duration;
+
+use axum::{Router, middleware};
+use nix::unistd::geteuid;
+use tokio::net::{TcpListener, UnixListener};
+use tokio::sync::Semaphore;
+use tokio::task::JoinSet;
+use tokio::time::{sleep, timeout};
+use tokio_util::sync::CancellationToken;
+
+use super::Control;
+use super::api::{self, Api};
+use super::connection::{Limits, Line, Seats, serve};
+use super::guard::{Guard, guard};
+use super::socket::{self, SocketFile};
+use crate::config::{ControlApi, SocketChoice};
+
+/// How long clients get to take what is on its way to them, before they are cut off.
+const FAREWELL: Duration = Duration::from_secs(1);
+/// How long to wait after a connection could not be accepted, mostly because there are too many open files.
+const RECOVERY: Duration = Duration::from_millis(200);
+
+/// Why nobody can ask the daemon anything.
+#[derive(Debug, thiserror::Error)]
+pub enum ControlError {
+    /// Another daemon listens there.
+    #[error(
+        "another daemon holds the control socket {}: stop it, or give this one another with --set control.socket=PATH (\"none\" for none)",
+        path.display()
+    )]
+    Held {
+        /// The socket.
+        path: PathBuf,
+    },
+    /// There is something else in its place.
+    #[error("{} is no socket, so it is left alone: remove it, or set control.socket to another path", path.display())]
+    NoSocket {
+        /// What stands there.
+        path: PathBuf,
+    },
+    /// The socket cannot be made.
+    #[error("cannot make the control socket {}: {source}; {}", path.display(), remedy(source, path))]
+    Socket {
+        /// Where it was to be.
+        path: PathBuf,
+        /// What the system said.
+        source: io::Error,
+    },
+    /// The TCP address cannot be listened on.
+    #[error(
+        "the control API cannot listen on {addr}: {source}; set control.listen to another address, or \"none\""
+    )]
+    Listen {
+        /// The address.
+        addr: SocketAddr,
+        /// What the system said.
+        source: io::Error,
+    },
+}
+
+fn remedy(source: &io::Error, path: &Path) -> String {
+    let folder = path.parent().unwrap_or(path).display();
+    match source.kind() {
+        io::ErrorKind::NotFound => format!("make the folder {folder}, or set control.socket to another path"),
+        io::ErrorKind::PermissionDenied => {
+            format!(
+                "let the daemon's user (uid {}) write to {folder}, or set control.socket to another path",
+                geteuid()
+            )
+        }
+        _ => "set control.socket to another path, or to \"none\"".to_owned(),
+    }
+}
+
+/// A control API that listens; [`Server::run`] makes it answer.
+#[derive(Debug)]
+pub struct Server {
+    unix: Option<(UnixListener, SocketFile)>,
+    tcp: Option<(TcpListener, SocketAddr, Guard)>,
+    control: Control,
+    limits: Limits,
+}
+
+impl Server {
+    /// Binds what `config` asks for. From then on clients queue, and are answered once it runs. Must be called
+    /// within a tokio runtime.
+    ///
+    /// # Errors
+    /// If one of them cannot be bound; the error says which and what to do.
+    pub fn open(config: &ControlApi, control: Control) -> Result<Self, ControlError> {
+        Self::with_limits(config, control, Limits::default())
+    }
+
+    /// As [`Server::open`], with other bounds.
+    ///
+    /// # Errors
+    /// As [`Server::open`].
+    pub fn with_limits(config: &ControlApi, control: Control, limits: Limits) -> Result<Self, ControlError> {
+        let unix = match &config.socket {
+            SocketChoice::None => None,
+            SocketChoice::Path(path) => Some(socket::bind(path.as_path(), false)?),
+            SocketChoice::Auto => match socket::automatic() {
+                Some(path) => Some(socket::bind(&path, true)?),
+                None => {
+                    tracing::info!(
+                        "no control socket: neither RUNTIME_DIRECTORY nor XDG_RUNTIME_DIR says where; \
+                         roomcam ctl needs control.socket set to a path"
+                    );
+                    None
+                }
+            },
+        };
+        let tcp = config.listen.map(|addr| listen(addr, config)).transpose()?;
+        Ok(Self { unix, tcp, control, limits })
+    }
+
+    /// The Unix socket, if there is one.
+    pub fn socket(&self) -> Option<&Path> {
+        self.unix.as_ref().map(|(_, file)| file.path())
+    }
+
+    /// The TCP address, if there is one, with the port that the system chose if it was asked for port 0.
+    pub fn local_addr(&self) -> Option<SocketAddr> {
+        self.tcp.as_ref().map(|(_, addr, _)| *addr)
+    }
+
+    /// Answers until `shutdown` completes, then takes leave within a second and removes the socket.
+    pub async fn run(self, shutdown: impl Future<Output = ()>) {
+        let Self { unix, tcp, control, limits } = self;
+        let stop = CancellationToken::new();
+        let listeners = Arc::new(Semaphore::new(limits.listeners));
+        let router = api::router(Api { control, listeners, stop: stop.clone() });
+        let (socket, _file) = unix.unzip();
+        let local = async {
+            match socket {
+                Some(socket) => serve_unix(&socket, router.clone(), &limits, &stop).await,
+                None => stop.cancelled().await,
+            }
+        };
+        let network = async {
+            match tcp {
+                Some((listener, _, rules)) => {
+                    let guarded = router.clone().layer(middleware::from_fn_with_state(rules, guard));
+                    serve_tcp(&listener, guarded, &limits, &stop).await;
+                }
+                None => stop.cancelled().await,
+            }
+        };
+        let until = async {
+            shutdown.await;
+            stop.cancel();
+        };
+        tokio::join!(local, network, until);
+    }
+}
+
+fn listen(addr: SocketAddr, config: &ControlApi) -> Result<(TcpListener, SocketAddr, Guard), ControlError> {
+    let failed = |source| ControlError::Listen { addr, source };
+    let listener = std::net::TcpListener::bind(addr).map_err(failed)?;
+    listener.set_nonblocking(true).map_err(failed)?;
+    let listener = TcpListener::from_std(listener).map_err(failed)?;
+    let bound = listener.local_addr().map_err(failed)?;
+    Ok((listener, bound, Guard::new(bound, config.token.clone())))
+}
+
+async fn serve_unix(listener: &UnixListener, router: Router, limits: &Limits, stop: &CancellationToken) {
+    let mut desk = Desk::new(router, limits, stop);
+    while let Some(stream) = desk.accept(async || listener.accept().await.map(|(stream, _)| stream)).await {
+        desk.welcome(stream);
+    }
+    desk.close().await;
+}
+
+async fn serve_tcp(listener: &TcpListener, router: Router, limits: &Limits, stop: &CancellationToken) {
+    let mut desk = Desk::new(router, limits, stop);
+    while let Some(stream) = desk.accept(async || listener.accept().await.map(|(stream, _)| stream)).await {
+        desk.welcome(stream);
+    }
+    desk.close().await;
+}
+
+/// The connections of one listener.
+struct Desk<'a> {
+    router: Router,
+    limits: &'a Limits,
+    seats: Seats,
+    stop: &'a CancellationToken,
+    open: JoinSet<()>,
+}
+
+impl<'a> Desk<'a> {
+    fn new(router: Router, limits: &'a Limits, stop: &'a CancellationToken) -> Self {
+        Self { router, limits, seats: Seats::new(limits), stop, open: JoinSet::new() }
+    }
+
+    /// The next connection; `None` once it is time to stop.
+    async fn accept<S>(&mut self, next: impl AsyncFn() -> io::Result<S>) -> Option<S> {
+        loop {
+            tokio::select! {
+                () = self.stop.cancelled() => return None,
+                Some(_) = self.open.join_next() => {}
+                accepted = next() => match accepted {
+                    Ok(stream) => return Some(stream),
+                    Err(error) => {
+                        tracing::warn!(%error, "cannot accept a connection to the control API");
+                        sleep(RECOVERY).await;
+                    }
+                },
+            }
+        }
+    }
+
+    fn welcome<S: Line>(&mut self, stream: S) {
+        match self.seats.take(&self.router) {
+            Some(seat) => {
+                self.open.spawn(serve(stream, seat, self.limits.clone(), self.stop.clone()));
+            }
+            None => tracing::debug!("cut off a client of the control API: too many of them"),
+        }
+    }
+
+    async fn close(mut self) {
+        let leave = async { while self.open.join_next().await.is_some() {} };
+        // Dropping the set cuts off who is left.
+        let _ = timeout(FAREWELL, leave).await;
+    }
+}
