@@ -2,10 +2,11 @@
 
 import assert from 'node:assert/strict';
 import { bench, lampsBy, ROOM, START_MS, step, USER } from './lib/bench.mjs';
-import { install } from './lib/package.mjs';
+import { install, warmRegistry } from './lib/package.mjs';
 
 step('apt installs the package', async (t, pi) => {
   await install(process.env.ROOMCAM_DEB);
+  await warmRegistry(pi);
   const status = await pi.run(`dpkg-query --show --showformat='\${db:Status-Abbrev} \${Version}' roomcam`);
   t.diagnostic(status);
   assert.match(status, /^ii /);
@@ -15,7 +16,7 @@ step('apt installs the package', async (t, pi) => {
 step('roomcam check finds everything well', async (t, pi) => {
   await bench.configure({ panel: lampsBy('rppal') });
   await bench.giveToken();
-  const text = await pi.run('ROOMCAM_MEETING_TOKEN_FILE=/etc/roomcam/token roomcam check --json', { deadlineMs: START_MS });
+  const text = await pi.run('ROOMCAM_MEETING_TOKEN_FILE=/etc/credstore/roomcam.token roomcam check --json', { deadlineMs: START_MS });
   const findings = JSON.parse(text.slice(text.indexOf('[\n')));
   for (const { check, status, detail } of findings) t.diagnostic(`${check}: ${status}: ${detail}`);
   assert.deepEqual(

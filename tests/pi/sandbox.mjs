@@ -11,9 +11,9 @@ const DROP_INS = '/run/systemd/system/roomcam.service.d';
 
 step("the unit's sandbox holds", async (t, pi) => {
   await pi.copy(join(TESTS, 'pi/sandbox-probe.pl'), PROBE, '0755');
-  const outside = outcomes(
-    await pi.run(`STATE_DIRECTORY=/tmp CACHE_DIRECTORY=/tmp RUNTIME_DIRECTORY=/tmp CREDENTIALS_DIRECTORY=/etc/roomcam ${PROBE}`),
-  );
+  await pi.run('mkdir /run/probe && cp /etc/credstore/roomcam.token /run/probe/token');
+  const folders = ['STATE', 'CACHE', 'RUNTIME', 'CREDENTIALS'].map((each) => `${each}_DIRECTORY=/run/probe`);
+  const outside = outcomes(await pi.run(`${folders.join(' ')} ${PROBE}; rm -r /run/probe`));
   assert.deepEqual(outside.filter(({ done }) => !done), [], 'outside of the sandbox, root can do all of it');
 
   await pi.run(`mkdir -p ${DROP_INS}`);

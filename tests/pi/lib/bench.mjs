@@ -60,9 +60,10 @@ ${panel}
     return this.pi.write('/etc/roomcam/config.toml', config);
   }
 
-  /** Gives the service its token, as the README says. */
-  giveToken() {
-    return this.pi.write('/etc/roomcam/token', `${TOKEN}\n`, '0600');
+  /** Gives the service its token, where systemd looks for it. */
+  async giveToken() {
+    await this.pi.run('mkdir -p -m 0700 /etc/credstore');
+    await this.pi.write('/etc/credstore/roomcam.token', `${TOKEN}\n`, '0600');
   }
 
   /** (Re)starts the service; returns once it is ready. */
