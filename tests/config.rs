@@ -682,3 +682,28 @@ proptest! {
         prop_assert!(!shown.contains(&secret), "{shown}");
     }
 }
+
+#[test]
+fn lamps_can_be_found_whatever_else_is_wrong() {
+    let setup = Setup::new(
+        "[meeting]\nroom = 'a b'\n[capture]\nframes = 30\n[[panel.lamp]]\npin = 17\nshows = 'mic-live'\n",
+    )
+    .env("CREDENTIALS_DIRECTORY", "/dev/null");
+    setup.load().unwrap_err();
+    let panel = Config::load_panel(
+        Some(&setup.dir.path().join("config.toml")),
+        setup.env.iter().cloned(),
+        &setup.flags,
+    )
+    .unwrap();
+    assert_eq!(panel.lamps.len(), 1);
+}
+
+#[test]
+fn lamps_that_cannot_be_found_are_an_error() {
+    for text in ["[[panel.lamp]]\npin = 17\n", "[[panel.lamp]\npin = 17\n"] {
+        let setup = Setup::new(text);
+        let path = setup.dir.path().join("config.toml");
+        assert!(Config::load_panel(Some(&path), [].into_iter(), &setup.flags).is_err(), "{text}");
+    }
+}

@@ -9,7 +9,7 @@ use std::path::{Path, PathBuf};
 
 use clap::{ArgAction, Args, Parser, Subcommand, ValueEnum};
 pub use ctl::CtlArgs;
-use roomcam::config::{Config, ConfigErrors, Overrides, Secret, SecretError};
+use roomcam::config::{Config, ConfigErrors, Overrides, Panel, Secret, SecretError};
 use roomcam::relay::{RelayOptions, SharedToken};
 use tracing_subscriber::filter::{EnvFilter, ParseError};
 
@@ -249,9 +249,17 @@ enum LogLevel {
 impl ConfigArgs {
     /// Reads the configuration that these arguments ask for.
     pub fn load(&self) -> Result<Config, ConfigErrors> {
+        Config::load(self.file(), environment(), &self.overrides())
+    }
+
+    /// Reads its section `[panel]`, whatever is wrong with the others.
+    pub fn load_panel(&self) -> Result<Panel, ConfigErrors> {
+        Config::load_panel(self.file(), environment(), &self.overrides())
+    }
+
+    fn file(&self) -> Option<&Path> {
         let system = Path::new(SYSTEM_CONFIG);
-        let file = self.config.as_deref().or_else(|| system.exists().then_some(system));
-        Config::load(file, environment(), &self.overrides())
+        self.config.as_deref().or_else(|| system.exists().then_some(system))
     }
 
     fn overrides(&self) -> Overrides {

@@ -10,7 +10,7 @@ use super::host::Host;
 use super::layers::Layers;
 use super::secret::{Secret, SecretError};
 use super::values::ValueError;
-use super::{Capture, Config, DeviceChoice, Meeting, control, panel, schema};
+use super::{Capture, Config, DeviceChoice, Meeting, Panel, control, panel, schema};
 
 /// Far beyond any configuration: who names the wrong file hears of it at once.
 const MAX_BYTES: u64 = 1024 * 1024;
@@ -51,33 +51,28 @@ impl Config {
         Self::load_on(&Host::read(), path, env, flags)
     }
 
+    /// Reads `[panel]` alone, from the same layers. What is wrong in other sections, or with the token, does not
+    /// matter: after a crash it must not keep a lamp lit.
+    pub fn load_panel(
+        path: Option<&Path>,
+        env: impl Iterator<Item = (String, String)>,
+        flags: &Overrides,
+    ) -> Result<Panel, ConfigErrors> {
+        let (mut layers, _) = layers(path, env, flags)?;
+        layers.problems.retain(|problem| matches!(problem, Problem::Syntax { .. }));
+        match panel::read(&mut layers) {
+            Some(panel) if layers.problems.is_empty() => Ok(panel),
+            _ => Err(ConfigErrors::new(layers.problems)),
+        }
+    }
+
     fn load_on(
         host: &Host,
         path: Option<&Path>,
         env: impl Iterator<Item = (String, String)>,
         flags: &Overrides,
     ) -> Result<Self, ConfigErrors> {
-        let mut layers = Layers::default();
-        if let Some(path) = path {
-            match read_text(path) {
-                Ok(text) => layers.add_file(path, &text),
-                Err(why) => {
-                    return Err(ConfigErrors::new(vec![Problem::Unreadable { path: path.to_owned(), why }]));
-                }
-            }
-        }
-        let mut ambient = AmbientToken::default();
-        for (variable, value) in env {
-            layers.add_variable(&variable, &value);
-            match variable.as_str() {
-                schema::TOKEN_VARIABLE => ambient.variable = Some(value),
-                "CREDENTIALS_DIRECTORY" => ambient.credential = Some(Path::new(&value).join(CREDENTIAL)),
-                _ => {}
-            }
-        }
-        for Override { flag, key, value } in &flags.0 {
-            layers.add_flag(flag, key, value);
-        }
+        let (mut layers, ambient) = layers(path, env, flags)?;
         let meeting = meeting(&mut layers, host, ambient);
         let capture = capture(&mut layers);
         let panel = panel::read(&mut layers);
@@ -96,6 +91,36 @@ impl Config {
             }
         }
     }
+}
+
+/// The layers, the lowest first, and the places of the token that are none of them.
+fn layers(
+    path: Option<&Path>,
+    env: impl Iterator<Item = (String, String)>,
+    flags: &Overrides,
+) -> Result<(Layers, AmbientToken), ConfigErrors> {
+    let mut layers = Layers::default();
+    if let Some(path) = path {
+        match read_text(path) {
+            Ok(text) => layers.add_file(path, &text),
+            Err(why) => {
+                return Err(ConfigErrors::new(vec![Problem::Unreadable { path: path.to_owned(), why }]));
+            }
+        }
+    }
+    let mut ambient = AmbientToken::default();
+    for (variable, value) in env {
+        layers.add_variable(&variable, &value);
+        match variable.as_str() {
+            schema::TOKEN_VARIABLE => ambient.variable = Some(value),
+            "CREDENTIALS_DIRECTORY" => ambient.credential = Some(Path::new(&value).join(CREDENTIAL)),
+            _ => {}
+        }
+    }
+    for Override { flag, key, value } in &flags.0 {
+        layers.add_flag(flag, key, value);
+    }
+    Ok((layers, ambient))
 }
 
 fn read_text(path: &Path) -> Result<String, String> {

@@ -5,7 +5,7 @@ import { until } from '../e2e/lib/waiting.mjs';
 import { bench, step, START_MS, USER } from './lib/bench.mjs';
 
 step('a daemon that hangs is restarted by the watchdog', async (t, pi) => {
-  const witness = await bench.witness(t);
+  const witness = await bench.live(t);
   const pid = await bench.property('MainPID');
   const since = await bench.now();
   const stoppedMs = Date.now();
@@ -19,6 +19,7 @@ step('a daemon that hangs is restarted by the watchdog', async (t, pi) => {
 });
 
 step('SIGKILL leaves no lamp that says "live"', async (t, pi) => {
+  await bench.live(t);
   await bench.lamps({ 'mic-live': true, 'camera-on': true }, 30_000);
   const pid = await bench.property('MainPID');
   const killedMs = Date.now();
@@ -31,8 +32,7 @@ step('SIGKILL leaves no lamp that says "live"', async (t, pi) => {
 });
 
 step('systemctl stop leaves the room and darkens the lamps; start comes back', async (t, pi) => {
-  const witness = await bench.witness(t);
-  await witness.chunkOf(USER, { deadlineMs: 30_000 });
+  const witness = await bench.live(t);
   const sinceMs = Date.now();
   await pi.run('systemctl stop roomcam');
   const doneMs = Date.now();
@@ -49,8 +49,7 @@ step('systemctl stop leaves the room and darkens the lamps; start comes back', a
 });
 
 step('a broken configuration is refused by reload, and the daemon goes on', async (t, pi) => {
-  const witness = await bench.witness(t);
-  await witness.chunkOf(USER, { deadlineMs: 30_000 });
+  const witness = await bench.live(t);
   const pid = await bench.property('MainPID');
   const since = await bench.now();
   await bench.configure({ more: 'frames = 30' });
@@ -65,7 +64,8 @@ step('a broken configuration is refused by reload, and the daemon goes on', asyn
 });
 
 step('another room in the configuration, and reload: the device moves there', async (t, pi) => {
-  const [here, there] = [await bench.witness(t), await bench.witness(t, { room: 'elsewhere', userId: 'elsewhere' })];
+  const here = await bench.live(t);
+  const there = await bench.witness(t, { room: 'elsewhere', userId: 'elsewhere' });
   const pid = await bench.property('MainPID');
   const sinceMs = Date.now();
   await bench.configure({ room: 'elsewhere' });

@@ -8,11 +8,9 @@ import { install, repackaged } from './lib/package.mjs';
 const DEB = process.env.ROOMCAM_DEB;
 
 step('an upgrade keeps the configuration and what people chose, and restarts the service', async (t, pi) => {
-  const witness = await bench.witness(t);
   await install(repackaged(t, DEB, '0.0.1-1'), '--allow-downgrades');
   assert.equal(await version(pi), '0.0.1-1');
-  await bench.configure({ more: '# A remark of whoever mounted this.' });
-  await bench.restart();
+  const witness = await bench.live(t, { more: '# A remark of whoever mounted this.' });
   await pi.run('roomcam ctl mic mute');
   const before = await pi.run('sha256sum /etc/roomcam/config.toml');
   const pid = await bench.property('MainPID');

@@ -1,7 +1,8 @@
 // The bench on which all tests of the emulated Pi run: one Pi, one relay, and what is installed on it goes on from
 // one test to the next.
 
-import { after, before, test } from 'node:test';
+import assert from 'node:assert/strict';
+import { after, test } from 'node:test';
 import { startRelay } from '../../e2e/lib/relays.mjs';
 import { joinRoom } from '../../e2e/lib/participant.mjs';
 import { until } from '../../e2e/lib/waiting.mjs';
@@ -19,9 +20,10 @@ export const START_MS = 90_000;
 export const LAMPS = { 'mic-muted': 17, 'mic-live': 27, 'camera-on': 22 };
 
 class Bench {
-  /** Set once the Pi is up. */
   pi;
   relay;
+  /** What the service was started with, or has read last. */
+  #config;
 
   async setUp() {
     this.relay = await startRelay('nestjs-new', { token: TOKEN });
@@ -57,7 +59,21 @@ fps = 15
 ${more}
 ${panel}
 `;
+    this.#config = config;
     return this.pi.write('/etc/roomcam/config.toml', config);
+  }
+
+  /** The stage for a test: the service runs with this configuration, a witness is in its room, and chunks come.
+   *  What a test before left differently, such as when it failed, is put right. Returns the witness. */
+  async live(t, options) {
+    const before = this.#config;
+    await this.configure(options);
+    const runs = (await this.property('ActiveState')) === 'active';
+    if (!runs || this.#config !== before) await this.restart();
+    const witness = await this.witness(t, options);
+    if (await this.pi.high(LAMPS['mic-muted'])) await this.pi.run('roomcam ctl mic unmute');
+    await witness.chunkOf(USER, { deadlineMs: START_MS });
+    return witness;
   }
 
   /** Gives the service its token, where systemd looks for it. */
@@ -105,12 +121,12 @@ export function lampsBy(backend) {
 
 export const bench = new Bench();
 
-before(() => bench.setUp());
 after(() => bench.tearDown());
 
 /** One test on the bench; when it fails, what the service logged is printed. */
-export function step(name, body, { timeout = 240_000 } = {}) {
-  test(name, { timeout }, async (t) => {
+export function step(name, body) {
+  test(name, { timeout: 300_000 }, async (t) => {
+    assert.ok(bench.pi, 'the Pi has booted');
     const since = await bench.now();
     try {
       await body(t, bench.pi);

@@ -55,7 +55,7 @@ class Epoch {
     const probed = run('ffprobe', ['-select_streams', 'v', '-show_entries', 'frame=pts_time', '-of', 'csv=p=0', '-'], input);
     const times = probed.toString().trim().split(/\s+/).map((line) => Number.parseFloat(line));
     const raw = run('ffmpeg', [
-      '-copyts', '-i', '-', '-an', '-fps_mode', 'passthrough',
+      '-copyts', '-i', '-', '-an', '-fps_mode', 'passthrough', '-enc_time_base', '-1',
       '-vf', `scale=${WIDTH}:${HEIGHT}:flags=area:in_color_matrix=bt601`, '-pix_fmt', 'rgb24', '-f', 'rawvideo', '-',
     ], input);
     const size = WIDTH * HEIGHT * 3;
