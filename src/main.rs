@@ -67,7 +67,14 @@ async fn run(args: RunArgs) -> Outcome {
     for warning in &config.warnings {
         tracing::warn!("{warning}");
     }
-    let options = RunOptions { trace_chunks: args.trace_chunks, profiles: profiles() };
+    let RunArgs { config: source, trace_chunks } = args;
+    let options = RunOptions {
+        trace_chunks,
+        profiles: profiles(),
+        state_directory: state_directory(),
+        requests: None,
+        reload: Some(Box::new(move || source.load())),
+    };
     agent::run(&config, options, stop_signal()?).await?;
     Ok(ExitCode::SUCCESS)
 }
@@ -78,7 +85,7 @@ async fn demo(args: DemoArgs) -> Outcome {
     let config = args.config(address)?;
     let room: String = url::form_urlencoded::byte_serialize(args.room.as_bytes()).collect();
     say(&format!("Watch at http://{address}/?room={room}\n"))?;
-    let options = RunOptions { trace_chunks: None, profiles: profiles() };
+    let options = RunOptions { profiles: profiles(), ..RunOptions::default() };
     demo::run(relay, &config, options, stop_signal()?).await?;
     Ok(ExitCode::SUCCESS)
 }
@@ -129,6 +136,11 @@ fn lamps_off(config: &ConfigArgs) -> Outcome {
         eprintln!("roomcam: {error}");
     }
     Ok(if outcome.is_ok() { ExitCode::SUCCESS } else { ExitCode::FAILURE })
+}
+
+/// The first of those that systemd has made for the service, if it has.
+fn state_directory() -> Option<PathBuf> {
+    std::env::split_paths(&std::env::var_os("STATE_DIRECTORY")?).next()
 }
 
 /// Writes to stdout. Whoever reads it may stop at any time: `roomcam devices | head` has seen enough.

@@ -6,12 +6,17 @@
 use std::time::{Duration, Instant};
 
 use proptest::prelude::*;
-use roomcam::agent::machine::{Action, Device, Event, LateJoinStrategy, Machine, Seat, Which};
+use roomcam::agent::machine::{Action, Choice, Device, Event, LateJoinStrategy, Machine, Seat, Which};
 use roomcam::panel::{Camera, Command, Mic, PanelState};
 
 #[derive(Debug, Clone)]
 enum Step {
     Press(Command),
+    Choose(Which, bool),
+    Attend(bool),
+    Reopen(Which),
+    Equip(Which, Option<bool>),
+    Rejoin,
     Level { dbfs: f64 },
     Deliver(Which),
     Fail(Which),
@@ -42,6 +47,12 @@ fn command() -> impl Strategy<Value = Command> {
 fn step() -> impl Strategy<Value = Step> {
     prop_oneof![
         3 => command().prop_map(Step::Press),
+        3 => (which(), any::<bool>()).prop_map(|(which, on)| Step::Choose(which, on)),
+        1 => prop::bool::weighted(0.7).prop_map(Step::Attend),
+        1 => which().prop_map(Step::Reopen),
+        1 => (which(), prop::option::weighted(0.8, any::<bool>()))
+            .prop_map(|(which, start)| Step::Equip(which, start)),
+        1 => Just(Step::Rejoin),
         2 => (-80.0..0.0).prop_map(|dbfs| Step::Level { dbfs }),
         6 => which().prop_map(Step::Deliver),
         1 => which().prop_map(Step::Fail),
@@ -80,6 +91,12 @@ struct World {
     flowing: bool,
     /// Whether the people in the room want to be in the meeting.
     attending: bool,
+    /// What they chose last.
+    choice: Choice,
+    /// What the daemon would begin with if it died now.
+    remembered: Choice,
+    /// Whether the way to the meeting is being changed.
+    moving: bool,
     speaking: bool,
     /// What the lamps tell; `None` before they were first set.
     lamps: Option<PanelState>,
@@ -89,7 +106,12 @@ struct World {
 
 impl World {
     fn new(camera: Option<bool>, mic: Option<bool>) -> Self {
+        Self::with_choice(Choice { camera, mic, attending: true })
+    }
+
+    fn with_choice(choice: Choice) -> Self {
         let now = Instant::now();
+        let Choice { camera, mic, attending } = choice;
         let device = |start: Option<bool>| RealDevice {
             exists: start.is_some(),
             wanted: start == Some(true),
@@ -97,7 +119,7 @@ impl World {
             ..RealDevice::default()
         };
         let mut world = Self {
-            machine: Machine::new(now, camera, mic),
+            machine: Machine::new(now, choice),
             now,
             camera: device(camera),
             mic: device(mic),
@@ -105,7 +127,10 @@ impl World {
             connecting: false,
             may_publish: true,
             flowing: false,
-            attending: true,
+            attending,
+            choice,
+            remembered: choice,
+            moving: false,
             speaking: false,
             lamps: None,
             last_late_join: None,
@@ -139,17 +164,29 @@ impl World {
                 self.mic.told = !presence.is_muted;
             }
             Action::Leave => {
-                assert!(!self.attending, "leaves without having been asked to");
-                assert!(!self.camera.open && !self.mic.open, "leaves before the devices are closed");
+                if !self.moving {
+                    assert!(!self.attending, "leaves without having been asked to");
+                    assert!(!self.camera.open && !self.mic.open, "leaves before the devices are closed");
+                }
                 (self.joined, self.connecting, self.speaking) = (false, false, false);
                 self.last_late_join = None;
             }
             Action::Exit => panic!("ends without having been asked to"),
+            Action::Remember(choice) => {
+                assert_ne!(choice, self.remembered, "remembers what it knows");
+                self.remembered = choice;
+            }
             Action::ShowPanel(state) => {
                 // Law 1, going quiet: nothing that is open, and nothing that is carried, when the lamp says so.
                 assert!(state.mic != Mic::Muted || !(self.mic.open || self.flowing && self.mic.carried));
                 assert!(
                     state.camera != Camera::Off || !(self.camera.open || self.flowing && self.camera.carried)
+                );
+                // Dying right now must not open what a lamp has just called closed.
+                assert_eq!(
+                    self.remembered,
+                    self.remembered.no_more_open_than(self.choice),
+                    "forgets a choice"
                 );
                 self.lamps = Some(state);
             }
@@ -225,6 +262,7 @@ impl World {
             assert!(!self.flowing, "sends with both devices off");
         }
         assert!(!self.flowing || (self.joined && self.may_publish));
+        assert_eq!(self.remembered, self.choice, "what was chosen outlives a restart");
         assert_eq!(self.lamps, Some(self.machine.panel_state()), "the lamps tell what is");
         assert!(self.attending || !(self.camera.open || self.mic.open), "captures outside the meeting");
         assert_eq!(self.flowing, self.machine.is_flowing());
@@ -233,6 +271,27 @@ impl World {
     fn step(&mut self, step: Step) {
         match step {
             Step::Press(command) => self.press(command),
+            Step::Choose(which, on) => {
+                self.chose(which, on);
+                self.tell(Event::Choose(which, on));
+            }
+            Step::Attend(attending) => {
+                self.attends(attending);
+                self.tell(if attending { Event::Join } else { Event::Leave });
+            }
+            Step::Reopen(which) => self.tell(Event::Reopen(which)),
+            Step::Equip(which, start) => {
+                self.device(which).exists = start.is_some();
+                self.chose(which, start == Some(true));
+                self.tell(Event::Equip(which, start));
+            }
+            Step::Rejoin => {
+                self.moving = true;
+                self.tell(Event::Rejoin);
+                self.moving = false;
+                assert!(!self.joined, "stays in the old room");
+                assert!(self.connecting || !self.attending, "does not go to the new one");
+            }
             Step::Level { dbfs } => {
                 if self.mic.open {
                     self.tell(Event::Level { dbfs });
@@ -277,15 +336,30 @@ impl World {
     }
 
     fn press(&mut self, command: Command) {
-        let (camera, mic) = (&mut self.camera, &mut self.mic);
         match command {
-            Command::ToggleCamera => camera.wanted = camera.exists && !camera.wanted,
-            Command::ToggleMic => mic.wanted = mic.exists && !mic.wanted,
-            Command::Unmute => mic.wanted = mic.exists,
-            Command::Mute => mic.wanted = false,
-            Command::Leave => self.attending = !self.attending,
+            Command::ToggleCamera => self.chose(Which::Camera, !self.camera.wanted),
+            Command::ToggleMic => self.chose(Which::Mic, !self.mic.wanted),
+            // Held, the button opens the microphone, and nobody chose that for longer.
+            Command::Unmute => self.mic.wanted = self.mic.exists,
+            Command::Mute => self.chose(Which::Mic, false),
+            Command::Leave => self.attends(!self.attending),
         }
         self.tell(Event::Press(command));
+    }
+
+    fn chose(&mut self, which: Which, on: bool) {
+        let device = self.device(which);
+        device.wanted = device.exists && on;
+        let chosen = device.exists.then_some(device.wanted);
+        match which {
+            Which::Camera => self.choice.camera = chosen,
+            Which::Mic => self.choice.mic = chosen,
+        }
+    }
+
+    fn attends(&mut self, attending: bool) {
+        self.attending = attending;
+        self.choice.attending = attending;
     }
 
     fn join(&mut self, may_publish: bool, late_join: LateJoinStrategy) {
@@ -323,7 +397,7 @@ proptest! {
         }
 
         if !world.attending {
-            world.press(Command::Leave);
+            world.step(Step::Attend(true));
         }
         // From here on everything works: devices deliver when open, the relay takes the join.
         for _ in 0..400 {
@@ -413,4 +487,36 @@ fn nobody_far_away_turns_a_microphone_on() {
     }
     assert!(!world.mic.open);
     assert_eq!(world.lamps.map(|lamps| lamps.mic), Some(Mic::Muted));
+}
+
+#[test]
+fn who_left_before_a_restart_stays_out_after_it_until_somebody_comes_back() {
+    let mut world = World::with_choice(Choice { camera: Some(true), mic: Some(true), attending: false });
+    assert!(!world.connecting && !world.camera.open && !world.mic.open);
+
+    world.step(Step::Attend(true));
+    assert!(world.connecting && world.camera.open && world.mic.open);
+}
+
+#[test]
+fn a_microphone_opened_by_push_to_talk_is_muted_after_a_restart() {
+    let mut world = World::new(Some(true), Some(false));
+    world.press(Command::Unmute);
+    assert!(world.mic.open);
+    assert_eq!(world.remembered.mic, Some(false));
+}
+
+#[test]
+fn a_device_with_new_settings_is_opened_again_and_the_room_hears_nothing_of_it() {
+    let mut world = World::new(Some(true), Some(true));
+    world.join(true, LateJoinStrategy::Replay);
+    world.step(Step::Deliver(Which::Camera));
+    world.step(Step::Deliver(Which::Mic));
+
+    world.step(Step::Reopen(Which::Camera));
+
+    assert!(world.camera.open && world.camera.told && !world.camera.carried, "black until its first picture");
+    assert!(world.mic.carried && world.flowing, "the voice goes on");
+    world.step(Step::Deliver(Which::Camera));
+    assert!(world.camera.carried);
 }

@@ -2,6 +2,7 @@
 
 use std::future::{Future, pending};
 use std::pin::Pin;
+use std::time::Duration;
 
 use tokio::sync::mpsc;
 use tokio::task::JoinHandle;
@@ -9,14 +10,22 @@ use tokio::task::JoinHandle;
 use crate::capture::{
     CameraSettings, CaptureError, CaptureEvent, MediaClock, MicSettings, Pipeline, Profile,
 };
+use crate::config::Mute;
+use crate::media::CaptureTime;
+
+/// How much of what a microphone hears next to the moment of unmuting is given up: an Opus packet, whose first
+/// samples the encoder may have taken from before.
+const AFTER_SILENCE: Duration = Duration::from_millis(20);
+/// What a level is measured over.
+const LEVEL_SPAN: Duration = Duration::from_millis(100);
 
 /// What is opened, and how.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Source {
     /// A camera.
     Camera(CameraSettings),
     /// A microphone.
-    Mic(MicSettings),
+    Mic(MicSettings, Mute),
 }
 
 type Opened = (Pipeline, mpsc::Receiver<CaptureEvent>);
@@ -24,7 +33,17 @@ type Opened = (Pipeline, mpsc::Receiver<CaptureEvent>);
 enum State {
     Closed,
     Opening(Pin<Box<dyn Future<Output = Result<Opened, CaptureError>> + Send>>),
-    Open { pipeline: Pipeline, events: mpsc::Receiver<CaptureEvent> },
+    Open {
+        pipeline: Pipeline,
+        events: mpsc::Receiver<CaptureEvent>,
+        /// What was captured before this time, nobody is to see or hear.
+        from: CaptureTime,
+    },
+    /// Closed as far as anybody can tell, while the device runs: all that comes from it is dropped here.
+    Hushed {
+        pipeline: Pipeline,
+        events: mpsc::Receiver<CaptureEvent>,
+    },
 }
 
 /// A device that can be opened and closed again and again.
@@ -43,8 +62,26 @@ impl Device {
         Self { source, profile, clock, state: State::Closed, closing: None }
     }
 
+    /// What is opened, and how.
+    pub fn source(&self) -> &Source {
+        &self.source
+    }
+
+    /// From the next time on it is opened like this. A microphone that muting kept open is given back.
+    pub fn change(&mut self, source: Source, profile: Profile) {
+        if matches!(self.state, State::Hushed { .. }) {
+            self.forget();
+        }
+        (self.source, self.profile) = (source, profile);
+    }
+
     /// Begins to open it; [`Device::next`] tells how that went.
     pub fn open(&mut self) {
+        if let State::Hushed { pipeline, events } = std::mem::replace(&mut self.state, State::Closed) {
+            let from = self.clock.now().after(AFTER_SILENCE);
+            self.state = State::Open { pipeline, events, from };
+            return;
+        }
         let (clock, profile, source) = (self.clock.clone(), self.profile.clone(), self.source.clone());
         let closing = self.closing.take();
         self.state = State::Opening(Box::pin(async move {
@@ -53,32 +90,42 @@ impl Device {
             }
             match source {
                 Source::Camera(settings) => Pipeline::open_camera(&clock, &profile, &settings).await,
-                Source::Mic(settings) => Pipeline::open_mic(&clock, &profile, &settings).await,
+                Source::Mic(settings, _) => Pipeline::open_mic(&clock, &profile, &settings).await,
             }
         }));
     }
 
-    /// Closes it. When this returns, nothing that it captures comes out any more; the device itself is given
-    /// back shortly after.
+    /// Closes it, or what counts as that. When this returns, nothing that it captures comes out any more; the
+    /// device itself is given back shortly after, unless it is a microphone that muting keeps open.
     pub fn close(&mut self) {
-        if let State::Open { pipeline, .. } = std::mem::replace(&mut self.state, State::Closed) {
-            pipeline.cut();
-            self.closing = Some(tokio::spawn(pipeline.close()));
+        match std::mem::replace(&mut self.state, State::Closed) {
+            State::Open { pipeline, events, .. } if matches!(self.source, Source::Mic(_, Mute::Silence)) => {
+                self.state = State::Hushed { pipeline, events };
+            }
+            State::Hushed { pipeline, events } => self.state = State::Hushed { pipeline, events },
+            State::Open { pipeline, .. } => self.give_back(pipeline),
+            State::Closed | State::Opening(_) => {}
         }
+    }
+
+    /// Closes it for good, and waits until the device is given back.
+    pub async fn shut(&mut self) {
+        self.forget();
+        if let Some(closing) = self.closing.take() {
+            report_close(closing.await);
+        }
+    }
+
+    fn give_back(&mut self, pipeline: Pipeline) {
+        pipeline.cut();
+        self.closing = Some(tokio::spawn(pipeline.close()));
     }
 
     /// What it is called in messages, while it is open.
     pub fn name(&self) -> Option<&str> {
         match &self.state {
             State::Open { pipeline, .. } => Some(pipeline.device()),
-            State::Closed | State::Opening(_) => None,
-        }
-    }
-
-    /// Waits until a device that was closed is given back.
-    pub async fn closed(&mut self) {
-        if let Some(closing) = self.closing.take() {
-            report_close(closing.await);
+            State::Closed | State::Opening(_) | State::Hushed { .. } => None,
         }
     }
 
@@ -98,25 +145,53 @@ impl Device {
                 State::Opening(opening) => match opening.as_mut().await {
                     Ok((pipeline, events)) => {
                         tracing::info!(device = pipeline.device(), "{} opened", pipeline.track());
-                        self.state = State::Open { pipeline, events };
+                        self.state = State::Open { pipeline, events, from: CaptureTime::default() };
                     }
                     Err(error) => {
                         self.state = State::Closed;
                         return CaptureEvent::Failed(error);
                     }
                 },
-                State::Open { pipeline, events } => {
-                    let event = events.recv().await.unwrap_or_else(|| {
-                        CaptureEvent::Failed(CaptureError::Ended { device: pipeline.device().to_owned() })
-                    });
+                State::Open { pipeline, events, from } => {
+                    let event = next_event(pipeline, events).await;
+                    let heard_before = match &event {
+                        CaptureEvent::Frame(frame) => frame.captured < *from,
+                        CaptureEvent::Level { .. } => self.clock.now() < from.after(LEVEL_SPAN),
+                        _ => false,
+                    };
+                    if heard_before {
+                        continue;
+                    }
                     if matches!(event, CaptureEvent::Failed(_)) {
-                        self.close();
+                        self.forget();
                     }
                     return event;
+                }
+                State::Hushed { pipeline, events } => {
+                    if let CaptureEvent::Failed(error) = next_event(pipeline, events).await {
+                        tracing::warn!("{error}; it is muted, and opened again when it is needed");
+                        self.forget();
+                    }
                 }
             }
         }
     }
+
+    /// The device has failed, whatever keeps it open otherwise.
+    fn forget(&mut self) {
+        if let State::Open { pipeline, .. } | State::Hushed { pipeline, .. } =
+            std::mem::replace(&mut self.state, State::Closed)
+        {
+            self.give_back(pipeline);
+        }
+    }
+}
+
+async fn next_event(pipeline: &Pipeline, events: &mut mpsc::Receiver<CaptureEvent>) -> CaptureEvent {
+    events
+        .recv()
+        .await
+        .unwrap_or_else(|| CaptureEvent::Failed(CaptureError::Ended { device: pipeline.device().to_owned() }))
 }
 
 fn report_close(closed: Result<Result<(), CaptureError>, tokio::task::JoinError>) {

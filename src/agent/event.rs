@@ -24,6 +24,32 @@ pub enum LateJoinStrategy {
     Restart,
 }
 
+/// What people at the device chose last: what outlives a restart of the daemon.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Choice {
+    /// Whether the camera is on; `None` if the configuration has none.
+    pub camera: Option<bool>,
+    /// Whether the microphone is live; `None` if the configuration has none.
+    pub mic: Option<bool>,
+    /// Whether the device is to be in the meeting.
+    pub attending: bool,
+}
+
+impl Choice {
+    /// This choice, with everything closed that is closed in the other.
+    pub fn no_more_open_than(self, other: Self) -> Self {
+        let both = |this: Option<bool>, other: Option<bool>| match (this, other) {
+            (Some(this), Some(other)) => Some(this && other),
+            _ => other,
+        };
+        Self {
+            camera: both(self.camera, other.camera),
+            mic: both(self.mic, other.mic),
+            attending: self.attending && other.attending,
+        }
+    }
+}
+
 /// What happened.
 #[derive(Debug, Clone, PartialEq)]
 pub enum Event {
@@ -36,6 +62,18 @@ pub enum Event {
     },
     /// Somebody pressed a button.
     Press(Command),
+    /// Somebody at the device chose that the camera be on or off, the microphone live or muted.
+    Choose(Which, bool),
+    /// Somebody at the device wants it to be in the meeting.
+    Join,
+    /// Somebody at the device wants it to be out of the meeting.
+    Leave,
+    /// The device has other settings now.
+    Reopen(Which),
+    /// The configuration has such a device from now on, which is on or off; or, with `None`, has it no more.
+    Equip(Which, Option<bool>),
+    /// The meeting, or the way to it, is another one now.
+    Rejoin,
     /// The device could not be opened, or was lost; it is closed.
     Failed(Which),
     /// The relay took the join.
@@ -74,6 +112,8 @@ pub enum Action {
     Leave,
     /// End the daemon.
     Exit,
+    /// Let this be what the daemon begins with the next time.
+    Remember(Choice),
     /// Let the lamps tell this, before anything else is done.
     ShowPanel(PanelState),
     /// Tell the room.

@@ -7,7 +7,11 @@
 use std::collections::VecDeque;
 use std::time::{Duration, Instant};
 
-pub use super::event::{Action, Event, LateJoinStrategy, Which};
+pub use super::event::{Action, Choice, Event, LateJoinStrategy, Which};
+use super::late_join::LateJoiners;
+pub use super::late_join::{LATE_JOIN_INTERVAL, REPLAY_RETRY};
+pub use super::side::Device;
+use super::side::Side;
 use super::speaking::SpeechDetector;
 use crate::meeting::{Backoff, Presence};
 use crate::panel::{Camera, Command, Meeting, Mic, PanelState};
@@ -19,12 +23,6 @@ pub const SILENT_DEVICE: Duration = Duration::from_secs(5);
 pub const DEVICE_RETRY: Duration = Duration::from_secs(2);
 /// How long the voice waits for a camera that is opening, at the start of a stream.
 pub const OPENING_GRACE: Duration = Duration::from_millis(1500);
-/// Late joiners are served at most this often (playback.md, rule 6).
-pub const LATE_JOIN_INTERVAL: Duration = Duration::from_secs(1);
-/// When a replay lacked a key frame that is far enough back, it is tried again after this time: a key frame
-/// forced now is then old enough (0.4 s of media, playback.md).
-pub const REPLAY_RETRY: Duration = Duration::from_millis(500);
-
 /// The place in the meeting.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Seat {
@@ -53,55 +51,6 @@ pub enum Seat {
     Left,
 }
 
-/// A camera or a microphone.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Device {
-    /// There is none in this configuration.
-    Absent,
-    /// Closed, because nobody wants it.
-    Closed,
-    /// Being opened, for the first time since it was wanted.
-    Opening {
-        /// Since when.
-        since: Instant,
-    },
-    /// Open and delivering.
-    Live {
-        /// When the last frame came.
-        last_frame: Instant,
-    },
-    /// Wanted, but it failed; the next attempt is due at `retry`.
-    Lost {
-        /// When to try again.
-        retry: Instant,
-    },
-    /// Wanted, but it failed, and is being tried again.
-    Reopening,
-}
-
-impl Device {
-    /// Whether the room is told that it is on: it delivers, or is expected to at any moment.
-    fn is_on_air(self) -> bool {
-        matches!(self, Device::Opening { .. } | Device::Live { .. })
-    }
-
-    fn is_open(self) -> bool {
-        matches!(self, Device::Opening { .. } | Device::Live { .. } | Device::Reopening)
-    }
-}
-
-/// A device with what is wanted of it and what was last said of it.
-#[derive(Debug, Clone, Copy)]
-struct Side {
-    which: Which,
-    wanted: bool,
-    device: Device,
-    /// What the room was last told: on the air or not.
-    told: bool,
-    /// Whether its track carries it, rather than filler.
-    carried: bool,
-}
-
 /// The machine.
 #[derive(Debug)]
 pub struct Machine {
@@ -111,6 +60,10 @@ pub struct Machine {
     flowing: bool,
     /// The daemon is to end.
     ending: bool,
+    /// Whether people want the device to be in the meeting.
+    attending: bool,
+    /// What was last remembered of their choice.
+    remembered: Choice,
     speech: SpeechDetector,
     /// Whether the room was told that somebody speaks.
     told_speaking: bool,
@@ -119,45 +72,34 @@ pub struct Machine {
     /// The origin of the next epoch that starts the flow.
     next_origin: Origin,
     backoff: Backoff,
-    /// When the late joiners that wait are to be served.
-    late_join_due: Option<Instant>,
-    /// A replay is to be followed by another one, for whom the first came too early.
-    replay_again: bool,
-    last_late_join: Option<Instant>,
+    late_joiners: LateJoiners,
     actions: VecDeque<Action>,
 }
 
 impl Machine {
-    /// A machine at rest; its first event, usually [`Event::Tick`], sets it in motion. `camera` and `mic` say
-    /// whether the device exists in the configuration and whether it is on from the start.
-    pub fn new(now: Instant, camera: Option<bool>, mic: Option<bool>) -> Self {
-        let side = |which, start: Option<bool>| Side {
-            which,
-            wanted: start.unwrap_or(false),
-            device: if start.is_some() { Device::Closed } else { Device::Absent },
-            told: false,
-            carried: start == Some(true),
-        };
+    /// A machine at rest; its first event, usually [`Event::Tick`], sets it in motion. `choice` says which
+    /// devices the configuration has, and what people chose last.
+    pub fn new(now: Instant, choice: Choice) -> Self {
         let mut machine = Self {
-            seat: Seat::Away { retry: now },
-            camera: side(Which::Camera, camera),
-            mic: side(Which::Mic, mic),
+            seat: if choice.attending { Seat::Away { retry: now } } else { Seat::Left },
+            camera: Side::new(Which::Camera, choice.camera),
+            mic: Side::new(Which::Mic, choice.mic),
             flowing: false,
             ending: false,
+            attending: choice.attending,
+            remembered: choice,
             speech: SpeechDetector::default(),
             told_speaking: false,
             shown: None,
             next_origin: Origin::Continue,
             backoff: Backoff::default(),
-            late_join_due: None,
-            replay_again: false,
-            last_late_join: None,
+            late_joiners: LateJoiners::default(),
             actions: VecDeque::new(),
         };
-        if camera == Some(false) {
+        if choice.camera == Some(false) {
             machine.actions.push_back(Action::ShowBlack);
         }
-        if mic != Some(true) {
+        if choice.mic != Some(true) {
             machine.actions.push_back(Action::HearSilence);
         }
         machine
@@ -178,6 +120,11 @@ impl Machine {
         self.side(which).carried
     }
 
+    /// What people chose last.
+    pub fn choice(&self) -> Choice {
+        Choice { camera: self.camera.choice(), mic: self.mic.choice(), attending: self.attending }
+    }
+
     /// Whether media flows.
     pub fn is_flowing(&self) -> bool {
         self.flowing
@@ -192,6 +139,12 @@ impl Machine {
                 self.seat = Seat::Leaving;
             }
             Event::Press(command) => self.press(command, now),
+            Event::Choose(which, on) => self.side_mut(which).choose(on),
+            Event::Join => self.attend(now),
+            Event::Leave => self.stay_out(),
+            Event::Reopen(which) => self.reopen(which, now),
+            Event::Equip(which, start) => self.equip(which, start),
+            Event::Rejoin => self.rejoin(now),
             Event::Level { dbfs } => self.speech.hear(dbfs, now),
             Event::Frame(which) => {
                 let device = &mut self.side_mut(which).device;
@@ -213,16 +166,10 @@ impl Machine {
             }
             Event::LateJoin => {
                 if self.flowing {
-                    let earliest = self.last_late_join.map_or(now, |last| last + LATE_JOIN_INTERVAL);
-                    self.late_join_due.get_or_insert(earliest.max(now));
-                    self.replay_again = true;
+                    self.late_joiners.add(now);
                 }
             }
-            Event::NothingToReplay => {
-                let due = self.late_join_due.get_or_insert(now + REPLAY_RETRY);
-                *due = (*due).min(now + REPLAY_RETRY);
-                self.replay_again = true;
-            }
+            Event::NothingToReplay => self.late_joiners.nothing_to_replay(now),
             Event::SessionEnded { refused, random } => self.session_ended(refused, random, now),
         }
         self.settle(now);
@@ -245,7 +192,10 @@ impl Machine {
             Seat::Away { retry } => Some(retry),
             _ => None,
         };
-        [seat, device(&self.camera), device(&self.mic), self.late_join_due].into_iter().flatten().min()
+        [seat, device(&self.camera), device(&self.mic), self.late_joiners.poll_timeout()]
+            .into_iter()
+            .flatten()
+            .min()
     }
 
     fn joined(&mut self, may_publish: bool, late_join: LateJoinStrategy, now: Instant) {
@@ -260,8 +210,7 @@ impl Machine {
             LateJoinStrategy::Replay => Origin::ContinueAfresh,
             LateJoinStrategy::Reset | LateJoinStrategy::Restart => Origin::Zero,
         };
-        self.last_late_join = None;
-        self.late_join_due = None;
+        self.late_joiners = LateJoiners::default();
     }
 
     fn session_ended(&mut self, refused: bool, random: f64, now: Instant) {
@@ -278,21 +227,62 @@ impl Machine {
         self.seat = Seat::Away { retry: now + wait };
     }
 
-    fn want(&mut self, which: Which, wanted: bool) {
-        let side = self.side_mut(which);
-        side.wanted = wanted && side.device != Device::Absent;
-    }
-
     /// What people in the room decide; nobody else can.
     fn press(&mut self, command: Command, now: Instant) {
         match command {
-            Command::ToggleMic => self.want(Which::Mic, !self.mic.wanted),
-            Command::ToggleCamera => self.want(Which::Camera, !self.camera.wanted),
-            Command::Unmute => self.want(Which::Mic, true),
-            Command::Mute => self.want(Which::Mic, false),
+            Command::ToggleMic => self.mic.choose(!self.mic.wanted),
+            Command::ToggleCamera => self.camera.choose(!self.camera.wanted),
+            // Nobody chose to be heard for longer than the button is held.
+            Command::Unmute => self.mic.want(true),
+            Command::Mute => self.mic.choose(false),
             // The same button brings the device back into the meeting.
-            Command::Leave if self.seat == Seat::Left => self.seat = Seat::Away { retry: now },
-            Command::Leave => self.seat = Seat::Leaving,
+            Command::Leave if self.attending => self.stay_out(),
+            Command::Leave => self.attend(now),
+        }
+    }
+
+    fn attend(&mut self, now: Instant) {
+        self.attending = true;
+        if self.seat == Seat::Left {
+            self.seat = Seat::Away { retry: now };
+        }
+    }
+
+    fn stay_out(&mut self) {
+        self.attending = false;
+        if self.seat != Seat::Left {
+            self.seat = Seat::Leaving;
+        }
+    }
+
+    /// A device that has other settings now is closed, and opened with them if it is wanted.
+    fn reopen(&mut self, which: Which, now: Instant) {
+        match &mut self.side_mut(which).device {
+            Device::Lost { retry } => *retry = now,
+            device if device.is_open() => {
+                *device = Device::Closed;
+                self.actions.push_back(Action::Close(which));
+            }
+            _ => {}
+        }
+    }
+
+    fn equip(&mut self, which: Which, start: Option<bool>) {
+        let side = self.side_mut(which);
+        let was_open = side.device.is_open();
+        side.device = if start.is_some() { Device::Closed } else { Device::Absent };
+        side.choose(start == Some(true));
+        if was_open {
+            self.actions.push_back(Action::Close(which));
+        }
+    }
+
+    /// The meeting is another one now: out of the old one, and into it.
+    fn rejoin(&mut self, now: Instant) {
+        if self.attending && self.seat != Seat::Leaving {
+            self.actions.push_back(Action::Leave);
+            self.seat = Seat::Away { retry: now };
+            self.backoff.reset();
         }
     }
 
@@ -306,6 +296,7 @@ impl Machine {
         self.close_devices();
         self.feed_tracks(now);
         self.start_or_stop_media();
+        self.remember(self.remembered.no_more_open_than(self.choice()));
         self.show_panel();
         self.open_devices(now);
         self.feed_tracks(now);
@@ -314,7 +305,17 @@ impl Machine {
         self.start_or_stop_media();
         self.announce_speaking();
         self.show_panel();
+        self.remember(self.choice());
         self.serve_late_joiners(now);
+    }
+
+    /// What was closed is remembered before a lamp says so, and what was opened after: whenever the daemon dies,
+    /// it comes up no more open than it was.
+    fn remember(&mut self, choice: Choice) {
+        if self.remembered != choice {
+            self.remembered = choice;
+            self.actions.push_back(Action::Remember(choice));
+        }
     }
 
     fn leave(&mut self) {
@@ -487,7 +488,7 @@ impl Machine {
             self.actions.push_back(Action::StartMedia(self.next_origin));
             self.next_origin = Origin::Continue;
         } else {
-            self.late_join_due = None;
+            self.late_joiners.send_away();
             self.actions.push_back(Action::StopMedia);
             if matches!(self.seat, Seat::Joined { may_publish: false, .. }) {
                 self.actions.push_back(Action::DoubtSent);
@@ -497,19 +498,13 @@ impl Machine {
 
     fn serve_late_joiners(&mut self, now: Instant) {
         let Seat::Joined { late_join, .. } = self.seat else { return };
-        if !self.flowing || self.late_join_due.is_none_or(|due| now < due) {
+        if !self.flowing || !self.late_joiners.take_due(now) {
             return;
         }
-        self.late_join_due = None;
-        self.last_late_join = Some(now);
         match late_join {
             LateJoinStrategy::Replay => {
                 self.actions.push_back(Action::Replay);
-                // A cluster that was on its way when the viewer joined kills its MediaSource, and a replay close
-                // behind dies with it in the viewer's queue. Those who watch do not notice the second one.
-                if std::mem::take(&mut self.replay_again) {
-                    self.late_join_due = Some(now + LATE_JOIN_INTERVAL);
-                }
+                self.late_joiners.replay_again(now);
             }
             LateJoinStrategy::Reset => {
                 self.actions.extend([Action::AnnounceReset, Action::BeginEpoch(Origin::Zero)]);

@@ -2,20 +2,30 @@
 //!
 //! - [`machine`]: the pure state machine, events and time in, actions out (both in `event`);
 //! - `device`: a camera or a microphone that is open, opening or closed;
+//! - `faults`: what went wrong last;
+//! - `late_join`: when those who came late are served;
+//! - `memory`: what people chose last, kept over a restart;
 //! - `publisher`: the media path, from frames through the segmenter to the outbox;
-//! - `runtime`: drives all of them;
+//! - `runtime`: drives all of them, and answers whoever asks over the control socket;
 //! - `settings`: from the configuration to what devices and session ask for;
+//! - `side`: a device as the machine sees it;
 //! - `speaking`: whether somebody speaks;
-//! - `trace`: one JSON line per published chunk.
+//! - `trace`: one JSON line per published chunk;
+//! - `traffic`: how much is sent.
 
 mod device;
 mod event;
+mod faults;
+mod late_join;
 pub mod machine;
+mod memory;
 mod publisher;
 mod runtime;
 mod settings;
+mod side;
 mod speaking;
 mod trace;
+mod traffic;
 
-pub use runtime::{AgentError, RunOptions, run};
+pub use runtime::{AgentError, Reload, RunOptions, run};
 pub(crate) use settings::{DeviceSettings, session_config};

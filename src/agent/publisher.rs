@@ -5,9 +5,10 @@ use std::path::PathBuf;
 use std::time::{Duration, Instant};
 
 use super::trace::Trace;
+use super::traffic::{Sent, Traffic};
 use crate::capture::MediaClock;
 use crate::media::{Chunk, Frame, StreamFormat};
-use crate::meeting::{Outbox, StateChange};
+use crate::meeting::{Outbox, QueueState, StateChange};
 use crate::webm::Segmenter;
 
 /// The largest replay for a late joiner, and the largest chunk until the relay says how much it takes.
@@ -29,6 +30,9 @@ pub struct Publisher {
     /// Chunks sent a moment ago, of which the relay may have dropped the last.
     recently_sent: VecDeque<(Instant, Chunk)>,
     trace: Option<(PathBuf, Trace)>,
+    traffic: Traffic,
+    /// The epoch of the chunk last sent; 0 before the first.
+    epoch: u32,
     /// Whether the relay takes less than the devices give, and that was logged.
     behind: bool,
 }
@@ -43,8 +47,30 @@ impl Publisher {
             max_chunk_bytes: MAX_CHUNK_BYTES,
             recently_sent: VecDeque::new(),
             trace,
+            traffic: Traffic::default(),
+            epoch: 0,
             behind: false,
         }
+    }
+
+    /// The stream has other tracks from now on: a new one, that begins anew.
+    pub fn set_format(&mut self, format: StreamFormat) {
+        self.segmenter = Segmenter::new(format, MAX_CHUNK_BYTES);
+    }
+
+    /// What was sent.
+    pub fn traffic(&self, now: Instant) -> Sent {
+        self.traffic.sums(now)
+    }
+
+    /// What waits to be sent.
+    pub fn waiting(&self) -> QueueState {
+        self.outbox.as_ref().map(Outbox::state).unwrap_or_default()
+    }
+
+    /// The number of the epoch that was sent last; 0 before the first.
+    pub fn epoch(&self) -> u32 {
+        self.epoch
     }
 
     /// A new session begins, or there is none any more.
@@ -149,8 +175,8 @@ impl Publisher {
         }
     }
 
-    /// A chunk has gone to the kernel after waiting for `queued`.
-    pub fn sent(&mut self, chunk: Chunk, queued: Duration) {
+    /// A chunk has gone to the kernel after waiting for `queued`. Says whether it began an epoch.
+    pub fn sent(&mut self, chunk: Chunk, queued: Duration) -> bool {
         if chunk.has_init() && !chunk.replay {
             tracing::info!(epoch = chunk.epoch, bytes = chunk.bytes.len(), "an epoch began");
         }
@@ -161,7 +187,10 @@ impl Publisher {
             self.trace = None;
         }
         let now = Instant::now();
+        let began = std::mem::replace(&mut self.epoch, chunk.epoch) != chunk.epoch;
+        self.traffic.add(chunk.bytes.len(), now);
         self.forget_sent_before(now);
         self.recently_sent.push_back((now, chunk));
+        began
     }
 }

@@ -2,10 +2,12 @@
 
 use super::profile::{self, AutoDevice, Overlay, Profile};
 use super::{CameraSettings, CaptureError, MicSettings, devices};
-use crate::media::{Track, VideoFormat};
+use crate::media::{Track, VideoCodec, VideoFormat};
 
 /// The appsink that every launch line ends in.
 pub(super) const SINK: &str = "frames";
+/// The appsrc of a launch line that is fed by us.
+pub(super) const INPUT: &str = "input";
 
 /// Seconds between key frames if nobody forces one. The agent forces them where they are needed; this bounds
 /// how long a receiver that lost one stays grey.
@@ -139,6 +141,28 @@ impl Launch {
             overlay: None,
             wanted: Some(format),
         })
+    }
+
+    /// A key frame, fed in at [`INPUT`], as a JPEG.
+    pub(super) fn jpeg(codec: VideoCodec) -> Self {
+        let (caps, decoder) = match codec {
+            VideoCodec::Vp8 => ("video/x-vp8", "vp8dec"),
+            VideoCodec::Vp9 => ("video/x-vp9", "vp9dec"),
+        };
+        Self {
+            profile: "snapshot".to_owned(),
+            track: Track::Video,
+            text: format!(
+                "appsrc name={INPUT} format=time caps={caps} ! {decoder} ! videoconvert ! jpegenc \
+                 ! appsink name={SINK} sync=false"
+            ),
+            device: "the snapshot".to_owned(),
+            looped: false,
+            bitrate_property: String::new(),
+            bitrate_scale: 1,
+            overlay: None,
+            wanted: None,
+        }
     }
 
     /// A bitrate in the unit of the encoder's property, never 0 (which encoders read as "choose yourself").

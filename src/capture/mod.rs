@@ -43,3 +43,9 @@ pub fn init() -> Result<(), CaptureError> {
     static STARTED: OnceLock<Result<(), CaptureError>> = OnceLock::new();
     STARTED.get_or_init(|| gst::init().map_err(|e| CaptureError::Gstreamer { reason: e.to_string() })).clone()
 }
+
+/// Which GStreamer this is, such as `1.22.0`.
+pub fn gstreamer_version() -> String {
+    let (major, minor, micro, _) = gst::version();
+    format!("{major}.{minor}.{micro}")
+}

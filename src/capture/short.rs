@@ -3,12 +3,14 @@
 use std::ops::ControlFlow;
 use std::time::{Duration, Instant};
 
+use bytes::Bytes;
 use gst::prelude::*;
 use gstreamer as gst;
+use gstreamer_app as gst_app;
 
 use super::CaptureError;
 use super::fault::{self, Phase};
-use super::launch::{Launch, SINK};
+use super::launch::{INPUT, Launch, SINK};
 use super::sink;
 use super::worker::{self, EXPLANATION, Running};
 
@@ -30,6 +32,19 @@ impl<'a> Short<'a> {
     /// The pad where raw media enters the encoder.
     pub(super) fn encoder_input(&self) -> Option<gst::Pad> {
         worker::encoder_input(&self.running.0)
+    }
+
+    /// Lets the pipeline have one frame, and nothing after it.
+    pub(super) fn feed(&self, frame: Bytes) -> Result<(), CaptureError> {
+        let refused = |reason: &str| CaptureError::Device {
+            device: self.launch.device.clone(),
+            reason: format!("cannot decode a key frame: {reason}"),
+        };
+        let input = self.running.0.by_name(INPUT).and_then(|input| input.downcast::<gst_app::AppSrc>().ok());
+        let input = input.ok_or_else(|| refused("the pipeline has no input"))?;
+        input.push_buffer(gst::Buffer::from_slice(frame)).map_err(|error| refused(&error.to_string()))?;
+        input.end_of_stream().map_err(|error| refused(&error.to_string()))?;
+        Ok(())
     }
 
     /// Starts the pipeline and hands over samples until told to stop. [`CaptureError::NoFrame`] if that takes

@@ -149,6 +149,7 @@ fn capture(layers: &mut Layers) -> Option<Capture> {
     let cadence = layers.number(&schema::CADENCE_MS);
     let start_camera = layers.switch(&schema::START_CAMERA);
     let start_mic = layers.switch(&schema::START_MIC);
+    let mute = layers.text(&schema::MUTE);
     Some(Capture {
         profile: profile?,
         camera: camera?,
@@ -161,6 +162,7 @@ fn capture(layers: &mut Layers) -> Option<Capture> {
         cadence: cadence?,
         start_camera: start_camera?,
         start_mic: start_mic?,
+        mute: mute?,
     })
 }
 

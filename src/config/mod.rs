@@ -28,7 +28,7 @@ pub use panel_values::{
 pub use schema::{KEYS, Key, LISTS, List, Unset};
 pub use secret::{Secret, SecretError};
 pub use values::{
-    AudioBitrate, AvatarUrl, Cadence, DeviceChoice, Fps, LateJoin, Name, Pixels, ProfileName, RelayUrl,
+    AudioBitrate, AvatarUrl, Cadence, DeviceChoice, Fps, LateJoin, Mute, Name, Pixels, ProfileName, RelayUrl,
     ValueError, VideoBitrate,
 };
 
@@ -90,8 +90,10 @@ pub struct Capture {
     pub audio_bitrate: AudioBitrate,
     /// Media per chunk.
     pub cadence: Cadence,
-    /// Whether the camera is on when the daemon starts.
+    /// Whether the camera is on when the daemon starts for the first time.
     pub start_camera: bool,
-    /// Whether the microphone is on (not muted) when the daemon starts.
+    /// Whether the microphone is on (not muted) when the daemon starts for the first time.
     pub start_mic: bool,
+    /// What muting does with the microphone.
+    pub mute: Mute,
 }

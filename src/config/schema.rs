@@ -5,7 +5,7 @@ use super::panel_values::{
     Backend, ButtonCommand, ChipPath, DebounceMs, HoldMs, LedName, Percent, Pin, Pull, Shows,
 };
 use super::values::{
-    AudioBitrate, AvatarUrl, Cadence, DeviceChoice, Fps, LateJoin, Name, Pixels, ProfileName, RelayUrl,
+    AudioBitrate, AvatarUrl, Cadence, DeviceChoice, Fps, LateJoin, Mute, Name, Pixels, ProfileName, RelayUrl,
     VideoBitrate,
 };
 
@@ -106,6 +106,7 @@ pub(super) static AUDIO_BITRATE: Key =
 pub(super) static CADENCE_MS: Key = Key::new("capture", "cadence_ms", Unset::Fixed("100"), Cadence::ALLOWED);
 pub(super) static START_CAMERA: Key = Key::new("capture", "start_camera", Unset::Fixed("true"), SWITCH);
 pub(super) static START_MIC: Key = Key::new("capture", "start_mic", Unset::Fixed("true"), SWITCH);
+pub(super) static MUTE: Key = Key::new("capture", "mute", Unset::Fixed("close"), Mute::ALLOWED);
 
 pub(super) static BACKEND: Key = Key::new("panel", "backend", Unset::Fixed("auto"), Backend::ALLOWED);
 pub(super) static CHIP: Key = Key::new("panel", "chip", Unset::Fixed("/dev/gpiochip0"), ChipPath::ALLOWED);
@@ -180,7 +181,7 @@ pub(super) static BUTTONS: List = List {
 pub static LISTS: [&List; 2] = [&LAMPS, &BUTTONS];
 
 /// Every key that is in no list, in the order of the example file.
-pub static KEYS: [&Key; 24] = [
+pub static KEYS: [&Key; 25] = [
     &URL,
     &ROOM,
     &USERNAME,
@@ -200,6 +201,7 @@ pub static KEYS: [&Key; 24] = [
     &CADENCE_MS,
     &START_CAMERA,
     &START_MIC,
+    &MUTE,
     &BACKEND,
     &CHIP,
     &CONTROL_SOCKET,

@@ -240,6 +240,32 @@ impl fmt::Display for LateJoin {
     }
 }
 
+/// What muting does with the microphone.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Mute {
+    /// Close it.
+    Close,
+    /// Leave it open and drop what it hears, for a microphone that clicks when it is opened.
+    Silence,
+}
+
+impl Mute {
+    /// What is allowed, in words.
+    pub const ALLOWED: &'static str = r#""close" or "silence""#;
+}
+
+impl FromStr for Mute {
+    type Err = ValueError;
+
+    fn from_str(text: &str) -> Result<Self, ValueError> {
+        match text {
+            "close" => Ok(Self::Close),
+            "silence" => Ok(Self::Silence),
+            _ => Err(ValueError::new(Self::ALLOWED)),
+        }
+    }
+}
+
 /// Where the relay is: scheme (`ws`, `wss`, or `http`, `https`, which mean the same), host and port, nothing
 /// else. A user and password are refused here because a URL is printed in logs.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]

@@ -52,7 +52,7 @@ pub struct State {
     /// The lamps, in the order of the configuration.
     pub lamps: Vec<LampStatus>,
     /// The number of the epoch; 0 before the first.
-    pub epoch: u64,
+    pub epoch: u32,
     /// What went wrong last, the newest first; at most ten.
     pub faults: Vec<DeviceFault>,
 }

@@ -4,6 +4,7 @@
 //! dark half of a second to know. Everything that is not certain is dark there, and told by the lamps that say
 //! "live", "on" and "meeting".
 
+use std::fmt;
 use std::time::{Duration, Instant};
 
 use crate::config::Shows;
@@ -88,6 +89,18 @@ pub enum Pattern {
     Slow,
     /// A fault: two flashes a second.
     Double,
+}
+
+impl fmt::Display for Pattern {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Off => "off",
+            Self::On => "on",
+            Self::Quick => "quick",
+            Self::Slow => "slow",
+            Self::Double => "double",
+        })
+    }
 }
 
 const QUICK: &[Duration] = &[Duration::from_millis(250), Duration::from_millis(250)];

@@ -1,6 +1,6 @@
 // `make bench`: what the agent and the embedded relay cost, beside what they replace. Prints tables of medians.
 //
-//   node bench/bench.mjs [--only cpu,cadence,relay] [--seconds N] [--runs N] [--receivers N] [--json FILE]
+//   node bench/bench.mjs [--only cpu,cadence,camera,relay] [--seconds N] [--runs N] [--receivers N] [--json FILE]
 //
 // The goals beside the numbers are those of the project; missing one is shown, not turned into a failure,
 // because the machine that runs this decides the numbers. Build first: `cargo build --release`.
@@ -9,11 +9,12 @@ import { writeFileSync } from 'node:fs';
 import { cpus } from 'node:os';
 import { parseArgs } from 'node:util';
 import { ROOMCAM_RELEASE } from '../e2e/lib/paths.mjs';
+import { benchCameraOn } from './camera-on.mjs';
 import { benchFanOut } from './fan-out.mjs';
 import { benchPublishing } from './publishing.mjs';
 import { printTable } from './table.mjs';
 
-const PARTS = ['cpu', 'cadence', 'relay'];
+const PARTS = ['cpu', 'cadence', 'camera', 'relay'];
 
 const { values } = parseArgs({
   options: {
@@ -37,6 +38,10 @@ if (parts.includes('cpu') || parts.includes('cadence')) {
   const options = { runs, seconds: seconds ?? 20, baselines: parts.includes('cpu'), cadence: parts.includes('cadence') };
   results.publishing = await benchPublishing(options);
   for (const { title, rows } of results.publishing.tables) printTable(title, rows);
+}
+if (parts.includes('camera')) {
+  results.camera = await benchCameraOn({ runs: 10 * runs });
+  for (const { title, rows } of results.camera.tables) printTable(title, rows);
 }
 if (parts.includes('relay')) {
   results.relay = await benchFanOut({ seconds: seconds ?? 60, receivers });

@@ -2,6 +2,7 @@
 
 import { readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { ControlSocket } from './control.mjs';
 import { Child } from './processes.mjs';
 import { ROOMCAM } from './paths.mjs';
 
@@ -9,16 +10,24 @@ const CAPTURE = { profile: 'test-pattern', width: 640, height: 480, fps: 30, vid
 
 /** Starts `roomcam run` in a room.
  *  `directory`: where its configuration and trace go. `userId`: also its name, unless `username` is given.
- *  `meeting`, `capture`: further keys of these tables. `program`: which build. */
-export function startAgent({ directory, origin, room, userId, username = userId, meeting = {}, capture = {}, env = {}, program = ROOMCAM }) {
+ *  `meeting`, `capture`: further keys of these tables. `program`: which build. `lamps`: the recording lamps among
+ *  which it runs. */
+export function startAgent({ directory, origin, room, userId, username = userId, meeting = {}, capture = {}, env = {}, program = ROOMCAM, lamps }) {
   const config = join(directory, `${userId}.toml`);
   const trace = join(directory, `${userId}.trace.jsonl`);
+  const socket = join(directory, `${userId}.sock`);
   writeFileSync(
     config,
     table('meeting', { url: origin, room, username, user_id: userId, ...meeting }) +
-      table('capture', { ...CAPTURE, ...capture }),
+      table('capture', { ...CAPTURE, ...capture }) +
+      table('control', { socket }) +
+      (lamps?.configuration ?? ''),
   );
-  const child = new Child(`agent ${userId}`, program, ['run', '--config', config, '--trace-chunks', trace], { env });
+  const args = ['run', '--config', config, '--trace-chunks', trace];
+  const [command, all] = lamps ? lamps.among(program, args) : [program, args];
+  const child = new Child(`agent ${userId}`, command, all, { env });
+  child.config = config;
+  child.control = new ControlSocket(socket);
   child.userId = userId;
   child.trace = () => readTrace(trace);
   return child;

@@ -5,18 +5,18 @@ import { until } from './waiting.mjs';
 
 const nowMs = () => performance.timeOrigin + performance.now();
 
-/** Joins a room and resolves once `room-state` has come. */
-export async function joinRoom(origin, room, userId, { token = userId } = {}) {
-  const participant = new Participant(origin, room, userId, token);
+/** Joins a room and resolves once `room-state` has come. `record`: whether to keep what the chunks contain. */
+export async function joinRoom(origin, room, userId, { token = userId, record = false } = {}) {
+  const participant = new Participant(origin, room, userId, token, record);
   await participant.next('room-state');
   return participant;
 }
 
 class Participant {
-  constructor(origin, room, userId, token) {
+  constructor(origin, room, userId, token, record) {
     /** Everything but chunks: {atMs, event, payload}, in order of arrival. */
     this.events = [];
-    /** Per chunk: {atMs, userId, socketId, timestamp, mimeType, bytes}. */
+    /** Per chunk: {atMs, userId, socketId, timestamp, mimeType, bytes}, and `data` if they are recorded. */
     this.chunks = [];
     this.socket = io(origin, { transports: ['websocket'], auth: { token, userId }, forceNew: true, reconnectionDelayMax: 500 });
     this.socket.on('connect', () => {
@@ -29,7 +29,8 @@ class Participant {
       if (event !== 'media-chunk') this.events.push({ atMs: nowMs(), event, payload });
     });
     this.socket.on('media-chunk', ({ chunk, userId: from, socketId, timestamp, mimeType }) => {
-      this.chunks.push({ atMs: nowMs(), userId: from, socketId, timestamp, mimeType, bytes: chunk.length });
+      const data = record ? { data: Buffer.from(chunk) } : {};
+      this.chunks.push({ atMs: nowMs(), userId: from, socketId, timestamp, mimeType, bytes: chunk.length, ...data });
     });
   }
 

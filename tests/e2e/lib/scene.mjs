@@ -6,6 +6,7 @@ import { test } from 'node:test';
 import { join } from 'node:path';
 import { startAgent } from './agents.mjs';
 import { startBrowser } from './browser.mjs';
+import { RecordingLamps } from './lamps.mjs';
 import { joinRoom } from './participant.mjs';
 import { startRelay } from './relays.mjs';
 
@@ -34,9 +35,16 @@ export class Scene {
   }
 
   /** Starts an agent, in this scene's room unless another is named. */
-  agent(relay, userId, { room = this.room, capture, meeting, username, env } = {}) {
+  agent(relay, userId, { room = this.room, capture, meeting, username, env, lamps } = {}) {
     const { directory } = this;
-    return this.owns(startAgent({ directory, origin: relay.origin, room, userId, username, capture, meeting, env }));
+    return this.owns(startAgent({ directory, origin: relay.origin, room, userId, username, capture, meeting, env, lamps }));
+  }
+
+  /** Lamps that record what they are made to show. */
+  lamps() {
+    const lamps = new RecordingLamps(this.directory);
+    this.#endings.push(() => lamps.close());
+    return lamps;
   }
 
   async browser(options) {

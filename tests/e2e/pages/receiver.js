@@ -19,6 +19,8 @@
     roomStateAt: null,
     errors: [],
     participants: new Map(),
+    /** When somebody's camera was said to be on or off, from which clients show a picture or an avatar. */
+    cameraStates: [],
     players,
     chunks: [],
     join,
@@ -136,6 +138,7 @@
     socket.on('camera-state-changed', ({ userId, hasVideo }) => {
       const participant = receiver.participants.get(userId);
       if (participant) participant.hasVideo = hasVideo;
+      receiver.cameraStates.push({ atMs: performance.timeOrigin + performance.now(), userId, hasVideo });
     });
     socket.on('mic-state-changed', ({ userId, isMuted }) => {
       const participant = receiver.participants.get(userId);

@@ -1,0 +1,169 @@
+//! What people at the device ask for over the control socket, and what they are told.
+
+use std::time::Instant;
+
+use super::Runtime;
+use crate::agent::machine::{Device, Event, Seat, Which};
+use crate::capture;
+use crate::control::{
+    CameraState, CameraStatus, Command, LampStatus, MeetingState, MicState, MicStatus, Participant,
+    QueueStatus, Refusal, Request, State, Status, StreamStatus, Versions,
+};
+
+impl Runtime {
+    pub(super) async fn asked(&mut self, request: Request) {
+        // Who has gone away meanwhile needs no answer.
+        match request {
+            Request::Status(answer) => {
+                let _ = answer.send(self.status());
+            }
+            Request::Snapshot(answer) => self.take_snapshot(answer),
+            Request::Command(command, answer) => {
+                let done = self.obey(command).await;
+                let _ = answer.send(done.map(|()| self.status()));
+            }
+        }
+    }
+
+    async fn obey(&mut self, command: Command) -> Result<(), Refusal> {
+        tracing::debug!(?command, "asked over the control socket");
+        match command {
+            Command::Camera { on } => self.choose(Which::Camera, on).await?,
+            Command::Mic { muted } => self.choose(Which::Mic, !muted).await?,
+            Command::KeyFrame => {
+                if !matches!(self.machine.device(Which::Camera), Device::Live { .. }) {
+                    return Err(Refusal::conflict(
+                        "the camera is off: there is nothing to make a key frame of",
+                    ));
+                }
+                self.force_key_frame();
+            }
+            Command::Leave => {
+                tracing::info!("asked to leave the meeting");
+                self.decide(Event::Leave).await;
+            }
+            Command::Join => {
+                tracing::info!("asked to join the meeting");
+                self.decide(Event::Join).await;
+            }
+            Command::Reload => self.reload().await?,
+        }
+        Ok(())
+    }
+
+    async fn choose(&mut self, which: Which, on: bool) -> Result<(), Refusal> {
+        if self.machine.device(which) == Device::Absent {
+            let (device, key) = match which {
+                Which::Camera => ("camera", "capture.camera"),
+                Which::Mic => ("microphone", "capture.mic"),
+            };
+            return Err(Refusal::conflict(format!(
+                "there is no {device} in this configuration: {key} is \"none\", or the profile has none"
+            )));
+        }
+        tracing::info!(?which, on, "asked over the control socket");
+        self.decide(Event::Choose(which, on)).await;
+        Ok(())
+    }
+
+    /// Lets those who watch know what is, if it is something new.
+    pub(super) fn tell_state(&self) {
+        if let Some(requests) = &self.requests {
+            requests.tell(self.state());
+        }
+    }
+
+    fn status(&self) -> Status {
+        let counters = self.publisher.segmenter.counters();
+        let sent = self.publisher.traffic(Instant::now());
+        let waiting = self.publisher.waiting();
+        Status {
+            versions: Versions {
+                roomcam: env!("CARGO_PKG_VERSION").to_owned(),
+                gstreamer: capture::gstreamer_version(),
+            },
+            uptime_seconds: self.started.elapsed().as_secs_f64(),
+            state: self.state(),
+            stream: StreamStatus {
+                chunks_sent: sent.chunks,
+                bytes_sent: sent.bytes,
+                bits_per_second: sent.bits_per_second,
+                video_bitrate: self.config.capture.video_bitrate.get(),
+                audio_bitrate: self.config.capture.audio_bitrate.get(),
+                frames_captured: counters.pushed,
+                frames_sent: counters.sent,
+                frames_skipped: counters.skipped,
+                frames_filled: counters.filler,
+            },
+            queue: QueueStatus {
+                chunks: waiting.chunks as u64,
+                bytes: waiting.bytes as u64,
+                milliseconds: waiting.media.as_millis().try_into().unwrap_or(u64::MAX),
+            },
+        }
+    }
+
+    fn state(&self) -> State {
+        let panel = self.machine.panel_state();
+        let name = |which| {
+            let device = match which {
+                Which::Camera => &self.camera,
+                Which::Mic => &self.mic,
+            };
+            device.as_ref().and_then(|device| device.name()).map(str::to_owned)
+        };
+        let choice = self.machine.choice();
+        State {
+            relay: self.config.meeting.url.as_url().to_string(),
+            room: self.session_config.room.clone(),
+            user_id: self.session_config.user_id.clone().unwrap_or_default(),
+            username: self.session_config.username.clone(),
+            meeting: match self.machine.seat() {
+                Seat::Away { .. } | Seat::Joining { .. } => MeetingState::Connecting,
+                Seat::Joined { may_publish: true, .. } => MeetingState::Joined,
+                Seat::Joined { may_publish: false, .. } => MeetingState::WaitingForSeat,
+                Seat::Leaving | Seat::Left => MeetingState::Left,
+            },
+            participants: self
+                .participants
+                .iter()
+                .map(|other| Participant { user_id: other.user_id.clone(), username: other.username.clone() })
+                .collect(),
+            camera: CameraStatus {
+                wanted_on: choice.camera.unwrap_or(false),
+                state: match self.machine.device(Which::Camera) {
+                    Device::Absent => CameraState::Absent,
+                    Device::Closed => CameraState::Off,
+                    Device::Opening { .. } => CameraState::Opening,
+                    Device::Live { .. } => CameraState::On,
+                    Device::Lost { .. } | Device::Reopening => CameraState::Fault,
+                },
+                device: name(Which::Camera),
+            },
+            mic: MicStatus {
+                wanted_muted: !choice.mic.unwrap_or(false),
+                state: match self.machine.device(Which::Mic) {
+                    Device::Absent => MicState::Absent,
+                    Device::Closed => MicState::Muted,
+                    Device::Opening { .. } => MicState::Opening,
+                    Device::Live { .. } => MicState::Live,
+                    Device::Lost { .. } | Device::Reopening => MicState::Fault,
+                },
+                device: name(Which::Mic),
+                speaking: panel.speaking,
+            },
+            flowing: self.machine.is_flowing(),
+            lamps: self
+                .panel
+                .lamps()
+                .map(|lamp| LampStatus {
+                    place: lamp.place.to_owned(),
+                    shows: lamp.shows.to_string(),
+                    pattern: lamp.pattern.to_string(),
+                })
+                .collect(),
+            epoch: self.publisher.epoch(),
+            faults: self.faults.history(),
+        }
+    }
+}

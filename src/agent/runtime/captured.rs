@@ -1,0 +1,188 @@
+//! What comes from the devices: frames, and the news that there are none; key frames, and who waits for one.
+
+use std::future::pending;
+use std::time::{Duration, Instant};
+
+use bytes::Bytes;
+use tokio::sync::oneshot;
+
+use super::Runtime;
+use crate::agent::device::Device;
+use crate::agent::faults::Part;
+use crate::agent::machine::{DEVICE_RETRY, Device as DeviceState, Event, Which};
+use crate::capture::still::jpeg;
+use crate::capture::{CaptureError, CaptureEvent, Profile};
+use crate::control::Refusal;
+use crate::media::{Frame, Track};
+
+/// A key frame that was asked for gets this long before it is asked for again.
+const KEY_FRAME_PATIENCE: Duration = Duration::from_millis(200);
+
+/// The camera's key frames: when one was asked for, and by whom.
+#[derive(Debug, Default)]
+pub(super) struct KeyFrames {
+    asked: Option<Instant>,
+    /// Who waits for the next one, to look at it.
+    snapshots: Vec<SnapshotAnswer>,
+}
+
+/// Where a snapshot, or the reason why there is none, is to go.
+pub(super) type SnapshotAnswer = oneshot::Sender<Result<Bytes, Refusal>>;
+
+impl KeyFrames {
+    /// Shows a key frame to those who wait for one. It is decoded elsewhere, as that takes some 10 ms.
+    fn take_snapshots(&mut self, frame: &Frame, profile: &Profile) {
+        if self.snapshots.is_empty() || frame.track != Track::Video || !frame.key {
+            return;
+        }
+        let Some(codec) = profile.video.as_ref().map(|video| video.codec) else { return };
+        let (answers, picture) = (std::mem::take(&mut self.snapshots), frame.data.clone());
+        tokio::spawn(async move {
+            let made = match tokio::task::spawn_blocking(move || jpeg(&picture, codec)).await {
+                Ok(Ok(jpeg)) => Ok(jpeg),
+                Ok(Err(error)) => Err(Refusal::failed(format!("no snapshot: {error}"))),
+                Err(error) => Err(Refusal::failed(format!("no snapshot: {error}"))),
+            };
+            for answer in answers {
+                // Who does not wait any more needs no picture.
+                let _ = answer.send(made.clone());
+            }
+        });
+    }
+
+    fn refuse_snapshots(&mut self) {
+        for answer in self.snapshots.drain(..) {
+            let _ = answer.send(Err(camera_off()));
+        }
+    }
+}
+
+fn camera_off() -> Refusal {
+    Refusal::conflict("the camera is off: turn it on to take a snapshot")
+}
+
+impl Runtime {
+    pub(super) async fn captured(&mut self, which: Which, event: CaptureEvent) {
+        match event {
+            CaptureEvent::Format(format) => {
+                self.camera_format = Some(format);
+                if Some(format) != self.publisher.segmenter.format().video
+                    && self.machine.carries(Which::Camera)
+                {
+                    tracing::info!(
+                        format.width,
+                        format.height,
+                        format.fps,
+                        "the camera delivers another format"
+                    );
+                    self.publisher.segmenter.show_camera(format);
+                }
+            }
+            CaptureEvent::Frame(frame) => {
+                self.faults.clear(part(which));
+                self.decide(Event::Frame(which)).await;
+                self.key_frames.take_snapshots(&frame, &self.profile);
+                self.take_in(frame);
+            }
+            CaptureEvent::Level { dbfs } => self.decide(Event::Level { dbfs }).await,
+            CaptureEvent::Overrun { lost } => {
+                tracing::warn!(
+                    lost,
+                    ?which,
+                    "the agent is too slow: frames were lost between encoder and segmenter"
+                );
+                if which == Which::Camera {
+                    self.publisher.segmenter.skip();
+                    self.ask_for_key_frame();
+                }
+            }
+            CaptureEvent::Failed(error) => {
+                self.tell_failure(which, error);
+                self.decide(Event::Failed(which)).await;
+            }
+        }
+    }
+
+    pub(super) fn close(&mut self, which: Which) {
+        if which == Which::Camera {
+            self.key_frames.refuse_snapshots();
+        }
+        if let Some(device) = self.device(which) {
+            device.close();
+        }
+        self.publisher.take_back_queued();
+    }
+
+    /// Says why a device is lost, once until it is back.
+    pub(super) fn tell_failure(&mut self, which: Which, error: CaptureError) {
+        self.fault(part(which), &format!("{error}; trying again every {} s", DEVICE_RETRY.as_secs()));
+    }
+
+    fn take_in(&mut self, frame: Frame) {
+        if !self.machine.is_flowing() {
+            return;
+        }
+        if self.publisher.take_in(frame) {
+            self.cadence.reset();
+            self.cut();
+        }
+    }
+
+    pub(super) fn cut(&mut self) {
+        if self.machine.is_flowing() {
+            self.publisher.cut();
+            self.ask_for_key_frame();
+        }
+    }
+
+    pub(super) fn replay(&mut self) {
+        if !self.publisher.replay() {
+            // Nothing but a time to try again follows from this, so no action can be due.
+            self.machine.handle(Event::NothingToReplay, Instant::now());
+        }
+        self.key_frames.asked = None;
+        self.force_key_frame();
+    }
+
+    pub(super) fn ask_for_key_frame(&mut self) {
+        if self.machine.is_flowing() && self.publisher.segmenter.wants_key_frame() {
+            self.force_key_frame();
+        }
+    }
+
+    /// Takes a picture for somebody, if the camera delivers any.
+    pub(super) fn take_snapshot(&mut self, answer: SnapshotAnswer) {
+        if !matches!(self.machine.device(Which::Camera), DeviceState::Live { .. }) {
+            // Who does not wait any more needs no answer.
+            let _ = answer.send(Err(camera_off()));
+            return;
+        }
+        self.key_frames.snapshots.push(answer);
+        self.force_key_frame();
+    }
+
+    pub(super) fn force_key_frame(&mut self) {
+        if self.key_frames.asked.is_some_and(|asked| asked.elapsed() < KEY_FRAME_PATIENCE) {
+            return;
+        }
+        if let Some(camera) = &self.camera {
+            camera.force_key_frame();
+            self.key_frames.asked = Some(Instant::now());
+        }
+    }
+}
+
+/// What comes next from a device, if there is one.
+pub(super) async fn next_of(device: &mut Option<Device>) -> CaptureEvent {
+    match device {
+        Some(device) => device.next().await,
+        None => pending().await,
+    }
+}
+
+fn part(which: Which) -> Part {
+    match which {
+        Which::Camera => Part::Camera,
+        Which::Mic => Part::Mic,
+    }
+}

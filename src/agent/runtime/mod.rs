@@ -1,0 +1,409 @@
+//! Drives the machine: everything that has a clock, a socket or a device.
+//!
+//! One task. Frames come from the two devices, go through the segmenter and, at the cadence, into the outbox;
+//! what happens meanwhile goes to the machine, and what it decides is done here.
+
+mod asked;
+mod captured;
+mod heard;
+mod reload;
+
+use std::future::{Future, pending};
+use std::path::PathBuf;
+use std::pin::pin;
+use std::time::Instant;
+
+use bytes::Bytes;
+use tokio::time::{Interval, MissedTickBehavior, interval, sleep_until};
+
+use self::captured::KeyFrames;
+use super::device::{Device, Source};
+use super::faults::{Faults, Part};
+use super::machine::{Action, Choice, Event, Machine, SILENT_DEVICE, Which};
+use super::memory::Memory;
+use super::publisher::Publisher;
+use super::settings::{DeviceSettings, session_config};
+use super::trace::Trace;
+use crate::capture::still::black_key_frame;
+use crate::capture::{CaptureError, MediaClock, Profile, Profiles};
+use crate::config::{Config, ConfigErrors};
+use crate::control::{Request, Requests};
+use crate::media::{StreamFormat, VideoFormat};
+use crate::meeting::{
+    OutboxLimits, Participant, Presence, SessionConfig, SessionEvent, SessionHandle, StateChange, outbox,
+    session,
+};
+use crate::panel::{Panel, PanelError, Pressed};
+use crate::socketio::BadUrl;
+
+/// How the agent is run, beside its configuration.
+#[derive(Default)]
+pub struct RunOptions {
+    /// Where to write one JSON line per published chunk.
+    pub trace_chunks: Option<PathBuf>,
+    /// Where to look for pipeline profiles before the usual places.
+    pub profiles: Option<PathBuf>,
+    /// Where what people chose is kept over a restart; without it, each start is the first.
+    pub state_directory: Option<PathBuf>,
+    /// What people at the device ask for, beside pressing buttons.
+    pub requests: Option<Requests>,
+    /// How to read the configuration again.
+    pub reload: Option<Reload>,
+}
+
+/// Reads the configuration again.
+pub type Reload = Box<dyn Fn() -> Result<Config, ConfigErrors>>;
+
+/// Why the agent does not start. Once started it tries again whatever fails, but for the panel: without a lamp
+/// that can be trusted it does not go on.
+#[derive(Debug, thiserror::Error)]
+pub enum AgentError {
+    /// The profile, or an element that it needs.
+    #[error(transparent)]
+    Capture(#[from] CaptureError),
+    /// The relay's URL.
+    #[error(transparent)]
+    Url(#[from] BadUrl),
+    /// There would be nothing to send.
+    #[error(
+        "profile {profile:?} has no video, and capture.mic is \"none\": there is nothing to send; choose a microphone or another profile"
+    )]
+    NothingToSend {
+        /// The profile.
+        profile: String,
+    },
+    /// A lamp or a button that is configured does not work.
+    #[error(transparent)]
+    Panel(#[from] PanelError),
+    /// The trace cannot be written.
+    #[error("cannot write the chunk trace {path:?}: {error}")]
+    Trace {
+        /// The file.
+        path: PathBuf,
+        /// What the system says.
+        error: std::io::Error,
+    },
+}
+
+/// Joins the meeting and stays in it until `shutdown` resolves; then leaves the room.
+pub async fn run(
+    config: &Config,
+    options: RunOptions,
+    shutdown: impl Future<Output = ()>,
+) -> Result<(), AgentError> {
+    let mut runtime = Runtime::new(config, options)?;
+    runtime.run(shutdown).await;
+    match runtime.panel_fault {
+        Some(fault) => Err(fault.into()),
+        None => Ok(()),
+    }
+}
+
+struct Runtime {
+    machine: Machine,
+    publisher: Publisher,
+    panel: Panel,
+    /// Why the daemon cannot go on: a lamp that cannot be set might lie.
+    panel_fault: Option<PanelError>,
+    camera: Option<Device>,
+    mic: Option<Device>,
+    /// A black key frame of the format it was made for.
+    black: Option<(VideoFormat, Bytes)>,
+    camera_format: Option<VideoFormat>,
+    key_frames: KeyFrames,
+    profile: Profile,
+    clock: MediaClock,
+    config: Config,
+    profiles: Option<PathBuf>,
+    reload: Option<Reload>,
+    session_config: SessionConfig,
+    session: Option<SessionHandle>,
+    /// Who else is in the room.
+    participants: Vec<Participant>,
+    cadence: Interval,
+    requests: Option<Requests>,
+    memory: Memory,
+    faults: Faults,
+    started: Instant,
+    stopping: bool,
+}
+
+impl Runtime {
+    fn new(config: &Config, options: RunOptions) -> Result<Self, AgentError> {
+        let RunOptions { trace_chunks, profiles, state_directory, requests, reload } = options;
+        let equipment = Equipment::new(config, profiles.clone())?;
+        let clock = MediaClock::new()?;
+        let black = equipment.black()?;
+        let Equipment { profile, format, camera, mic } = equipment;
+        let device = |source| Device::new(source, profile.clone(), clock.clone());
+        let (memory, forgotten) = Memory::open(state_directory);
+        let choice = memory.recall(Choice {
+            camera: camera.is_some().then_some(config.capture.start_camera),
+            mic: mic.is_some().then_some(config.capture.start_mic),
+            attending: true,
+        });
+        let panel = Panel::open(&config.panel)?;
+        let trace = trace_chunks.map(|path| match Trace::create(&path) {
+            Ok(trace) => Ok((path, trace)),
+            Err(error) => Err(AgentError::Trace { path, error }),
+        });
+        let mut runtime = Self {
+            machine: Machine::new(Instant::now(), choice),
+            panel,
+            panel_fault: None,
+            publisher: Publisher::new(StreamFormat { video: format }, clock.clone(), trace.transpose()?),
+            camera: camera.map(device),
+            mic: mic.map(device),
+            black,
+            camera_format: format,
+            key_frames: KeyFrames::default(),
+            profile: profile.clone(),
+            clock: clock.clone(),
+            session_config: session_config(&config.meeting)?,
+            cadence: cadence(config),
+            config: config.clone(),
+            profiles,
+            reload,
+            session: None,
+            participants: Vec::new(),
+            requests,
+            memory,
+            faults: Faults::default(),
+            started: Instant::now(),
+            stopping: false,
+        };
+        if let Some(error) = forgotten {
+            runtime.fault(Part::Memory, &error.to_string());
+        }
+        if !choice.attending {
+            tracing::info!("staying out of the meeting, as somebody chose before the restart");
+        }
+        Ok(runtime)
+    }
+
+    async fn run(&mut self, shutdown: impl Future<Output = ()>) {
+        let mut shutdown = pin!(shutdown);
+        self.decide(Event::Tick).await;
+        self.tell_state();
+        while !self.stopping {
+            let timeout = self.machine.poll_timeout();
+            let blink = self.panel.poll_timeout();
+            tokio::select! {
+                () = &mut shutdown => self.decide(Event::Shutdown).await,
+                event = captured::next_of(&mut self.camera) => self.captured(Which::Camera, event).await,
+                event = captured::next_of(&mut self.mic) => self.captured(Which::Mic, event).await,
+                event = next_session_event(&mut self.session) => self.heard(event).await,
+                _ = self.cadence.tick() => self.cut(),
+                pressed = self.panel.next_press() => self.pressed(pressed).await,
+                request = next_request(&mut self.requests) => self.asked(request).await,
+                () = until(timeout) => self.decide(Event::Tick).await,
+                () = until(blink) => {
+                    let ticked = self.panel.tick(Instant::now());
+                    self.trust_panel(ticked).await;
+                }
+            }
+        }
+        for device in [&mut self.camera, &mut self.mic].into_iter().flatten() {
+            device.shut().await;
+        }
+    }
+
+    /// Tells the machine, and does what it decides.
+    async fn decide(&mut self, event: Event) {
+        self.machine.handle(event, Instant::now());
+        let mut acted = false;
+        while let Some(action) = self.machine.poll_action() {
+            self.act(action).await;
+            acted = true;
+        }
+        self.ask_for_key_frame();
+        if acted {
+            self.tell_state();
+        }
+    }
+
+    async fn act(&mut self, action: Action) {
+        match action {
+            Action::Connect(presence) => self.connect(presence),
+            Action::Exit => self.stopping = true,
+            Action::Remember(choice) => {
+                if let Err(error) = self.memory.remember(choice) {
+                    self.fault(Part::Memory, &error.to_string());
+                }
+            }
+            Action::ShowPanel(state) => {
+                let shown = self.panel.show(&state, Instant::now());
+                self.trust_panel(shown).await;
+            }
+            Action::Leave => {
+                if let Some(session) = self.session.take() {
+                    let left = session.shutdown().await;
+                    tracing::info!(?left, "left the room");
+                }
+                self.publisher.set_outbox(None);
+                self.participants.clear();
+            }
+            Action::AnnounceCamera { has_video } => {
+                self.publisher.announce(StateChange::Camera { has_video })
+            }
+            Action::AnnounceMic { is_muted } => self.publisher.announce(StateChange::Mic { is_muted }),
+            Action::AnnounceSpeaking { speaking } => {
+                self.publisher.announce(StateChange::Speaking { speaking })
+            }
+            Action::AnnounceReset => self.publisher.announce(StateChange::StreamReset),
+            Action::Open(which) => {
+                if let Some(device) = self.device(which) {
+                    device.open();
+                }
+            }
+            Action::Close(which) => self.close(which),
+            Action::GiveUp(which) => {
+                let name = self.device(which).and_then(|device| device.name().map(str::to_owned));
+                self.close(which);
+                if let Some(device) = name {
+                    self.tell_failure(which, CaptureError::NoFrame { device, after: SILENT_DEVICE });
+                }
+            }
+            Action::ShowCamera => {
+                if let Some(format) = self.camera_format {
+                    self.publisher.segmenter.show_camera(format);
+                }
+            }
+            Action::ShowBlack => self.show_black().await,
+            Action::HearMicrophone => self.publisher.segmenter.hear_microphone(),
+            Action::HearSilence => self.publisher.segmenter.hear_silence(),
+            Action::StartMedia(origin) | Action::BeginEpoch(origin) => {
+                self.publisher.segmenter.begin_epoch(origin)
+            }
+            Action::StopMedia => {
+                self.publisher.take_back_queued();
+                self.publisher.segmenter.skip();
+            }
+            Action::DoubtSent => self.publisher.take_back_recently_sent(),
+            Action::Replay => self.replay(),
+        }
+    }
+
+    async fn pressed(&mut self, pressed: Result<Pressed, PanelError>) {
+        match pressed {
+            Ok(pressed) => {
+                tracing::info!(pin = pressed.pin, press = ?pressed.press, command = ?pressed.command, "button");
+                self.decide(Event::Press(pressed.command)).await;
+            }
+            Err(error) => self.trust_panel(Err(error)).await,
+        }
+    }
+
+    /// A lamp that cannot be set may claim that nobody hears the room, and a button that cannot be read leaves
+    /// nobody a way to mute: then everything is closed (law 1). Whoever supervises the daemon starts it again.
+    async fn trust_panel(&mut self, outcome: Result<(), PanelError>) {
+        if let Err(error) = outcome
+            && self.panel_fault.is_none()
+        {
+            tracing::error!("{error}; closing camera and microphone, and ending");
+            self.panel_fault = Some(error);
+            Box::pin(self.decide(Event::Shutdown)).await;
+        }
+    }
+
+    fn device(&mut self, which: Which) -> Option<&mut Device> {
+        match which {
+            Which::Camera => self.camera.as_mut(),
+            Which::Mic => self.mic.as_mut(),
+        }
+    }
+
+    fn connect(&mut self, presence: Presence) {
+        let (outbox, receiver) = outbox(OutboxLimits::default());
+        let session = session::spawn(self.session_config.clone(), presence, receiver);
+        self.session = Some(session);
+        self.publisher.set_outbox(Some(outbox));
+    }
+
+    async fn show_black(&mut self) {
+        let Some(format) = self.publisher.segmenter.format().video else { return };
+        if self.black.as_ref().is_none_or(|(made_for, _)| *made_for != format) {
+            let profile = self.profile.clone();
+            let made = tokio::task::spawn_blocking(move || black_key_frame(format, &profile)).await;
+            match made {
+                Ok(Ok(frame)) => self.black = Some((format, frame)),
+                Ok(Err(error)) => tracing::error!("no black picture in the camera's new format: {error}"),
+                Err(error) => tracing::error!("no black picture in the camera's new format: {error}"),
+            }
+        }
+        if let Some((_, frame)) = &self.black {
+            self.publisher.segmenter.show_black(frame.clone());
+        }
+    }
+
+    /// Something went wrong, and is tried again: logged when it is news.
+    fn fault(&mut self, part: Part, message: &str) -> bool {
+        let news = self.faults.report(part, message);
+        if news {
+            match part {
+                Part::Meeting => tracing::warn!("{message}"),
+                Part::Camera | Part::Mic | Part::Memory => tracing::error!("{message}"),
+            }
+        }
+        news
+    }
+}
+
+/// What is to be captured, as configuration and profile have it.
+struct Equipment {
+    profile: Profile,
+    format: Option<VideoFormat>,
+    camera: Option<Source>,
+    mic: Option<Source>,
+}
+
+impl Equipment {
+    fn new(config: &Config, profiles: Option<PathBuf>) -> Result<Self, AgentError> {
+        let profile = Profiles::usual(profiles).load(config.capture.profile.as_str())?;
+        let DeviceSettings { format, camera, mic } = DeviceSettings::new(&config.capture, &profile);
+        if camera.is_none() && mic.is_none() {
+            return Err(AgentError::NothingToSend { profile: profile.name });
+        }
+        let mute = config.capture.mute;
+        let (camera, mic) = (camera.map(Source::Camera), mic.map(|settings| Source::Mic(settings, mute)));
+        Ok(Self { profile, format, camera, mic })
+    }
+
+    /// A black picture, which also shows that the profile's encoder is there.
+    fn black(&self) -> Result<Option<(VideoFormat, Bytes)>, AgentError> {
+        let Some(format) = self.format else { return Ok(None) };
+        Ok(Some((format, black_key_frame(format, &self.profile)?)))
+    }
+}
+
+fn cadence(config: &Config) -> Interval {
+    let mut cadence = interval(config.capture.cadence.duration());
+    cadence.set_missed_tick_behavior(MissedTickBehavior::Skip);
+    cadence
+}
+
+/// What is asked next.
+async fn next_request(requests: &mut Option<Requests>) -> Request {
+    if let Some(asking) = requests {
+        if let Some(request) = asking.next().await {
+            return request;
+        }
+        *requests = None;
+    }
+    pending().await
+}
+
+/// What the session says next; `None` if it died without a word.
+async fn next_session_event(session: &mut Option<SessionHandle>) -> Option<SessionEvent> {
+    match session {
+        Some(session) => session.events.recv().await,
+        None => pending().await,
+    }
+}
+
+async fn until(deadline: Option<Instant>) {
+    match deadline {
+        Some(deadline) => sleep_until(deadline.into()).await,
+        None => pending().await,
+    }
+}
