@@ -6,6 +6,7 @@ use std::path::Path;
 use std::process::Stdio;
 use std::{fs, net};
 
+use roomcam::config::{ControlApi, SocketChoice};
 use roomcam::control::{ControlError, Limits, Server, requests};
 use tokio::process::Command;
 
@@ -200,10 +201,7 @@ async fn the_token_is_in_no_answer_and_in_no_debugging() {
         let text = format!("{}{}", answer.head, String::from_utf8_lossy(&answer.body));
         assert!(!text.contains(TOKEN), "{text}");
     }
-    let again = config(house.dir.path(), WITH_TOKEN.replace(":0", ":0").as_str());
-    let server = Server::open(
-        &roomcam::config::ControlApi { socket: roomcam::config::SocketChoice::None, ..again },
-        requests(state()).0,
-    );
+    let again = ControlApi { socket: SocketChoice::None, ..config(house.dir.path(), WITH_TOKEN) };
+    let server = Server::open(&again, requests(state()).0).unwrap();
     assert!(!format!("{server:?}").contains(TOKEN));
 }

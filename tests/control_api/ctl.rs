@@ -37,7 +37,18 @@ fn outcome(output: &Output) -> (i32, String) {
 
 #[test]
 fn the_state_is_a_page_that_is_read_at_a_glance() {
-    assert_snapshot!(page(&status(state()), NOW, Paint::Plain), @"");
+    assert_snapshot!(page(&status(state()), NOW, Paint::Plain), @"
+    roomcam 0.1.0, up 3 h 13 min, GStreamer 1.22.0
+    meeting joined, blue at wss://relay.example/, as Pi
+    camera  on, /dev/video0
+    mic     muted
+    lamps   pin 17: mic-muted, on
+    here    Ann
+    stream  flowing, 812 of 832 kbit/s, epoch 3, 12.3 MB sent in 1200 chunks
+    frames  9000 captured, 10 skipped, 20 filled in
+    queue   2 chunks wait, 200 ms of media, 14.3 kB
+    faults  31 s ago mic: hw:1 is busy
+    ");
 }
 
 #[test]
@@ -57,8 +68,28 @@ fn trouble_stands_out() {
         ],
         ..state()
     };
-    assert_snapshot!(page(&status(trouble.clone()), NOW, Paint::Plain), @"");
-    assert_snapshot!(page(&status(trouble), NOW, Paint::Colour).replace('\x1b', "^"), @"");
+    assert_snapshot!(page(&status(trouble.clone()), NOW, Paint::Plain), @"
+    roomcam 0.1.0, up 3 h 13 min, GStreamer 1.22.0
+    meeting waiting: somebody else presents, blue at wss://relay.example/, as Pi
+    camera  at fault, tried again (wanted: on)
+    mic     muted
+    lamps   pin 17: mic-muted, on
+    here    nobody else
+    stream  nothing leaves, 812 of 832 kbit/s, epoch 3, 12.3 MB sent in 1200 chunks
+    frames  9000 captured, 10 skipped, 20 filled in
+    queue   2 chunks wait, 200 ms of media, 14.3 kB
+    faults  1 min ago camera: /dev/video0 is gone; plug it in
+            2 d 7 h ago meeting: the relay hung up
+    ");
+    let coloured = page(&status(trouble), NOW, Paint::Colour);
+    for part in [
+        "\x1b[33mwaiting: somebody else presents\x1b[0m, blue",
+        "\x1b[1m\x1b[31mat fault, tried again\x1b[0m (wanted: on)",
+        "\x1b[32mon\x1b[0m\n",
+        "\x1b[33m10 skipped\x1b[0m",
+    ] {
+        assert!(coloured.contains(part), "{part:?} is not in {coloured:?}");
+    }
 }
 
 #[test]
@@ -74,7 +105,15 @@ fn a_device_that_just_started_says_so() {
     young.uptime_seconds = 2.0;
     young.stream = Default::default();
     young.queue = Default::default();
-    assert_snapshot!(page(&young, NOW, Paint::Plain), @"");
+    assert_snapshot!(page(&young, NOW, Paint::Plain), @"
+    roomcam 0.1.0, up 2 s, GStreamer 1.22.0
+    meeting connecting, blue at wss://relay.example/, as Pi
+    camera  on (wanted: off)
+    mic     none configured
+    stream  flowing, 0 of 0 kbit/s, epoch 3, 0 B sent in 0 chunks
+    frames  0 captured, 0 skipped, 0 filled in
+    queue   nothing waits to be sent
+    ");
 }
 
 #[test]

@@ -78,7 +78,7 @@ pub struct Puppet {
 
 /// What a test does to it.
 pub enum Pull {
-    Tell(State),
+    Tell(Box<State>),
     Feel(Mood, oneshot::Sender<()>),
 }
 
@@ -88,7 +88,7 @@ impl Puppet {
             tokio::select! {
                 Some(request) = self.requests.next() => self.hear(request),
                 pulled = strings.recv() => match pulled {
-                    Some(Pull::Tell(state)) => self.tell(state),
+                    Some(Pull::Tell(state)) => self.tell(*state),
                     Some(Pull::Feel(mood, done)) => {
                         self.mood = mood;
                         let _ = done.send(());
@@ -202,7 +202,7 @@ impl House {
     }
 
     pub fn tell(&self, state: State) {
-        self.strings.send(Pull::Tell(state)).unwrap_or_else(|_| panic!("the puppet has ended"));
+        self.strings.send(Pull::Tell(Box::new(state))).unwrap_or_else(|_| panic!("the puppet has ended"));
     }
 
     pub async fn feel(&self, mood: Mood) {
