@@ -89,8 +89,7 @@ impl Service {
     /// as often as the loop goes round, and never by a timer, which would go on while the loop is stuck.
     pub fn feed(&mut self, now: Instant) {
         let Some(watchdog) = &mut self.watchdog else { return };
-        let is_fed =
-            watchdog.last_fed.is_some_and(|fed| now.saturating_duration_since(fed) < watchdog.every);
+        let is_fed = watchdog.last_fed.is_some_and(|fed| now.saturating_duration_since(fed) < watchdog.every);
         if !is_fed {
             watchdog.last_fed = Some(now);
             self.tell(&[NotifyState::Watchdog]);
