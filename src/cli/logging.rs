@@ -7,7 +7,8 @@ use std::os::unix::fs::MetadataExt;
 
 use clap::ValueEnum;
 use tracing_journald::{Priority, PriorityMappings};
-use tracing_subscriber::filter::{EnvFilter, ParseError};
+use tracing_subscriber::Layer;
+use tracing_subscriber::filter::{EnvFilter, ParseError, filter_fn};
 use tracing_subscriber::fmt;
 use tracing_subscriber::layer::SubscriberExt;
 use tracing_subscriber::util::SubscriberInitExt;
@@ -60,8 +61,14 @@ pub(super) fn start(level: Option<LogLevel>, verbose: u8) -> Result<(), LogError
         None => {
             let colour = io::stderr().is_terminal() && std::env::var_os("NO_COLOR").is_none();
             let text = fmt::layer().with_writer(io::stderr).with_ansi(colour);
-            // The journal adds the time itself.
-            if to_journal { registry.with(text.without_time()).init() } else { registry.with(text).init() }
+            // Which room a line is about goes without saying where one daemon writes.
+            let no_spans = filter_fn(|metadata| !metadata.is_span());
+            if to_journal {
+                // The journal adds the time itself.
+                registry.with(text.without_time().with_filter(no_spans)).init();
+            } else {
+                registry.with(text.with_filter(no_spans)).init();
+            }
         }
     }
     Ok(())
