@@ -13,9 +13,10 @@ LOCKED := $(if $(CI),--locked)
 FUZZ_SECONDS ?= 60
 # What `make demo` adds to `roomcam demo`, such as ARGS="--camera auto --listen 0.0.0.0:8080".
 ARGS ?=
-# Whose processor `make cross` builds for, as Debian calls it.
+# Whose processor `make cross` and `make deb` build for, as Debian calls it.
 ARCH ?= arm64
 
+CARGO_DEB := 3.8.0
 CARGO_FUZZ := 0.13.2
 CARGO_DENY := 0.20.2
 
@@ -48,6 +49,11 @@ release: deps
 .PHONY: cross
 cross: ## Build for a Pi on this machine (ARCH=arm64)
 	cross/build.sh $(ARCH)
+
+.PHONY: deb
+deb: deps ## Build the Debian package (ARCH=arm64, amd64)
+	command -v cargo-deb >/dev/null || cargo install --locked --debug cargo-deb --version $(CARGO_DEB)
+	cross/package.sh $(ARCH)
 
 # --- Tests ---
 

@@ -21,7 +21,16 @@ has_std() { # RUSTC: whether it can compile for the target
 }
 # rustup's toolchain gets the target with: rustup target add. Without it, Debian's own does the work.
 if ! has_std rustc && ! has_std /usr/bin/rustc; then
-    missing="$missing rustc-web cargo-web libstd-rust-web-dev:$ARCH"
+    if [ "$ARCH" = armhf ]; then
+        # The library's source instead of armhf as a foreign architecture here: at times its index of security updates
+        # is broken, and with it every apt-get update.
+        tool /usr/bin/cargo cargo-web
+        tool /usr/bin/rustc rustc-web
+        [ -d "$(/usr/bin/rustc --print sysroot 2>/dev/null)/lib/rustlib/src/rust/library" ] ||
+            missing="$missing rust-web-src"
+    else
+        missing="$missing rustc-web cargo-web libstd-rust-web-dev:$ARCH"
+    fi
 fi
 
 [ -n "$missing" ] || exit 0

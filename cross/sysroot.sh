@@ -22,7 +22,8 @@ if [ ! -d "$sysroot" ]; then
     partial=$(mktemp -d "$sysroot.XXXXXX")
     trap 'rm -rf "$partial"' EXIT
     # Extracting runs nothing of the foreign architecture, so this needs no emulator.
-    mmdebstrap --quiet --variant=extract --architectures="$ARCH" --include="$packages" bookworm "$partial" >&2
+    debian_sources | mmdebstrap --quiet --variant=extract --architectures="$ARCH" --include="$packages" \
+        bookworm "$partial" - >&2
     mv -T "$partial" "$sysroot"
     echo "Made in $(($(date +%s) - started)) s" >&2
 fi

@@ -11,6 +11,7 @@ pub mod control;
 pub mod meeting;
 pub mod capture;
 pub mod panel;
+pub mod service;
 pub mod socketio;
 pub mod webm;
 pub mod media;

@@ -2,6 +2,7 @@
 
 mod cli;
 
+use std::convert::Infallible;
 use std::error::Error;
 use std::io::{self, Write};
 use std::path::PathBuf;
@@ -11,13 +12,14 @@ use clap::Parser;
 use roomcam::agent::{self, RunOptions};
 use roomcam::capture::{V4L2_COLLECT_BUFFERS, devices};
 use roomcam::config::ConfigErrors;
-use roomcam::control::ctl;
+use roomcam::control::{self, Control, Server, State};
 use roomcam::demo;
 use roomcam::doctor::{self, Finding, Status};
 use roomcam::panel;
 use roomcam::relay::{Relay, RelayOptions};
 use tokio::runtime;
 use tokio::signal::unix::{SignalKind, signal};
+use tokio_util::sync::CancellationToken;
 
 use cli::{
     CheckArgs, Cli, Command, ConfigArgs, CtlArgs, DemoArgs, DevicesArgs, LampsAction, LampsArgs, LogError,
@@ -56,7 +58,7 @@ fn dispatch(command: Command) -> Outcome {
             Command::Relay(args) => relay(args).await,
             Command::Devices(args) => list_devices(&args),
             Command::Check(args) => check(args).await,
-            Command::Ctl(args) => control(&args).await,
+            Command::Ctl(args) => ctl(&args).await,
             Command::Lamps(LampsArgs { action: LampsAction::Off(config) }) => lamps_off(&config),
         }
     })
@@ -68,14 +70,27 @@ async fn run(args: RunArgs) -> Outcome {
         tracing::warn!("{warning}");
     }
     let RunArgs { config: source, trace_chunks } = args;
+    let (control, requests) = control::requests(State::default());
+    let server = Server::open(&config.control, control.clone())?;
     let options = RunOptions {
         trace_chunks,
         profiles: profiles(),
         state_directory: state_directory(),
-        requests: None,
+        requests: Some(requests),
         reload: Some(Box::new(move || source.load())),
     };
-    agent::run(&config, options, stop_signal()?).await?;
+    let stop = stop_signal()?;
+    let reload = reload_signal(control)?;
+    let agent_gone = CancellationToken::new();
+    let agent = async {
+        let _gone = agent_gone.drop_guard_ref();
+        tokio::select! {
+            outcome = agent::run(&config, options, stop) => outcome,
+            never = reload => match never {},
+        }
+    };
+    let (agent, ()) = tokio::join!(agent, server.run(agent_gone.cancelled()));
+    agent?;
     Ok(ExitCode::SUCCESS)
 }
 
@@ -125,8 +140,8 @@ async fn check(args: CheckArgs) -> Outcome {
     Ok(ExitCode::from(u8::from(failed)))
 }
 
-async fn control(args: &CtlArgs) -> Outcome {
-    ctl::run(&args.client()?, args.errand(), args.format()).await?;
+async fn ctl(args: &CtlArgs) -> Outcome {
+    control::ctl::run(&args.client()?, args.errand(), args.format()).await?;
     Ok(ExitCode::SUCCESS)
 }
 
@@ -166,5 +181,16 @@ fn stop_signal() -> io::Result<impl Future<Output = ()>> {
             _ = interrupt.recv() => {}
         }
         tracing::info!("stopping");
+    })
+}
+
+/// Has the agent read its configuration again at each SIGHUP; it says itself how that went.
+fn reload_signal(control: Control) -> io::Result<impl Future<Output = Infallible>> {
+    let mut hangup = signal(SignalKind::hangup())?;
+    Ok(async move {
+        loop {
+            hangup.recv().await;
+            let _ = control.command(control::Command::Reload).await;
+        }
     })
 }

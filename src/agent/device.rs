@@ -52,6 +52,8 @@ pub struct Device {
     profile: Profile,
     clock: MediaClock,
     state: State,
+    /// Whether what runs was opened with other settings than it has now.
+    outdated: bool,
     /// The pipeline that is being closed; a device cannot be opened again before that is done.
     closing: Option<JoinHandle<Result<(), CaptureError>>>,
 }
@@ -59,7 +61,7 @@ pub struct Device {
 impl Device {
     /// A closed device.
     pub fn new(source: Source, profile: Profile, clock: MediaClock) -> Self {
-        Self { source, profile, clock, state: State::Closed, closing: None }
+        Self { source, profile, clock, state: State::Closed, outdated: false, closing: None }
     }
 
     /// What is opened, and how.
@@ -70,18 +72,21 @@ impl Device {
     /// From the next time on it is opened like this. A microphone that muting kept open is given back.
     pub fn change(&mut self, source: Source, profile: Profile) {
         if matches!(self.state, State::Hushed { .. }) {
-            self.forget();
+            self.give_up();
         }
         (self.source, self.profile) = (source, profile);
+        self.outdated = true;
     }
 
     /// Begins to open it; [`Device::next`] tells how that went.
     pub fn open(&mut self) {
         if let State::Hushed { pipeline, events } = std::mem::replace(&mut self.state, State::Closed) {
+            // From the first packet that holds nothing of the time before.
             let from = self.clock.now().after(AFTER_SILENCE);
             self.state = State::Open { pipeline, events, from };
             return;
         }
+        self.outdated = false;
         let (clock, profile, source) = (self.clock.clone(), self.profile.clone(), self.source.clone());
         let closing = self.closing.take();
         self.state = State::Opening(Box::pin(async move {
@@ -99,7 +104,9 @@ impl Device {
     /// device itself is given back shortly after, unless it is a microphone that muting keeps open.
     pub fn close(&mut self) {
         match std::mem::replace(&mut self.state, State::Closed) {
-            State::Open { pipeline, events, .. } if matches!(self.source, Source::Mic(_, Mute::Silence)) => {
+            State::Open { pipeline, events, .. }
+                if !self.outdated && matches!(self.source, Source::Mic(_, Mute::Silence)) =>
+            {
                 self.state = State::Hushed { pipeline, events };
             }
             State::Hushed { pipeline, events } => self.state = State::Hushed { pipeline, events },
@@ -108,9 +115,18 @@ impl Device {
         }
     }
 
+    /// Closes it, also if muting would keep it open.
+    pub fn give_up(&mut self) {
+        if let State::Open { pipeline, .. } | State::Hushed { pipeline, .. } =
+            std::mem::replace(&mut self.state, State::Closed)
+        {
+            self.give_back(pipeline);
+        }
+    }
+
     /// Closes it for good, and waits until the device is given back.
     pub async fn shut(&mut self) {
-        self.forget();
+        self.give_up();
         if let Some(closing) = self.closing.take() {
             report_close(closing.await);
         }
@@ -163,26 +179,17 @@ impl Device {
                         continue;
                     }
                     if matches!(event, CaptureEvent::Failed(_)) {
-                        self.forget();
+                        self.give_up();
                     }
                     return event;
                 }
                 State::Hushed { pipeline, events } => {
                     if let CaptureEvent::Failed(error) = next_event(pipeline, events).await {
                         tracing::warn!("{error}; it is muted, and opened again when it is needed");
-                        self.forget();
+                        self.give_up();
                     }
                 }
             }
-        }
-    }
-
-    /// The device has failed, whatever keeps it open otherwise.
-    fn forget(&mut self) {
-        if let State::Open { pipeline, .. } | State::Hushed { pipeline, .. } =
-            std::mem::replace(&mut self.state, State::Closed)
-        {
-            self.give_back(pipeline);
         }
     }
 }
