@@ -5,7 +5,7 @@
 #![allow(missing_docs)]
 
 #[allow(dead_code)]
-#[path = "../src/cli.rs"]
+#[path = "../src/cli/mod.rs"]
 mod cli;
 
 use std::error::Error;

@@ -159,6 +159,29 @@ pub struct TrackEnds {
     pub audio: MediaTime,
 }
 
+/// What a chunk has of one device.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Captured {
+    /// How many frames.
+    pub frames: u64,
+    /// When the oldest was captured.
+    pub first: CaptureTime,
+    /// When the newest was captured.
+    pub last: CaptureTime,
+}
+
+impl Captured {
+    /// These frames and one more.
+    pub fn and(captured: Option<Self>, at: CaptureTime) -> Self {
+        match captured {
+            Some(Self { frames, first, last }) => {
+                Self { frames: frames + 1, first: first.min(at), last: last.max(at) }
+            }
+            None => Self { frames: 1, first: at, last: at },
+        }
+    }
+}
+
 /// One WebM chunk as it goes to the relay: a whole cluster of known size, preceded by an init segment where
 /// one is needed (playback.md, rule 1).
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
@@ -181,18 +204,28 @@ pub struct Chunk {
     pub before: TrackEnds,
     /// Where the last block of the chunk ends.
     pub end: MediaTime,
-    /// How many captured frames are in it; the rest is filler or, in a replay, was sent before.
-    pub captured: u64,
+    /// The pictures in it that the camera took; the rest is filler or, in a replay, was sent before.
+    pub camera: Option<Captured>,
+    /// The packets in it that the microphone heard.
+    pub mic: Option<Captured>,
     /// Whether all of it was sent before, for those who have just joined.
     pub replay: bool,
-    /// Capture time of the oldest captured frame in the chunk; `None` if all of it is filler.
-    pub oldest: Option<CaptureTime>,
 }
 
 impl Chunk {
     /// Whether the chunk starts with an init segment.
     pub const fn has_init(&self) -> bool {
         self.init_len > 0
+    }
+
+    /// How many frames in it were captured.
+    pub fn captured(&self) -> u64 {
+        [self.camera, self.mic].into_iter().flatten().map(|captured| captured.frames).sum()
+    }
+
+    /// When the oldest frame in it was captured; `None` if none was.
+    pub fn oldest(&self) -> Option<CaptureTime> {
+        [self.camera, self.mic].into_iter().flatten().map(|captured| captured.first).min()
     }
 
     /// Media time of the first block.

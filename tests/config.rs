@@ -13,7 +13,7 @@ use std::path::{Path, PathBuf};
 use proptest::prelude::*;
 use roomcam::config::{
     Backend, ButtonAction, ButtonCommand, Config, ConfigErrors, DeviceChoice, KEYS, Key, LISTS, LampPlace,
-    LateJoin, Overrides, Pin, Problem, Pull, Secret, Shows, Unset, Warning,
+    LateJoin, Overrides, Pin, Problem, Pull, Secret, Shows, SocketChoice, Unset, Warning,
 };
 use tempfile::TempDir;
 
@@ -95,6 +95,8 @@ fn url_and_room_are_enough() {
     assert_eq!(config.panel.backend, Backend::Auto);
     assert_eq!(config.panel.chip.as_path(), Path::new("/dev/gpiochip0"));
     assert_eq!((&config.panel.lamps[..], &config.panel.buttons[..]), (&[][..], &[][..]));
+    assert_eq!((&config.control.socket, config.control.listen), (&SocketChoice::Auto, None));
+    assert_eq!(config.control.token, None);
     assert_eq!(config.warnings, []);
 }
 
@@ -706,4 +708,66 @@ fn lamps_that_cannot_be_found_are_an_error() {
         let path = setup.dir.path().join("config.toml");
         assert!(Config::load_panel(Some(&path), [].into_iter(), &setup.flags).is_err(), "{text}");
     }
+}
+
+#[test]
+fn control_listens_where_it_is_told_and_on_the_network_only_with_a_token() {
+    let path = |path: &str| {
+        with(&format!("[control]\nsocket = '{path}'")).load().map(|config| config.control.socket)
+    };
+    assert_eq!(path("none").unwrap(), SocketChoice::None);
+    let longest = format!("/{}", "a".repeat(106));
+    for accepted in ["/run/a.sock", &longest] {
+        let SocketChoice::Path(read) = path(accepted).unwrap() else { panic!("{accepted} is a path") };
+        assert_eq!(read.as_path(), Path::new(accepted));
+    }
+    for refused in ["", "control.sock", "./control.sock", "/run/", &format!("{longest}a")] {
+        assert!(path(refused).is_err(), "{refused}");
+    }
+
+    for loopback in ["127.0.0.1:9780", "[::1]:0"] {
+        let config = with(&format!("[control]\nlisten = '{loopback}'")).load().unwrap();
+        assert_eq!(config.control.listen, Some(loopback.parse().unwrap()));
+    }
+    let setup = with("[control]\nlisten = '0.0.0.0:9780'\ntoken_file = './token'");
+    setup.file("token", "hunter2\n", 0o600);
+    let control = setup.load().unwrap().control;
+    assert_eq!(control.token.as_ref().map(Secret::expose), Some("hunter2"));
+    assert!(!format!("{control:?}").contains("hunter2"));
+}
+
+#[test]
+fn every_problem_of_control_is_reported_with_its_place() {
+    let open = with("[control]\nlisten = '0.0.0.0:9780'");
+    assert_eq!(
+        open.problems(),
+        [
+            "config.toml:5:10: control.listen = 0.0.0.0:9780 lets everybody on the network turn the camera on; set \
+          control.token_file beside it, or listen on 127.0.0.1 or [::1]"
+        ]
+    );
+
+    let wrong = with(
+        "[control]\nsocket = 'control.sock'\nlisten = 'localhost:9780'\ntoken_file = 'hunter2'\ntoken = 'hunter2'",
+    );
+    let problems = wrong.problems();
+    assert!(!problems.concat().contains("hunter2"), "{problems:?}");
+    assert_eq!(problems.len(), 4, "{problems:#?}");
+    assert!(
+        problems[0].starts_with("config.toml:5:10: control.socket = 'control.sock' is refused"),
+        "{}",
+        problems[0]
+    );
+    assert!(
+        problems[1].starts_with("config.toml:6:10: control.listen = 'localhost:9780' is refused"),
+        "{}",
+        problems[1]
+    );
+    assert!(problems[2].contains("control.token_file = (not shown"), "{}", problems[2]);
+    assert!(problems[3].ends_with("put it into a file named by control.token_file"), "{}", problems[3]);
+
+    // One problem, not two: there is to be a token.
+    let missing = with("[control]\nlisten = '0.0.0.0:9780'\ntoken_file = './nowhere'").problems();
+    assert_eq!(missing.len(), 1, "{missing:?}");
+    assert!(missing[0].contains("the token in ./nowhere cannot be read"), "{}", missing[0]);
 }

@@ -9,7 +9,7 @@ use super::traffic::{Sent, Traffic};
 use crate::capture::MediaClock;
 use crate::media::{Chunk, Frame, StreamFormat};
 use crate::meeting::{Outbox, QueueState, StateChange};
-use crate::webm::Segmenter;
+use crate::webm::{Origin, Segmenter};
 
 /// The largest replay for a late joiner, and the largest chunk until the relay says how much it takes.
 const MAX_CHUNK_BYTES: usize = 900_000;
@@ -33,6 +33,8 @@ pub struct Publisher {
     traffic: Traffic,
     /// The epoch of the chunk last sent; 0 before the first.
     epoch: u32,
+    /// When a chunk was last cut or skipped while media flow.
+    last_cut: Option<Instant>,
     /// Whether the relay takes less than the devices give, and that was logged.
     behind: bool,
 }
@@ -49,6 +51,7 @@ impl Publisher {
             trace,
             traffic: Traffic::default(),
             epoch: 0,
+            last_cut: None,
             behind: false,
         }
     }
@@ -66,6 +69,17 @@ impl Publisher {
     /// What waits to be sent.
     pub fn waiting(&self) -> QueueState {
         self.outbox.as_ref().map(Outbox::state).unwrap_or_default()
+    }
+
+    /// When a chunk was last cut or skipped; `None` since media began to flow.
+    pub fn last_cut(&self) -> Option<Instant> {
+        self.last_cut
+    }
+
+    /// Media begin to flow, in a new epoch.
+    pub fn begin(&mut self, origin: Origin) {
+        self.last_cut = None;
+        self.segmenter.begin_epoch(origin);
     }
 
     /// The number of the epoch that was sent last; 0 before the first.
@@ -109,8 +123,10 @@ impl Publisher {
                 );
             }
             self.segmenter.skip();
+            self.last_cut = Some(Instant::now());
         } else if let Some(chunk) = self.segmenter.cut(self.clock.now()) {
             self.behind = false;
+            self.last_cut = Some(Instant::now());
             self.publish(chunk);
         }
     }

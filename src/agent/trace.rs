@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use serde::Serialize;
 
-use crate::media::{CaptureTime, Chunk};
+use crate::media::{CaptureTime, Captured, Chunk};
 
 /// Writes the trace.
 #[derive(Debug)]
@@ -31,6 +31,24 @@ struct Line {
     queue_ms: f64,
     /// How long ago its oldest frame was captured; `null` if nothing in it was captured.
     age_ms: Option<f64>,
+    /// What the camera and the microphone have in it; `null` if all of the track is filler.
+    camera: Option<Span>,
+    mic: Option<Span>,
+}
+
+/// How many frames, and from when to when they were captured, in milliseconds on the capture clock.
+#[derive(Serialize)]
+struct Span {
+    frames: u64,
+    from_ms: f64,
+    to_ms: f64,
+}
+
+impl From<Captured> for Span {
+    fn from(captured: Captured) -> Self {
+        let Captured { frames, first, last } = captured;
+        Self { frames, from_ms: on_clock(first), to_ms: on_clock(last) }
+    }
 }
 
 impl Trace {
@@ -42,7 +60,7 @@ impl Trace {
     /// Adds a chunk that was published at `now` after waiting for `queued`.
     pub fn write(&mut self, chunk: &Chunk, now: CaptureTime, queued: Duration) -> io::Result<()> {
         let line = Line {
-            t_ms: millis(now.since(CaptureTime::default())),
+            t_ms: on_clock(now),
             seq: chunk.seq,
             epoch: chunk.epoch,
             bytes: chunk.bytes.len(),
@@ -52,13 +70,19 @@ impl Trace {
             video_ms: chunk.video.map(|at| at.as_millis()),
             audio_ms: chunk.audio.map(|at| at.as_millis()),
             queue_ms: millis(queued),
-            age_ms: chunk.oldest.map(|oldest| millis(now.since(oldest))),
+            age_ms: chunk.oldest().map(|oldest| millis(now.since(oldest))),
+            camera: chunk.camera.map(Span::from),
+            mic: chunk.mic.map(Span::from),
         };
         serde_json::to_writer(&mut self.0, &line)?;
         self.0.write_all(b"\n")?;
         // Readers follow the file while it grows, and a line a tenth of a second costs nothing.
         self.0.flush()
     }
+}
+
+fn on_clock(time: CaptureTime) -> f64 {
+    millis(time.since(CaptureTime::default()))
 }
 
 /// Milliseconds with two decimals.

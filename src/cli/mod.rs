@@ -1,17 +1,18 @@
 //! The command line: what can be typed, and how it becomes a configuration and a log.
 
 mod ctl;
+mod logging;
 
-use std::io::IsTerminal;
 use std::net::SocketAddr;
 use std::num::{NonZeroU32, NonZeroUsize};
 use std::path::{Path, PathBuf};
 
-use clap::{ArgAction, Args, Parser, Subcommand, ValueEnum};
+use clap::{ArgAction, Args, Parser, Subcommand};
 pub use ctl::CtlArgs;
+pub use logging::LogError;
+use logging::LogLevel;
 use roomcam::config::{Config, ConfigErrors, Overrides, Panel, Secret, SecretError};
 use roomcam::relay::{RelayOptions, SharedToken};
-use tracing_subscriber::filter::{EnvFilter, ParseError};
 
 /// Where packages put the configuration; used if it exists and no other is named.
 const SYSTEM_CONFIG: &str = "/etc/roomcam/config.toml";
@@ -237,15 +238,6 @@ pub struct CaptureArgs {
     profile: Option<String>,
 }
 
-#[derive(Debug, Clone, Copy, ValueEnum)]
-enum LogLevel {
-    Error,
-    Warn,
-    Info,
-    Debug,
-    Trace,
-}
-
 impl ConfigArgs {
     /// Reads the configuration that these arguments ask for.
     pub fn load(&self) -> Result<Config, ConfigErrors> {
@@ -361,43 +353,8 @@ fn environment() -> impl Iterator<Item = (String, String)> {
 }
 
 impl Cli {
-    /// Starts logging to stderr: coloured on a terminal only, and without the time where journald adds its own.
+    /// Starts logging, as the flags and the environment say.
     pub fn start_logging(&self) -> Result<(), LogError> {
-        let filter = match (self.log_level, self.verbose, std::env::var("ROOMCAM_LOG")) {
-            (Some(level), _, _) => EnvFilter::new(level.directive()),
-            (None, 1, _) => EnvFilter::new(LogLevel::Debug.directive()),
-            (None, 2.., _) => EnvFilter::new(LogLevel::Trace.directive()),
-            (None, 0, Ok(directives)) => EnvFilter::try_new(directives)?,
-            (None, 0, Err(_)) => EnvFilter::new(LogLevel::Info.directive()),
-        };
-        let colour = std::io::stderr().is_terminal() && std::env::var_os("NO_COLOR").is_none();
-        let log =
-            tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr).with_ansi(colour);
-        match std::env::var_os("JOURNAL_STREAM") {
-            Some(_) => log.without_time().init(),
-            None => log.init(),
-        }
-        Ok(())
+        logging::start(self.log_level, self.verbose)
     }
 }
-
-impl LogLevel {
-    /// Other crates' debugging drowns ours, and may print what goes over the wire: they never get below info.
-    fn directive(self) -> &'static str {
-        match self {
-            Self::Error => "error",
-            Self::Warn => "warn",
-            Self::Info => "info",
-            Self::Debug => "info,roomcam=debug",
-            Self::Trace => "info,roomcam=trace",
-        }
-    }
-}
-
-/// Logging cannot start.
-#[derive(Debug, thiserror::Error)]
-#[error(
-    "environment variable ROOMCAM_LOG: {0}; allowed is a level (error, warn, info, debug, trace), \
-     or several such as info,roomcam::meeting=debug"
-)]
-pub struct LogError(#[from] ParseError);

@@ -1,7 +1,6 @@
 //! The routes, and what answers them. `/v1/openapi.json` is made from what stands here.
 
 use std::collections::BTreeMap;
-use std::convert::Infallible;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -15,8 +14,7 @@ use futures_util::{Stream, StreamExt, stream};
 use tokio::sync::Semaphore;
 use tokio::time::timeout;
 use tokio_util::sync::CancellationToken;
-use utoipa::openapi::{Ref, content::ContentBuilder, response};
-use utoipa::openapi::{RefOr, ResponseBuilder, ResponsesBuilder};
+use utoipa::openapi::{ContentBuilder, Ref, RefOr, ResponseBuilder, ResponsesBuilder, response};
 use utoipa::{IntoResponses, OpenApi};
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
@@ -300,9 +298,9 @@ async fn method_not_allowed() -> Problem {
 }
 
 /// States are never cached, and never taken for anything else than they are.
-async fn harden(mut response: Response) -> Result<Response, Infallible> {
+async fn harden(mut response: Response) -> Response {
     let headers = response.headers_mut();
     headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
     headers.insert(header::X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
-    Ok(response)
+    response
 }

@@ -61,6 +61,7 @@ pub fn page(status: &Status, now: u64, paint: Paint) -> String {
         page.row("here", &if names.is_empty() { "nobody else".to_owned() } else { names.join(", ") });
     }
     page.row("stream", &stream(&status.stream, state, paint));
+    page.row("frames", &frames(&status.stream, paint));
     let queue = &status.queue;
     let waits = match queue.chunks {
         0 => "nothing waits to be sent".to_owned(),
@@ -125,19 +126,21 @@ fn device(word: String, is: &str, wanted: &str, name: Option<&str>) -> String {
 }
 
 fn stream(stream: &StreamStatus, state: &State, paint: Paint) -> String {
-    let flow = if state.flowing { paint.on(GOOD, "flowing") } else { paint.on(QUIET, "nothing leaves") };
-    let skipped = format!("{} skipped", stream.frames_skipped);
     format!(
-        "{flow}, {} of {} wanted, epoch {}, {} sent in {} chunks; of {} frames {}, {} filled in",
-        rate(stream.bits_per_second),
-        rate(u64::from(stream.video_bitrate) + u64::from(stream.audio_bitrate)),
+        "{}, {} of {} kbit/s, epoch {}, {} sent in {} chunks",
+        if state.flowing { paint.on(GOOD, "flowing") } else { paint.on(QUIET, "nothing leaves") },
+        kilobits(stream.bits_per_second),
+        kilobits(u64::from(stream.video_bitrate) + u64::from(stream.audio_bitrate)),
         state.epoch,
         bytes(stream.bytes_sent),
-        stream.chunks_sent,
-        stream.frames_captured,
-        if stream.frames_skipped == 0 { skipped } else { paint.on(BUSY, &skipped) },
-        stream.frames_filled
+        stream.chunks_sent
     )
+}
+
+fn frames(stream: &StreamStatus, paint: Paint) -> String {
+    let skipped = format!("{} skipped", stream.frames_skipped);
+    let skipped = if stream.frames_skipped == 0 { skipped } else { paint.on(BUSY, &skipped) };
+    format!("{} captured, {skipped}, {} filled in", stream.frames_captured, stream.frames_filled)
 }
 
 fn one_fault(fault: &DeviceFault, now: u64, paint: Paint) -> String {
@@ -201,6 +204,6 @@ fn bytes(count: u64) -> String {
     }
 }
 
-fn rate(bits_per_second: u64) -> String {
-    format!("{} kbit/s", (bits_per_second + 500) / 1000)
+fn kilobits(bits: u64) -> u64 {
+    bits.saturating_add(500) / 1000
 }

@@ -6,12 +6,13 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
+use axum::serve::Listener;
 use axum::{Router, middleware};
 use nix::unistd::geteuid;
 use tokio::net::{TcpListener, UnixListener};
 use tokio::sync::Semaphore;
 use tokio::task::JoinSet;
-use tokio::time::{sleep, timeout};
+use tokio::time::timeout;
 use tokio_util::sync::CancellationToken;
 
 use super::Control;
@@ -23,9 +24,6 @@ use crate::config::{ControlApi, SocketChoice};
 
 /// How long clients get to take what is on its way to them, before they are cut off.
 const FAREWELL: Duration = Duration::from_secs(1);
-/// How long to wait after a connection could not be accepted, mostly because there are too many open files.
-const RECOVERY: Duration = Duration::from_millis(200);
-
 /// Why nobody can ask the daemon anything.
 #[derive(Debug, thiserror::Error)]
 pub enum ControlError {
@@ -137,21 +135,14 @@ impl Server {
         let listeners = Arc::new(Semaphore::new(limits.listeners));
         let router = api::router(Api { control, listeners, stop: stop.clone() });
         let (socket, _file) = unix.unzip();
-        let local = async {
-            match socket {
-                Some(socket) => serve_unix(&socket, router.clone(), &limits, &stop).await,
-                None => stop.cancelled().await,
+        let local = serve_all(socket, router.clone(), limits.clone(), stop.clone());
+        let (listener, guarded) = match tcp {
+            Some((listener, _, rules)) => {
+                (Some(listener), router.layer(middleware::from_fn_with_state(rules, guard)))
             }
+            None => (None, router),
         };
-        let network = async {
-            match tcp {
-                Some((listener, _, rules)) => {
-                    let guarded = router.clone().layer(middleware::from_fn_with_state(rules, guard));
-                    serve_tcp(&listener, guarded, &limits, &stop).await;
-                }
-                None => stop.cancelled().await,
-            }
-        };
+        let network = serve_all(listener, guarded, limits, stop.clone());
         let until = async {
             shutdown.await;
             stop.cancel();
@@ -169,65 +160,28 @@ fn listen(addr: SocketAddr, config: &ControlApi) -> Result<(TcpListener, SocketA
     Ok((listener, bound, Guard::new(bound, config.token.clone())))
 }
 
-async fn serve_unix(listener: &UnixListener, router: Router, limits: &Limits, stop: &CancellationToken) {
-    let mut desk = Desk::new(router, limits, stop);
-    while let Some(stream) = desk.accept(async || listener.accept().await.map(|(stream, _)| stream)).await {
-        desk.welcome(stream);
-    }
-    desk.close().await;
-}
-
-async fn serve_tcp(listener: &TcpListener, router: Router, limits: &Limits, stop: &CancellationToken) {
-    let mut desk = Desk::new(router, limits, stop);
-    while let Some(stream) = desk.accept(async || listener.accept().await.map(|(stream, _)| stream)).await {
-        desk.welcome(stream);
-    }
-    desk.close().await;
-}
-
-/// The connections of one listener.
-struct Desk<'a> {
-    router: Router,
-    limits: &'a Limits,
-    seats: Seats,
-    stop: &'a CancellationToken,
-    open: JoinSet<()>,
-}
-
-impl<'a> Desk<'a> {
-    fn new(router: Router, limits: &'a Limits, stop: &'a CancellationToken) -> Self {
-        Self { router, limits, seats: Seats::new(limits), stop, open: JoinSet::new() }
-    }
-
-    /// The next connection; `None` once it is time to stop.
-    async fn accept<S>(&mut self, next: impl AsyncFn() -> io::Result<S>) -> Option<S> {
-        loop {
-            tokio::select! {
-                () = self.stop.cancelled() => return None,
-                Some(_) = self.open.join_next() => {}
-                accepted = next() => match accepted {
-                    Ok(stream) => return Some(stream),
-                    Err(error) => {
-                        tracing::warn!(%error, "cannot accept a connection to the control API");
-                        sleep(RECOVERY).await;
-                    }
-                },
-            }
-        }
-    }
-
-    fn welcome<S: Line>(&mut self, stream: S) {
-        match self.seats.take(&self.router) {
-            Some(seat) => {
-                self.open.spawn(serve(stream, seat, self.limits.clone(), self.stop.clone()));
-            }
+/// Serves the clients of a listener, if there is one, until it is time to stop.
+async fn serve_all<L>(listener: Option<L>, router: Router, limits: Limits, stop: CancellationToken)
+where
+    L: Listener<Io: Line>,
+{
+    let Some(mut listener) = listener else { return };
+    let seats = Seats::new(&limits);
+    let mut open = JoinSet::new();
+    loop {
+        let (stream, _) = tokio::select! {
+            () = stop.cancelled() => break,
+            Some(_) = open.join_next() => continue,
+            accepted = listener.accept() => accepted,
+        };
+        match seats.take(&router) {
+            Some(seat) => drop(open.spawn(serve(stream, seat, limits.clone(), stop.clone()))),
             None => tracing::debug!("cut off a client of the control API: too many of them"),
         }
     }
-
-    async fn close(mut self) {
-        let leave = async { while self.open.join_next().await.is_some() {} };
-        // Dropping the set cuts off who is left.
-        let _ = timeout(FAREWELL, leave).await;
+    drop(listener);
+    let leave = async { while open.join_next().await.is_some() {} };
+    if timeout(FAREWELL, leave).await.is_err() {
+        tracing::debug!("cut off clients of the control API that wait for an answer or take none");
     }
 }

@@ -14,7 +14,9 @@ use super::init_segment::init_segment;
 use super::lateness::Lateness;
 use super::replay::{ENOUGH_TO_JUMP_INTO, ReplayCache};
 use super::timeline::Timeline;
-use crate::media::{CaptureTime, Chunk, Frame, MediaTime, StreamFormat, Track, TrackEnds, VideoFormat};
+use crate::media::{
+    CaptureTime, Captured, Chunk, Frame, MediaTime, StreamFormat, Track, TrackEnds, VideoFormat,
+};
 
 /// How far behind the clock filler ends, so that a device that goes live finds its place free.
 const FILLER_LAG: Duration = Duration::from_millis(100);
@@ -234,8 +236,8 @@ impl Segmenter {
         self.timeline.rewind(first.before);
         for chunk in fresh() {
             self.epoch_due |= chunk.has_init();
-            self.counters.sent -= chunk.captured;
-            self.counters.skipped += chunk.captured;
+            self.counters.sent -= chunk.captured();
+            self.counters.skipped += chunk.captured();
         }
         self.replay.clear();
         self.skip();
@@ -298,9 +300,9 @@ impl Segmenter {
             audio: Some(replay.start),
             before: self.timeline.ends(),
             end: replay.end,
-            captured: 0,
+            camera: None,
+            mic: None,
             replay: true,
-            oldest: None,
         };
         self.seq += 1;
         Some(chunk)
@@ -379,9 +381,8 @@ impl Segmenter {
             self.epoch += 1;
             self.replay.clear();
         }
-        self.counters.sent += blocks.captured;
-        self.counters.filler += blocks.all.len() as u64 - blocks.captured;
         let init = starts_epoch.then_some(&self.init);
+        let written = blocks.all.len() as u64;
         let first =
             |track| blocks.all.iter().filter(|block| block.track == track).map(|block| block.at).min();
         let chunk = Chunk {
@@ -393,11 +394,13 @@ impl Segmenter {
             audio: first(Track::Audio),
             before,
             end: self.timeline.end(),
-            captured: blocks.captured,
+            camera: blocks.camera,
+            mic: blocks.mic,
             replay: false,
-            oldest: blocks.oldest,
             bytes: write_chunk(init, blocks.all),
         };
+        self.counters.sent += chunk.captured();
+        self.counters.filler += written - chunk.captured();
         self.seq += 1;
         self.replay.record(&chunk, matches!(self.video, VideoFeed::Absent));
         chunk
@@ -432,14 +435,17 @@ fn ends_before(frame: &Frame, start: CaptureTime) -> bool {
 #[derive(Debug, Default)]
 struct Blocks {
     all: Vec<Block>,
-    captured: u64,
-    oldest: Option<CaptureTime>,
+    camera: Option<Captured>,
+    mic: Option<Captured>,
 }
 
 impl Blocks {
     fn captured(&mut self, at: MediaTime, frame: Frame) {
-        self.captured += 1;
-        self.oldest = Some(self.oldest.map_or(frame.captured, |oldest| oldest.min(frame.captured)));
+        let captured = match frame.track {
+            Track::Video => &mut self.camera,
+            Track::Audio => &mut self.mic,
+        };
+        *captured = Some(Captured::and(*captured, frame.captured));
         self.all.push(Block { track: frame.track, at, key: frame.key, data: frame.data });
     }
 

@@ -14,10 +14,8 @@ const AVATAR_MS = 150;
 /** What counts as sound, in dBFS, and as a picture, in mean luma (black is 16). */
 const AUDIBLE_DB = -60;
 const VISIBLE_LUMA = 20;
-/** How exactly the recording tells when something was captured: a chunk says when it was sent, and a packet of
- *  sound lasts 20 ms. */
-const BEFORE_LIT_MS = 60;
-const BEFORE_DARK_MS = 40;
+/** How exactly two clocks of this machine are compared. */
+const CLOCK_MS = 20;
 
 const nowMs = () => performance.timeOrigin + performance.now();
 
@@ -26,7 +24,7 @@ const STAGES = [
   { kind: 'embedded', mute: 'silence' },
 ];
 
-scenario('a hundred toggles: no lamp lies, no picture freezes', STAGES, async (scene, { kind, mute }, t) => {
+scenario('a hundred toggles: no lamp lies, no picture freezes', STAGES, { timeout: 300_000 }, async (scene, { kind, mute }, t) => {
   const relay = await scene.relay(kind);
   const browser = await scene.browser();
   const lamps = scene.lamps();
@@ -53,16 +51,23 @@ scenario('a hundred toggles: no lamp lies, no picture freezes', STAGES, async (s
   assert.ok(mute === 'close' ? opened > 10 : opened === 1, `with mute = "${mute}" the microphone was opened ${opened} times`);
 
   // Nothing captured while a lamp denied it, over all attempts.
-  const { audio, video, epochs } = decodeRecording(sent(), agent.trace(), scene.directory);
-  const loud = audio.filter(({ level }) => level > AUDIBLE_DB);
-  const bright = video.filter(({ level }) => level > VISIBLE_LUMA);
-  t.diagnostic(`${epochs} epochs; ${loud.length} of ${audio.length} packets are loud, ${bright.length} of ${video.length} pictures bright`);
-  assert.ok(loud.length > 500 && bright.length > 500, 'the recording has sound and picture in it');
-  for (const [lamp, samples, what] of [['mic-muted', loud, 'sound'], ['camera-off', bright, 'a picture']]) {
+  const recording = await decodeRecording(sent(), agent.trace(), scene.directory);
+  const tracks = [
+    { lamp: 'mic-muted', device: 'mic', levels: 'sounds', shows: (level) => level > AUDIBLE_DB },
+    { lamp: 'camera-off', device: 'camera', levels: 'pictures', shows: (level) => level > VISIBLE_LUMA },
+  ];
+  for (const { lamp, device, levels, shows } of tracks) {
     const intervals = lamps.intervals(lamp);
-    assert.ok(intervals.length > 10, `${lamp} was lit ${intervals.length} times`);
-    const lies = samples.filter(({ atMs }) => intervals.some(([from, to]) => atMs > from + BEFORE_LIT_MS && atMs < to - BEFORE_DARK_MS));
-    assert.deepEqual(lies.slice(0, 5), [], `${what} was captured while ${lamp} was lit, ${lies.length} times`);
+    const denied = (atMs) => intervals.some(([from, to]) => atMs > from + CLOCK_MS && atMs < to - CLOCK_MS);
+    const showing = recording.filter((chunk) => chunk[levels].some(shows));
+    t.diagnostic(`${lamp} was lit ${intervals.length} times; ${showing.length} of ${recording.length} chunks have something of the ${device}`);
+    assert.ok(intervals.length > 10 && showing.length > 100, `the ${device} was on and off, and recorded`);
+
+    const lies = recording.filter((chunk) => chunk[device] && (denied(chunk[device].fromMs) || denied(chunk[device].toMs)));
+    assert.deepEqual(lies.slice(0, 3), [], `what the ${device} captured while ${lamp} was lit was sent, ${lies.length} times`);
+    // What nobody captured is silent and black, but for the last moment of a sound that a decoder lets ring out.
+    const ghosts = showing.filter((chunk) => !chunk[device] && chunk[levels].slice(1).some(shows));
+    assert.deepEqual(ghosts.slice(0, 3), [], `filler of the ${device} shows something, ${ghosts.length} times`);
   }
   for (const [says, denies] of [['mic-live', 'mic-muted'], ['camera-on', 'camera-off']]) {
     assert.deepEqual([lamps.isLit(says), lamps.isLit(denies)], [false, true], `${says} and ${denies} in the end`);

@@ -61,13 +61,21 @@ impl Runtime {
                 "there is no {device} in this configuration: {key} is \"none\", or the profile has none"
             )));
         }
-        tracing::info!(?which, on, "asked over the control socket");
+        let (device, state) = match (which, on) {
+            (Which::Camera, true) => ("camera", "on"),
+            (Which::Camera, false) => ("camera", "off"),
+            (Which::Mic, true) => ("microphone", "live"),
+            (Which::Mic, false) => ("microphone", "muted"),
+        };
+        tracing::info!("asked over the control socket: {device} {state}");
         self.decide(Event::Choose(which, on)).await;
         Ok(())
     }
 
     /// Lets those who watch know what is, if it is something new.
-    pub(super) fn tell_state(&self) {
+    pub(super) fn tell_state(&mut self) {
+        let summary = self.summary();
+        self.service.status(&summary);
         if let Some(requests) = &self.requests {
             requests.tell(self.state());
         }

@@ -7,14 +7,16 @@ mod asked;
 mod captured;
 mod heard;
 mod reload;
+mod supervised;
 
 use std::future::{Future, pending};
 use std::path::PathBuf;
-use std::pin::pin;
+use std::pin::{Pin, pin};
 use std::time::Instant;
 
 use bytes::Bytes;
 use tokio::time::{Interval, MissedTickBehavior, interval, sleep_until};
+use tracing::Instrument as _;
 
 use self::captured::KeyFrames;
 use super::device::{Device, Source};
@@ -34,6 +36,7 @@ use crate::meeting::{
     session,
 };
 use crate::panel::{Panel, PanelError, Pressed};
+use crate::service::Service;
 use crate::socketio::BadUrl;
 
 /// How the agent is run, beside its configuration.
@@ -123,6 +126,7 @@ struct Runtime {
     cadence: Interval,
     requests: Option<Requests>,
     memory: Memory,
+    service: Service,
     faults: Faults,
     started: Instant,
     stopping: bool,
@@ -168,6 +172,7 @@ impl Runtime {
             participants: Vec::new(),
             requests,
             memory,
+            service: Service::from_environment(),
             faults: Faults::default(),
             started: Instant::now(),
             stopping: false,
@@ -183,13 +188,29 @@ impl Runtime {
 
     async fn run(&mut self, shutdown: impl Future<Output = ()>) {
         let mut shutdown = pin!(shutdown);
-        self.decide(Event::Tick).await;
         self.tell_state();
         while !self.stopping {
+            // The journal has it with every line.
+            let span = tracing::info_span!("agent", room = self.session_config.room);
+            self.run_in_room(shutdown.as_mut()).instrument(span).await;
+        }
+        for device in [&mut self.camera, &mut self.mic].into_iter().flatten() {
+            device.shut().await;
+        }
+    }
+
+    /// Until the daemon ends, or the configuration has another room.
+    async fn run_in_room(&mut self, mut shutdown: Pin<&mut impl Future<Output = ()>>) {
+        let room = self.session_config.room.clone();
+        self.decide(Event::Tick).await;
+        while !self.stopping && self.session_config.room == room {
             let timeout = self.machine.poll_timeout();
             let blink = self.panel.poll_timeout();
             tokio::select! {
-                () = &mut shutdown => self.decide(Event::Shutdown).await,
+                () = &mut shutdown => {
+                    self.service.stopping();
+                    self.decide(Event::Shutdown).await;
+                }
                 event = captured::next_of(&mut self.camera) => self.captured(Which::Camera, event).await,
                 event = captured::next_of(&mut self.mic) => self.captured(Which::Mic, event).await,
                 event = next_session_event(&mut self.session) => self.heard(event).await,
@@ -202,9 +223,7 @@ impl Runtime {
                     self.trust_panel(ticked).await;
                 }
             }
-        }
-        for device in [&mut self.camera, &mut self.mic].into_iter().flatten() {
-            device.shut().await;
+            self.tell_supervisor(Instant::now());
         }
     }
 
@@ -276,9 +295,7 @@ impl Runtime {
             Action::ShowBlack => self.show_black().await,
             Action::HearMicrophone => self.publisher.segmenter.hear_microphone(),
             Action::HearSilence => self.publisher.segmenter.hear_silence(),
-            Action::StartMedia(origin) | Action::BeginEpoch(origin) => {
-                self.publisher.segmenter.begin_epoch(origin)
-            }
+            Action::StartMedia(origin) | Action::BeginEpoch(origin) => self.publisher.begin(origin),
             Action::StopMedia => {
                 self.publisher.take_back_queued();
                 self.publisher.segmenter.skip();

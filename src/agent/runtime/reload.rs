@@ -14,6 +14,7 @@ use crate::panel::{Buttons, Lamps, Panel, PanelError};
 impl Runtime {
     /// Reads the configuration again. If anything in it does not work, nothing changes.
     pub(super) async fn reload(&mut self) -> Result<(), Refusal> {
+        self.service.reloading();
         let reloaded = match &self.reload {
             Some(reload) => reload().map_err(|errors| errors.to_string()),
             None => Err("this daemon runs without a configuration file: start it again".to_owned()),
@@ -22,6 +23,7 @@ impl Runtime {
             Ok(config) => self.apply(config).await,
             Err(reason) => Err(reason),
         };
+        self.service.ready();
         applied.map_err(|reason| {
             tracing::error!("the configuration was read again and is not used; the old one stays: {reason}");
             Refusal::unusable(reason)

@@ -91,9 +91,10 @@ export class Scene {
 }
 
 /** Registers one test per kind of relay (or other variant of the stage), each with its own [`Scene`]. */
-export function scenario(name, kinds, body) {
+export function scenario(name, kinds, ...rest) {
+  const [body, { timeout = 120_000 } = {}] = rest.reverse();
   for (const kind of kinds) {
-    test(`${name} (${typeof kind === 'string' ? kind : Object.values(kind).join(', ')})`, { timeout: 120_000 }, async (t) => {
+    test(`${name} (${typeof kind === 'string' ? kind : Object.values(kind).join(', ')})`, { timeout }, async (t) => {
       const scene = new Scene(t);
       await scene.play(() => body(scene, kind, t));
     });

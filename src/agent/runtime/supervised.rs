@@ -1,0 +1,60 @@
+//! What whoever supervises the daemon is told: that it is ready, what it does, and that it gets somewhere.
+
+use std::fmt::Write;
+use std::time::{Duration, Instant};
+
+use super::Runtime;
+use crate::agent::machine::{Device, Seat, Which};
+
+/// While media flow, a chunk is cut every cadence; without one for this long the agent is stuck. Shorter than what a
+/// device may take to be given up.
+const STUCK: Duration = Duration::from_secs(4);
+
+impl Runtime {
+    /// To be called after everything that happened.
+    pub(super) fn tell_supervisor(&mut self, now: Instant) {
+        if self.has_started() {
+            self.service.ready();
+        }
+        if !self.machine.is_flowing() || self.publisher.last_cut().is_none_or(|cut| now < cut + STUCK) {
+            self.service.feed(now);
+        }
+    }
+
+    /// Whether the first chunk is out, or it is known that there is something to wait for.
+    fn has_started(&self) -> bool {
+        if self.machine.is_flowing() {
+            return self.publisher.epoch() > 0;
+        }
+        let opening = |which| matches!(self.machine.device(which), Device::Opening { .. });
+        let joining = matches!(self.machine.seat(), Seat::Joining { .. });
+        !joining && !opening(Which::Camera) && !opening(Which::Mic)
+    }
+
+    /// One line for a person.
+    pub(super) fn summary(&self) -> String {
+        let room = &self.session_config.room;
+        let mut line = match self.machine.seat() {
+            Seat::Away { .. } | Seat::Joining { .. } => format!("Connecting to room {room}"),
+            Seat::Joined { may_publish: true, .. } => format!("In room {room}"),
+            Seat::Joined { may_publish: false, .. } => {
+                format!("In room {room}, waiting for the presenter's seat")
+            }
+            Seat::Leaving | Seat::Left => format!("Out of room {room}, as asked for"),
+        };
+        for (which, name, on, off) in
+            [(Which::Camera, "camera", "on", "off"), (Which::Mic, "mic", "live", "muted")]
+        {
+            let state = match self.machine.device(which) {
+                Device::Absent => continue,
+                Device::Closed => off,
+                Device::Opening { .. } => "opening",
+                Device::Live { .. } => on,
+                Device::Lost { .. } | Device::Reopening => "at fault",
+            };
+            // Writing into a text cannot fail.
+            let _ = write!(line, ", {name} {state}");
+        }
+        line
+    }
+}

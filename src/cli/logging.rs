@@ -1,0 +1,112 @@
+//! Where the log goes: to the journal with fields, or to stderr as text.
+
+use std::fs::File;
+use std::io::{self, IsTerminal};
+use std::os::fd::AsFd;
+use std::os::unix::fs::MetadataExt;
+
+use clap::ValueEnum;
+use tracing_journald::{Priority, PriorityMappings};
+use tracing_subscriber::Layer;
+use tracing_subscriber::filter::{EnvFilter, ParseError, filter_fn};
+use tracing_subscriber::fmt;
+use tracing_subscriber::layer::SubscriberExt;
+use tracing_subscriber::util::SubscriberInitExt;
+
+/// What is logged, with what is worse.
+#[derive(Debug, Clone, Copy, ValueEnum)]
+pub(super) enum LogLevel {
+    Error,
+    Warn,
+    Info,
+    Debug,
+    Trace,
+}
+
+impl LogLevel {
+    /// Other crates' debugging drowns ours, and may print what goes over the wire: they never get below info.
+    fn directive(self) -> &'static str {
+        match self {
+            Self::Error => "error",
+            Self::Warn => "warn",
+            Self::Info => "info",
+            Self::Debug => "info,roomcam=debug",
+            Self::Trace => "info,roomcam=trace",
+        }
+    }
+}
+
+/// Logging cannot start.
+#[derive(Debug, thiserror::Error)]
+#[error(
+    "environment variable ROOMCAM_LOG: {0}; allowed is a level (error, warn, info, debug, trace), \
+     or several such as info,roomcam::meeting=debug"
+)]
+pub struct LogError(#[from] ParseError);
+
+/// Starts logging. `level` is that of `--log-level`, `verbose` how often `-v` was given.
+pub(super) fn start(level: Option<LogLevel>, verbose: u8) -> Result<(), LogError> {
+    let filter = match (level, verbose, std::env::var("ROOMCAM_LOG")) {
+        (Some(level), _, _) => EnvFilter::new(level.directive()),
+        (None, 1, _) => EnvFilter::new(LogLevel::Debug.directive()),
+        (None, 2.., _) => EnvFilter::new(LogLevel::Trace.directive()),
+        (None, 0, Ok(directives)) => EnvFilter::try_new(directives)?,
+        (None, 0, Err(_)) => EnvFilter::new(LogLevel::Info.directive()),
+    };
+    let registry = tracing_subscriber::registry().with(filter);
+
+    let to_journal = std::env::var("JOURNAL_STREAM").is_ok_and(|stream| is_stream(&stream, io::stderr()));
+    match to_journal.then(journal).and_then(Result::ok) {
+        Some(journal) => registry.with(journal).init(),
+        None => {
+            let colour = io::stderr().is_terminal() && std::env::var_os("NO_COLOR").is_none();
+            let text = fmt::layer().with_writer(io::stderr).with_ansi(colour);
+            // Which room a line is about goes without saying where one daemon writes.
+            let no_spans = filter_fn(|metadata| !metadata.is_span());
+            if to_journal {
+                // The journal adds the time itself.
+                registry.with(text.without_time().with_filter(no_spans)).init();
+            } else {
+                registry.with(text.with_filter(no_spans)).init();
+            }
+        }
+    }
+    Ok(())
+}
+
+/// Fields are called as they are, in capitals: ROOM=, DEVICE=, EPOCH=.
+fn journal() -> io::Result<tracing_journald::Layer> {
+    let layer = tracing_journald::layer()?
+        .with_field_prefix(None)
+        .with_syslog_identifier(env!("CARGO_PKG_NAME").to_owned())
+        .with_priority_mappings(PriorityMappings {
+            info: Priority::Informational,
+            debug: Priority::Debug,
+            ..PriorityMappings::new()
+        });
+    Ok(layer)
+}
+
+/// Whether `file` is the stream that `$JOURNAL_STREAM` describes, "device:inode" (systemd.exec(5)). Who starts a
+/// program with its output elsewhere hands the variable on all the same.
+fn is_stream(described: &str, file: impl AsFd) -> bool {
+    let metadata = file.as_fd().try_clone_to_owned().and_then(|fd| File::from(fd).metadata());
+    metadata.is_ok_and(|metadata| described == format!("{}:{}", metadata.dev(), metadata.ino()))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_stream_is_known_by_device_and_inode() {
+        let file = tempfile::tempfile().unwrap();
+        let metadata = file.metadata().unwrap();
+        let (device, inode) = (metadata.dev(), metadata.ino());
+
+        assert!(is_stream(&format!("{device}:{inode}"), &file));
+        assert!(!is_stream(&format!("{device}:{}", inode + 1), &file));
+        assert!(!is_stream(&format!("{}:{inode}", device + 1), &file));
+        assert!(!is_stream("", &file));
+    }
+}
