@@ -31,7 +31,6 @@ for (const [backend, how] of [
 
 step('a button on a GPIO line mutes the microphone, and the lamp on another line says so (gpio-sim)', async (t, pi) => {
   const chip = await simulatedChip(pi);
-  await chip.pull(5, 'up');
   const panel = `
 [panel]
 backend = "gpiochip"
@@ -47,9 +46,7 @@ press = "toggle-mic"
 
   for (const muted of [true, false]) {
     const sinceMs = Date.now();
-    // The button lies between the line and ground.
-    await chip.pull(5, 'down');
-    await chip.pull(5, 'up');
+    await chip.press(5);
     await until(`the lamp ${muted ? 'on' : 'off'}`, 5_000, async () => (await chip.value(1)) === (muted ? 1 : 0));
     const { atMs } = await witness.next('mic-state-changed', { sinceMs, where: ({ userId, isMuted }) => userId === USER && isMuted === muted });
     t.diagnostic(`${muted ? 'muted' : 'live'} in the meeting ${(atMs - sinceMs).toFixed(0)} ms after the press`);
@@ -69,7 +66,8 @@ async function simulatedChip(pi) {
   await pi.run(`udevadm settle && test -e /dev/${name}`);
   return {
     path: `/dev/${name}`,
-    pull: (line, where) => pi.run(`echo pull-${where} > ${lines}/sim_gpio${line}/pull`),
+    /** Presses a button between a line and ground, for too short a time for a long press. */
+    press: (line) => pi.run(`cd ${lines}/sim_gpio${line} && echo pull-down > pull && sleep 0.1 && echo pull-up > pull`),
     value: async (line) => Number(await pi.run(`cat ${lines}/sim_gpio${line}/value`)),
   };
 }

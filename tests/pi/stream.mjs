@@ -7,7 +7,7 @@ import { TESTS } from '../e2e/lib/paths.mjs';
 import { assertColour } from '../e2e/lib/measures.mjs';
 import { bench, step, USER } from './lib/bench.mjs';
 import { epochsOf } from './lib/decode.mjs';
-import { BARS, PATTERN, playTone, showPattern, TONE_HZ } from './lib/devices.mjs';
+import { BARS, PATTERN, playTone, showPattern, SPEAKER, stopTone, TONE_HZ } from './lib/devices.mjs';
 
 step("the chunks decode to vivid's colour bars and the loopback's tone", async (t, pi) => {
   const witness = await bench.live(t);
@@ -35,12 +35,12 @@ const LATE_MS = 125;
 
 step('picture and sound are in sync', async (t, pi) => {
   const witness = await bench.live(t);
-  await pi.run('systemctl stop test-tone');
+  await stopTone(pi);
   await pi.copy(join(TESTS, 'pi/clapper.pl'), '/root/clapper.pl');
   const sinceMs = Date.now();
   await pi.run(
     `perl /root/clapper.pl /dev/video0 ${PATTERN.control} ${PATTERN.white} ${PATTERN.black} ` +
-      '/proc/asound/Loopback/pcm1p/sub0 plughw:Loopback,1 12',
+      `/proc/asound/Loopback/pcm1p/sub0 ${SPEAKER} 12`,
   );
   await observeFor(1_500);
 
