@@ -32,7 +32,7 @@ demo: release ## Watch a test picture in a meeting on this machine (ARGS="--came
 	$(RELEASE) demo $(ARGS)
 
 .PHONY: test
-test: test-rust test-viewer test-fuzz test-e2e ## Run all tests, the quick ones first
+test: test-rust test-viewer test-fuzz test-e2e test-packages ## Run all tests, the quick ones first
 
 .PHONY: bench
 bench: release deps-test ## Measure CPU, memory, cadence and latency, beside a bare pipeline and a browser
@@ -51,9 +51,13 @@ cross: ## Build for a Pi on this machine (ARCH=arm64)
 	cross/build.sh $(ARCH)
 
 .PHONY: deb
-deb: deps ## Build the Debian package (ARCH=arm64, amd64)
+deb: deps ## Build the Debian package for a Pi (ARCH=arm64, armhf, or amd64)
 	command -v cargo-deb >/dev/null || cargo install --locked --debug cargo-deb --version $(CARGO_DEB)
 	cross/package.sh $(ARCH)
+
+.PHONY: debs
+debs: ## Build the packages for all processors
+	$(foreach arch,amd64 arm64 armhf,$(MAKE) --no-print-directory deb ARCH=$(arch);)
 
 # --- Tests ---
 
@@ -89,6 +93,11 @@ test-pi: deps-test ## The package on an emulated Raspberry Pi, with a camera, a 
 	npm --prefix tests run --silent prepare
 	ROOMCAM_DEB=$$(realpath "$$($(MAKE) --no-print-directory --silent deb ARCH=arm64 | tail -n 1)"); \
 	export ROOMCAM_DEB; npm --prefix tests run --silent pi
+
+.PHONY: test-packages
+test-packages: debs deps-test ## The packages: lintian, installed in a Debian of their own, watched in Chromium
+	@tests/install-deps.sh packages
+	npm --prefix tests run --silent packages
 
 # --- Checks ---
 

@@ -8,6 +8,7 @@ use std::time::{Duration, Instant};
 use proptest::prelude::*;
 use roomcam::agent::machine::{Action, Choice, Device, Event, LateJoinStrategy, Machine, Seat, Which};
 use roomcam::panel::{Camera, Command, Mic, PanelState};
+use roomcam::webm::Origin;
 
 #[derive(Debug, Clone)]
 enum Step {
@@ -100,6 +101,8 @@ struct World {
     speaking: bool,
     /// What the lamps tell; `None` before they were first set.
     lamps: Option<PanelState>,
+    /// Where the last flow of media began.
+    last_origin: Option<Origin>,
     last_late_join: Option<Instant>,
     last_replay: Option<Instant>,
 }
@@ -133,6 +136,7 @@ impl World {
             moving: false,
             speaking: false,
             lamps: None,
+            last_origin: None,
             last_late_join: None,
             last_replay: None,
         };
@@ -228,7 +232,8 @@ impl World {
             }
             Action::ShowBlack => self.camera.carried = false,
             Action::HearSilence => self.mic.carried = false,
-            Action::StartMedia(_) => {
+            Action::StartMedia(origin) => {
+                self.last_origin = Some(origin);
                 assert!(!std::mem::replace(&mut self.flowing, true), "starts twice");
                 assert!(self.joined && self.may_publish, "publishes without a seat");
             }
@@ -519,4 +524,24 @@ fn a_device_with_new_settings_is_opened_again_and_the_room_hears_nothing_of_it()
     assert!(world.mic.carried && world.flowing, "the voice goes on");
     world.step(Step::Deliver(Which::Camera));
     assert!(world.camera.carried);
+}
+
+#[test]
+fn after_a_pause_that_leaves_viewers_dry_they_are_made_to_jump_and_otherwise_not() {
+    let origin_after = |pause: u64, late_join| {
+        let mut world = World::new(Some(true), Some(false));
+        world.join(true, late_join);
+        world.step(Step::Deliver(Which::Camera));
+        world.press(Command::ToggleCamera);
+        world.pass(Duration::from_millis(pause));
+        world.press(Command::ToggleCamera);
+        world.last_origin
+    };
+    assert_eq!(origin_after(1000, LateJoinStrategy::Replay), Some(Origin::ContinueAfterPause));
+    assert_eq!(origin_after(100, LateJoinStrategy::Replay), Some(Origin::Continue));
+    assert_eq!(
+        origin_after(1000, LateJoinStrategy::Restart),
+        Some(Origin::Continue),
+        "old clients do not jump"
+    );
 }

@@ -404,8 +404,17 @@ fn example_line(key: &Key) -> (bool, &'static str) {
 }
 
 #[test]
-fn the_example_is_valid_as_it_is_and_with_every_key_shown() {
-    let config = Setup::new(EXAMPLE).load().unwrap();
+fn the_example_lacks_where_to_go_and_nothing_else() {
+    let text = Setup::new(EXAMPLE).load().unwrap_err().to_string();
+    assert_eq!(text.matches("meeting.url").count(), 1, "{text}");
+    assert_eq!(text.matches("meeting.room").count(), 1, "{text}");
+    assert_eq!(text.lines().count(), 2, "{text}");
+}
+
+#[test]
+fn the_example_is_valid_with_a_place_to_go_and_with_every_key_shown() {
+    let configured = EXAMPLE.replace("#url = ", "url = ").replace("#room = ", "room = ");
+    let config = Setup::new(&configured).load().unwrap();
     assert_eq!(config.meeting.room.as_str(), "lobby");
 
     let uncommented: Vec<_> = EXAMPLE
@@ -414,7 +423,6 @@ fn the_example_is_valid_as_it_is_and_with_every_key_shown() {
             Some(rest) if rest.starts_with(|c: char| c.is_ascii_lowercase() || c == '[') => rest,
             _ => line,
         })
-        .map(|line| line.replace("/etc/roomcam/token", "./token"))
         .map(|line| line.replace("/etc/roomcam/control-token", "./token"))
         .collect();
     let setup = Setup::new(&uncommented.join("\n"));

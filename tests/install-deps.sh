@@ -1,6 +1,6 @@
 #!/bin/sh
 # Installs the Debian packages that roomcam needs and that are missing; quick when none is.
-# Usage: tests/install-deps.sh build [test] [pi]
+# Usage: tests/install-deps.sh build [test] [packages] [pi]
 set -eu
 
 # Whether a plugin of GStreamer is there. Asks the file system: gst-inspect-1.0 may have to scan all plugins first.
@@ -34,6 +34,13 @@ for group in "$@"; do
         need nodejs tool node
         need npm tool npm
         ;;
+    packages)
+        need mmdebstrap tool mmdebstrap
+        need qemu-user-static tool qemu-arm-static
+        need lintian tool lintian
+        need binutils tool readelf
+        need python3 tool python3
+        ;;
     pi)
         need qemu-system-arm tool qemu-system-aarch64
         need qemu-user-static tool qemu-aarch64-static
@@ -48,7 +55,7 @@ for group in "$@"; do
         need python3 tool python3
         ;;
     *)
-        echo "usage: $0 build [test] [pi]" >&2
+        echo "usage: $0 build [test] [packages] [pi]" >&2
         exit 2
         ;;
     esac

@@ -46,7 +46,7 @@ enum Op {
     TakeBack {
         chunks: usize,
     },
-    BeginEpoch,
+    BeginEpoch(Origin),
     ShowBlack,
     ShowCamera {
         fps: u8,
@@ -70,7 +70,7 @@ fn op() -> impl Strategy<Value = Op> {
         1 => Just(Op::Skip),
         3 => (1usize..5).prop_map(|chunks| Op::Send { chunks }),
         1 => (1usize..5).prop_map(|chunks| Op::TakeBack { chunks }),
-        1 => Just(Op::BeginEpoch),
+        2 => prop_oneof![Just(Origin::Continue), Just(Origin::ContinueAfterPause)].prop_map(Op::BeginEpoch),
         1 => Just(Op::ShowBlack),
         1 => prop_oneof![Just(5u8), Just(15), Just(30)].prop_map(|fps| Op::ShowCamera { fps }),
         1 => Just(Op::HearSilence),
@@ -245,7 +245,7 @@ proptest! {
                     }
                 }
                 Op::Skip => { segmenter.skip(); key_due = true; }
-                Op::BeginEpoch => { segmenter.begin_epoch(Origin::Continue); key_due = true; }
+                Op::BeginEpoch(origin) => { segmenter.begin_epoch(origin); key_due = true; }
                 Op::ShowBlack => segmenter.show_black(Bytes::from_static(b"black")),
                 Op::ShowCamera { fps } => segmenter.show_camera(VideoFormat { fps, ..FORMAT }),
                 Op::HearSilence => segmenter.hear_silence(),

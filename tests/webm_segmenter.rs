@@ -117,3 +117,29 @@ fn receivers_that_begin_in_the_middle_of_a_timeline_get_enough_to_jump_into() {
     assert!(first.end.as_millis() - first.start().as_millis() >= 400, "{first:?}");
     assert!(after[1].end.as_millis() - first.end.as_millis() < 2 * CADENCE_MS);
 }
+
+#[test]
+fn receivers_that_ran_out_of_media_are_put_so_far_behind_that_they_jump() {
+    let mut segmenter = Segmenter::new(StreamFormat { video: Some(FORMAT) }, 1 << 20);
+    run(&mut segmenter, 1000, 3000, 10, 30);
+    segmenter.skip();
+    let end = segmenter.counters();
+
+    segmenter.begin_epoch(Origin::ContinueAfterPause);
+    let after = run(&mut segmenter, 13_000, 15_000, 10, 30);
+
+    let first = &after[0];
+    assert!(first.has_init() && first.key);
+    assert_eq!(first.video, Some(first.before.video), "it begins where the last epoch ended");
+    let media = first.end.as_millis() - first.before.video.max(first.before.audio).as_millis();
+    assert!((5_100..5_500).contains(&media), "{media} ms in the first chunk");
+    assert!(first.bytes.len() < 25_000, "{} bytes", first.bytes.len());
+    assert!(segmenter.counters().filler - end.filler > 5_000 / PICTURE_MS, "what nobody captured is filled");
+    for pair in after.windows(2) {
+        let step = pair[1].end.as_millis() - pair[0].end.as_millis();
+        assert!((60..=160).contains(&step), "from there on as ever: {step} ms");
+    }
+    segmenter.begin_epoch(Origin::Continue);
+    let third = run(&mut segmenter, 15_000, 15_400, 10, 30);
+    assert!(third[0].end.as_millis() - third[0].before.video.as_millis() < 400, "once, not at each epoch");
+}

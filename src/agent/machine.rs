@@ -23,6 +23,9 @@ pub const SILENT_DEVICE: Duration = Duration::from_secs(5);
 pub const DEVICE_RETRY: Duration = Duration::from_secs(2);
 /// How long the voice waits for a camera that is opening, at the start of a stream.
 pub const OPENING_GRACE: Duration = Duration::from_millis(1500);
+/// After so long without media, receivers may have played all that they had.
+pub const RUNS_DRY: Duration = Duration::from_millis(200);
+
 /// The place in the meeting.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Seat {
@@ -69,6 +72,8 @@ pub struct Machine {
     told_speaking: bool,
     /// What the lamps were last let tell.
     shown: Option<PanelState>,
+    /// When the flow was last stopped.
+    stopped: Option<Instant>,
     /// The origin of the next epoch that starts the flow.
     next_origin: Origin,
     backoff: Backoff,
@@ -91,6 +96,7 @@ impl Machine {
             speech: SpeechDetector::default(),
             told_speaking: false,
             shown: None,
+            stopped: None,
             next_origin: Origin::Continue,
             backoff: Backoff::default(),
             late_joiners: LateJoiners::default(),
@@ -295,14 +301,14 @@ impl Machine {
         self.announce();
         self.close_devices();
         self.feed_tracks(now);
-        self.start_or_stop_media();
+        self.start_or_stop_media(now);
         self.remember(self.remembered.no_more_open_than(self.choice()));
         self.show_panel();
         self.open_devices(now);
         self.feed_tracks(now);
         self.leave();
         self.connect(now);
-        self.start_or_stop_media();
+        self.start_or_stop_media(now);
         self.announce_speaking();
         self.show_panel();
         self.remember(self.choice());
@@ -477,7 +483,7 @@ impl Machine {
         }
     }
 
-    fn start_or_stop_media(&mut self) {
+    fn start_or_stop_media(&mut self, now: Instant) {
         let on_air = self.camera.device.is_on_air() || self.mic.device.is_on_air();
         let flowing = on_air && matches!(self.seat, Seat::Joined { may_publish: true, .. });
         if flowing == self.flowing {
@@ -485,15 +491,24 @@ impl Machine {
         }
         self.flowing = flowing;
         if flowing {
-            self.actions.push_back(Action::StartMedia(self.next_origin));
-            self.next_origin = Origin::Continue;
+            let origin = std::mem::replace(&mut self.next_origin, Origin::Continue);
+            let origin = if origin == Origin::Continue { self.origin_after_pause(now) } else { origin };
+            self.actions.push_back(Action::StartMedia(origin));
         } else {
+            self.stopped = Some(now);
             self.late_joiners.send_away();
             self.actions.push_back(Action::StopMedia);
             if matches!(self.seat, Seat::Joined { may_publish: false, .. }) {
                 self.actions.push_back(Action::DoubtSent);
             }
         }
+    }
+
+    /// Only clients that jump are helped by a lead-in; it is those of relays whose late joiners get a replay.
+    fn origin_after_pause(&self, now: Instant) -> Origin {
+        let jumps = matches!(self.seat, Seat::Joined { late_join: LateJoinStrategy::Replay, .. });
+        let dry = self.stopped.is_some_and(|stopped| now.saturating_duration_since(stopped) >= RUNS_DRY);
+        if jumps && dry { Origin::ContinueAfterPause } else { Origin::Continue }
     }
 
     fn serve_late_joiners(&mut self, now: Instant) {

@@ -108,7 +108,7 @@ async fn status(Shared(api): Shared<Api>) -> Result<Json<Status>, Problem> {
     api.status().await.map(Json)
 }
 
-/// Turn the camera on or off; answers when lamps and device have followed
+/// Turn the camera on or off; answers when the lamps have followed
 #[utoipa::path(
     put, path = "/v1/camera", request_body = CameraWish,
     responses(
@@ -129,7 +129,7 @@ async fn camera(
     api.command(Command::Camera { on }).await
 }
 
-/// Mute the microphone or make it live; answers when lamps and device have followed
+/// Mute the microphone or make it live; answers when the lamps have followed
 #[utoipa::path(
     put, path = "/v1/mic", request_body = MicWish,
     responses(

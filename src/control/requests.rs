@@ -13,7 +13,8 @@ const QUEUE: usize = 16;
 pub enum Request {
     /// What is the state of everything?
     Status(oneshot::Sender<Status>),
-    /// Do this. The answer is the state after it is done: lamps and devices have followed.
+    /// Do this. The answer is the state after it: lamps have followed, what was closed is closed, and a device that
+    /// takes a moment to open says that it does.
     Command(Command, oneshot::Sender<Result<Status, Refusal>>),
     /// What does the camera see? The answer is a JPEG.
     Snapshot(oneshot::Sender<Result<Bytes, Refusal>>),

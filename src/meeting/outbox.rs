@@ -106,6 +106,7 @@ pub struct OutboxReceiver(Arc<Shared>);
 
 /// What the session is to send next.
 #[derive(Debug)]
+#[allow(clippy::large_enum_variant, reason = "nearly all of them are chunks")]
 pub(crate) enum Outgoing {
     State(StateChange),
     Chunk(QueuedChunk),

@@ -26,6 +26,11 @@ const LONGEST_PAUSE: Duration = Duration::from_secs(3);
 /// Most frames that wait for a cut or a start; a caller that does not come round in this time, some 6 s, skips.
 const MOST_WAITING_FRAMES: usize = 512;
 
+/// Each time Chromium runs out of media, it wants twice as much of it before it plays on: 200 ms, at last 3 s, in
+/// which viewers see nothing move. A jump starts that anew, and newer clients jump when they are more than 5 s
+/// behind (playback.md). So they are put that far behind.
+pub const LEAD_IN: Duration = Duration::from_millis(5200);
+
 /// Where the timeline of a new epoch begins.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Origin {
@@ -34,6 +39,9 @@ pub enum Origin {
     /// Where the last epoch ended, for receivers whose MediaSource is new: the first chunk has enough media for
     /// their jump to the live edge to land in it.
     ContinueAfresh,
+    /// Where the last epoch ended, after a pause in which receivers played all they had: the first chunk begins with
+    /// [`LEAD_IN`] of its first picture, and silence.
+    ContinueAfterPause,
     /// At zero, for receivers that throw their MediaSource away or never had one.
     Zero,
 }
@@ -94,6 +102,8 @@ pub struct Segmenter {
     epoch_due: bool,
     /// The first chunk is for receivers that begin in the middle of the timeline.
     afresh: bool,
+    /// The first chunk is for receivers that have run out of media.
+    leads_in: bool,
     /// What the camera's pictures will look like from its next key frame on.
     camera_format: Option<VideoFormat>,
     waiting: Vec<Frame>,
@@ -124,6 +134,7 @@ impl Segmenter {
             flow: Flow::Interrupted,
             epoch_due: true,
             afresh: false,
+            leads_in: false,
             camera_format: None,
             waiting: Vec::new(),
             camera_lateness: Lateness::default(),
@@ -248,6 +259,7 @@ impl Segmenter {
         self.skip();
         self.epoch_due = true;
         self.afresh = origin == Origin::ContinueAfresh;
+        self.leads_in = origin == Origin::ContinueAfterPause;
         if origin == Origin::Zero {
             self.timeline.restart();
         }
@@ -276,6 +288,10 @@ impl Segmenter {
             self.afresh = false;
             self.give_up(|frame| frame.track == Track::Audio && ends_before(frame, start));
             self.timeline.close_up(start);
+            if std::mem::take(&mut self.leads_in) {
+                // What is captured has its place behind; what is before it gets filled like any other gap.
+                self.timeline.leave_room(LEAD_IN);
+            }
             self.flow = Flow::Running;
         }
         let before = self.timeline.ends();

@@ -4,6 +4,8 @@
 //! freeze it for seconds (playback.md, the table). So one shift, the same for both tracks, maps capture time
 //! to media time; what was skipped is closed up by moving the shift; and what a device leaves open is filled.
 
+use std::time::Duration;
+
 use super::AUDIO_FRAME_MS;
 use crate::media::{CaptureTime, MediaTime, TrackEnds};
 
@@ -52,6 +54,11 @@ impl Timeline {
     /// Closes up whatever was skipped: what is captured at `at` comes next, on every track.
     pub fn close_up(&mut self, at: CaptureTime) {
         self.shift_ms = self.end().as_millis() as i64 - at.as_millis() as i64;
+    }
+
+    /// Moves what comes next further on, so that there is room for so much filler before it.
+    pub fn leave_room(&mut self, room: Duration) {
+        self.shift_ms += room.as_millis() as i64;
     }
 
     /// How far each track has come.

@@ -16,7 +16,7 @@ step('apt installs the package', async (t, pi) => {
 step('roomcam check finds everything well', async (t, pi) => {
   await bench.configure({ panel: lampsBy('rppal') });
   await bench.giveToken();
-  const text = await pi.run('ROOMCAM_MEETING_TOKEN_FILE=/etc/credstore/roomcam.token roomcam check --json', { deadlineMs: START_MS });
+  const text = await pi.run('ROOMCAM_MEETING_TOKEN_FILE=/etc/roomcam/token roomcam check --json', { deadlineMs: START_MS });
   const findings = JSON.parse(text.slice(text.indexOf('[\n')));
   for (const { check, status, detail } of findings) t.diagnostic(`${check}: ${status}: ${detail}`);
   assert.deepEqual(

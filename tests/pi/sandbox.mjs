@@ -11,7 +11,7 @@ const DROP_INS = '/run/systemd/system/roomcam.service.d';
 
 step("the unit's sandbox holds", async (t, pi) => {
   await pi.copy(join(TESTS, 'pi/sandbox-probe.pl'), PROBE, '0755');
-  await pi.run('mkdir /run/probe && cp /etc/credstore/roomcam.token /run/probe/token');
+  await pi.run('mkdir /run/probe && cp /etc/roomcam/token /run/probe/token');
   const folders = ['STATE', 'CACHE', 'RUNTIME', 'CREDENTIALS'].map((each) => `${each}_DIRECTORY=/run/probe`);
   const outside = outcomes(await pi.run(`${folders.join(' ')} ${PROBE}; rm -r /run/probe`));
   assert.deepEqual(outside.filter(({ done }) => !done), [], 'outside of the sandbox, root can do all of it');

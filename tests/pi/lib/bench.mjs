@@ -76,10 +76,9 @@ ${panel}
     return witness;
   }
 
-  /** Gives the service its token, where systemd looks for it. */
-  async giveToken() {
-    await this.pi.run('mkdir -p -m 0700 /etc/credstore');
-    await this.pi.write('/etc/credstore/roomcam.token', `${TOKEN}\n`, '0600');
+  /** Gives the service its token. */
+  giveToken() {
+    return this.pi.write('/etc/roomcam/token', `${TOKEN}\n`, '0600');
   }
 
   /** (Re)starts the service; returns once it is ready. */
