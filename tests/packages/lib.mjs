@@ -85,7 +85,7 @@ export class Root {
 
   /** Every path in it, but for logs, caches and dpkg's own books, and who has an account. */
   inventory() {
-    const skip = ['proc', 'sys', 'dev', 'tmp', 'var/log', 'var/cache/apt', 'var/lib/apt', 'var/lib/dpkg', 'root'];
+    const skip = ['proc', 'sys', 'dev', 'run', 'tmp', 'var/log', 'var/cache/apt', 'var/lib/apt', 'var/lib/dpkg', 'root'];
     const prune = skip.flatMap((path) => ['-path', `./${path}`, '-prune', '-o']);
     const paths = run(...AS_ROOT, 'find', this.directory, '-mindepth', '1', ...prune.map((each) => each.replace(/^\.\//, `${this.directory}/`)), '-print');
     const accounts = run(...AS_ROOT, 'cat', ...['passwd', 'group', 'shadow', 'gshadow'].map((name) => join(this.directory, 'etc', name)));
