@@ -11,7 +11,7 @@ use clap::{ArgAction, Args, Parser, Subcommand};
 pub use ctl::CtlArgs;
 pub use logging::LogError;
 use logging::LogLevel;
-use roomcam::config::{Config, ConfigErrors, Overrides, Secret, SecretError};
+use roomcam::config::{Config, ConfigErrors, Overrides, Panel, Secret, SecretError};
 use roomcam::relay::{RelayOptions, SharedToken};
 
 /// Where packages put the configuration; used if it exists and no other is named.
@@ -248,9 +248,17 @@ pub struct CaptureArgs {
 impl ConfigArgs {
     /// Reads the configuration that these arguments ask for.
     pub fn load(&self) -> Result<Config, ConfigErrors> {
+        Config::load(self.file(), environment(), &self.overrides())
+    }
+
+    /// Reads what they say about lamps and buttons, and nothing else.
+    pub fn load_panel(&self) -> Result<Panel, ConfigErrors> {
+        Panel::load(self.file(), environment(), &self.overrides())
+    }
+
+    fn file(&self) -> Option<&Path> {
         let system = Path::new(SYSTEM_CONFIG);
-        let file = self.config.as_deref().or_else(|| system.exists().then_some(system));
-        Config::load(file, environment(), &self.overrides())
+        self.config.as_deref().or_else(|| system.exists().then_some(system))
     }
 
     fn overrides(&self) -> Overrides {

@@ -21,7 +21,7 @@ test('apt installs it in a clean Debian, it works, and purge leaves nothing', as
   assert.equal(root.try('which', 'roomcam').status, 1, 'nothing of it is there yet');
 
   await t.test('what it depends on is installed first, to know afterwards what is its own', () => {
-    root.run('apt-get', 'satisfy', '--quiet', '--yes', '--no-install-recommends', '--no-download', depends);
+    root.apt('satisfy', depends);
   });
   const before = root.inventory();
 
@@ -60,7 +60,7 @@ test('apt installs it in a clean Debian, it works, and purge leaves nothing', as
       echo secret > /etc/roomcam/token
       cp /etc/roomcam/config.toml /etc/roomcam/lobby.toml
       systemctl --root=/ --quiet enable roomcam@lobby.service`);
-    root.run('apt-get', 'purge', '--quiet', '--yes', 'roomcam');
+    root.apt('purge', 'roomcam');
     const ofTheGroup = /^account gpio:/;
     const left = root.inventory().filter((entry) => !before.includes(entry) && !ofTheGroup.test(entry));
     assert.deepEqual(left, []);
