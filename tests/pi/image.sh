@@ -85,6 +85,9 @@ on_card mask getty.target systemd-logind.service systemd-update-utmp.service \
     systemd-update-utmp-runlevel.service alsa-restore.service alsa-state.service systemd-pstore.service \
     apt-daily.timer apt-daily-upgrade.timer dpkg-db-backup.timer e2scrub_all.timer e2scrub_reap.service \
     fstrim.timer systemd-tmpfiles-clean.timer systemd-rfkill.socket
+# Asking questions before packages are configured takes a Perl, which takes a while here, and there is no one to ask.
+rm -f "$root/etc/apt/apt.conf.d/70debconf"
+echo force-unsafe-io > "$root/etc/dpkg/dpkg.cfg.d/test"
 touch "$root/etc/.updated" "$root/var/.updated"
 
 # Without a registry the first start of GStreamer takes half a minute on the emulated Pi.

@@ -124,7 +124,7 @@ after(() => bench.tearDown());
 
 /** One test on the bench; when it fails, what the service logged is printed. */
 export function step(name, body) {
-  test(name, { timeout: 300_000 }, async (t) => {
+  test(name, { timeout: 600_000 }, async (t) => {
     assert.ok(bench.pi, 'the Pi has booted');
     const since = await bench.now();
     try {
