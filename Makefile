@@ -88,6 +88,12 @@ test-e2e: release deps-test ## The program against a relay in NestJS and viewers
 	npm --prefix tests run --silent prepare
 	ROOMCAM=$(RELEASE) npm --prefix tests run --silent e2e
 
+.PHONY: test-pi
+test-pi: deps-test ## The package on an emulated Raspberry Pi, with a camera, a sound card and GPIO
+	npm --prefix tests run --silent prepare
+	ROOMCAM_DEB=$$(realpath "$$($(MAKE) --no-print-directory --silent deb ARCH=arm64 | tail -n 1)"); \
+	export ROOMCAM_DEB; npm --prefix tests run --silent pi
+
 .PHONY: test-packages
 test-packages: debs deps-test ## The packages: lintian, installed in a Debian of their own, watched in Chromium
 	@tests/install-deps.sh packages

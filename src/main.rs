@@ -146,7 +146,7 @@ async fn ctl(args: &CtlArgs) -> Outcome {
 }
 
 fn lamps_off(config: &ConfigArgs) -> Outcome {
-    let outcome = panel::lamps_off(&config.load()?.panel);
+    let outcome = panel::lamps_off(&config.load_panel()?);
     for error in outcome.as_ref().err().into_iter().flatten() {
         eprintln!("roomcam: {error}");
     }

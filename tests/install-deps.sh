@@ -45,8 +45,12 @@ for group in "$@"; do
         need qemu-system-arm tool qemu-system-aarch64
         need qemu-user-static tool qemu-aarch64-static
         need mmdebstrap tool mmdebstrap
+        need arch-test tool arch-test
         need kmod tool modprobe
         need cpio tool cpio
+        need gcc-aarch64-linux-gnu tool aarch64-linux-gnu-gcc
+        need make tool make
+        need xz-utils tool xz
         need openssh-client tool ssh
         need python3 tool python3
         ;;

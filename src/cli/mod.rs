@@ -4,14 +4,14 @@ mod ctl;
 mod logging;
 
 use std::net::SocketAddr;
-use std::num::{NonZeroU32, NonZeroUsize};
 use std::path::{Path, PathBuf};
 
+use clap::builder::RangedU64ValueParser;
 use clap::{ArgAction, Args, Parser, Subcommand};
 pub use ctl::CtlArgs;
 pub use logging::LogError;
 use logging::LogLevel;
-use roomcam::config::{Config, ConfigErrors, Overrides, Secret, SecretError};
+use roomcam::config::{Config, ConfigErrors, Overrides, Panel, Secret, SecretError};
 use roomcam::relay::{RelayOptions, SharedToken};
 
 /// Where packages put the configuration; used if it exists and no other is named.
@@ -147,20 +147,27 @@ pub struct RelayArgs {
     pub token_file: Option<PathBuf>,
 
     /// Rooms at the same time
-    #[arg(long, value_name = "N", default_value = "64")]
-    pub max_rooms: NonZeroUsize,
+    #[arg(long, value_name = "N", default_value_t = RelayOptions::default().max_rooms, value_parser = positive::<usize>())]
+    pub max_rooms: usize,
 
     /// Participants in a room, viewers included
-    #[arg(long, value_name = "N", default_value = "256")]
-    pub max_participants: NonZeroUsize,
+    #[arg(long, value_name = "N", default_value_t = RelayOptions::default().max_participants, value_parser = positive::<usize>())]
+    pub max_participants: usize,
 
     /// Largest message a participant may send
-    #[arg(long, value_name = "BYTES", default_value = "1000000")]
-    pub max_message_bytes: NonZeroUsize,
+    #[arg(long, value_name = "BYTES", default_value_t = RelayOptions::default().max_message_bytes, value_parser = positive::<usize>())]
+    pub max_message_bytes: usize,
 
     /// Joins per second, over all rooms
-    #[arg(long, value_name = "N", default_value = "256")]
-    pub join_rate: NonZeroU32,
+    #[arg(long, value_name = "N", default_value_t = RelayOptions::default().max_joins_per_second, value_parser = positive::<u32>())]
+    pub join_rate: u32,
+}
+
+fn positive<T: TryFrom<u64> + Clone + Send + Sync + 'static>() -> RangedU64ValueParser<T>
+where
+    <T as TryFrom<u64>>::Error: Send + Sync + 'static + std::error::Error,
+{
+    RangedU64ValueParser::new().range(1..)
 }
 
 /// `roomcam devices`.
@@ -241,9 +248,17 @@ pub struct CaptureArgs {
 impl ConfigArgs {
     /// Reads the configuration that these arguments ask for.
     pub fn load(&self) -> Result<Config, ConfigErrors> {
+        Config::load(self.file(), environment(), &self.overrides())
+    }
+
+    /// Reads what they say about lamps and buttons, and nothing else.
+    pub fn load_panel(&self) -> Result<Panel, ConfigErrors> {
+        Panel::load(self.file(), environment(), &self.overrides())
+    }
+
+    fn file(&self) -> Option<&Path> {
         let system = Path::new(SYSTEM_CONFIG);
-        let file = self.config.as_deref().or_else(|| system.exists().then_some(system));
-        Config::load(file, environment(), &self.overrides())
+        self.config.as_deref().or_else(|| system.exists().then_some(system))
     }
 
     fn overrides(&self) -> Overrides {
@@ -287,10 +302,10 @@ impl RelayArgs {
     pub fn options(&self) -> Result<RelayOptions, TokenFileError> {
         let token = self.token_file.as_deref().map(read_token).transpose()?;
         Ok(RelayOptions {
-            max_rooms: self.max_rooms.get(),
-            max_participants: self.max_participants.get(),
-            max_message_bytes: self.max_message_bytes.get(),
-            max_joins_per_second: self.join_rate.get(),
+            max_rooms: self.max_rooms,
+            max_participants: self.max_participants,
+            max_message_bytes: self.max_message_bytes,
+            max_joins_per_second: self.join_rate,
             token,
             ..RelayOptions::default()
         })

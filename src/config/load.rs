@@ -10,7 +10,7 @@ use super::host::Host;
 use super::layers::Layers;
 use super::secret::{Secret, SecretError};
 use super::values::ValueError;
-use super::{Capture, Config, DeviceChoice, Meeting, control, panel, schema};
+use super::{Capture, Config, DeviceChoice, Meeting, Panel, control, panel, schema};
 
 /// Far beyond any configuration: who names the wrong file hears of it at once.
 const MAX_BYTES: u64 = 1024 * 1024;
@@ -36,6 +36,21 @@ impl Overrides {
     }
 }
 
+impl Panel {
+    /// Reads the section `[panel]` alone, as [`Config::load`] would. What is wrong elsewhere is no reason to leave a
+    /// lamp lit: neither a relay's address nor a token that cannot be read.
+    pub fn load(
+        path: Option<&Path>,
+        env: impl Iterator<Item = (String, String)>,
+        flags: &Overrides,
+    ) -> Result<Self, ConfigErrors> {
+        let (mut layers, _) = read_layers(path, env, flags)?;
+        let panel = panel::read(&mut layers);
+        layers.problems.retain(|problem| problem.may_concern("panel"));
+        panel.filter(|_| layers.problems.is_empty()).ok_or_else(|| ConfigErrors::new(layers.problems))
+    }
+}
+
 impl Config {
     /// Reads the configuration: defaults, under the file, under the environment, under the flags. All that is
     /// wrong is reported at once.
@@ -57,27 +72,7 @@ impl Config {
         env: impl Iterator<Item = (String, String)>,
         flags: &Overrides,
     ) -> Result<Self, ConfigErrors> {
-        let mut layers = Layers::default();
-        if let Some(path) = path {
-            match read_text(path) {
-                Ok(text) => layers.add_file(path, &text),
-                Err(why) => {
-                    return Err(ConfigErrors::new(vec![Problem::Unreadable { path: path.to_owned(), why }]));
-                }
-            }
-        }
-        let mut ambient = AmbientToken::default();
-        for (variable, value) in env {
-            layers.add_variable(&variable, &value);
-            match variable.as_str() {
-                schema::TOKEN_VARIABLE => ambient.variable = Some(value),
-                "CREDENTIALS_DIRECTORY" => ambient.credential = Some(Path::new(&value).join(CREDENTIAL)),
-                _ => {}
-            }
-        }
-        for Override { flag, key, value } in &flags.0 {
-            layers.add_flag(flag, key, value);
-        }
+        let (mut layers, ambient) = read_layers(path, env, flags)?;
         let meeting = meeting(&mut layers, host, ambient);
         let capture = capture(&mut layers);
         let panel = panel::read(&mut layers);
@@ -96,6 +91,36 @@ impl Config {
             }
         }
     }
+}
+
+/// Brings file, environment and flags together. Fails if there is a file that cannot be read.
+fn read_layers(
+    path: Option<&Path>,
+    env: impl Iterator<Item = (String, String)>,
+    flags: &Overrides,
+) -> Result<(Layers, AmbientToken), ConfigErrors> {
+    let mut layers = Layers::default();
+    if let Some(path) = path {
+        match read_text(path) {
+            Ok(text) => layers.add_file(path, &text),
+            Err(why) => {
+                return Err(ConfigErrors::new(vec![Problem::Unreadable { path: path.to_owned(), why }]));
+            }
+        }
+    }
+    let mut ambient = AmbientToken::default();
+    for (variable, value) in env {
+        layers.add_variable(&variable, &value);
+        match variable.as_str() {
+            schema::TOKEN_VARIABLE => ambient.variable = Some(value),
+            "CREDENTIALS_DIRECTORY" => ambient.credential = Some(Path::new(&value).join(CREDENTIAL)),
+            _ => {}
+        }
+    }
+    for Override { flag, key, value } in &flags.0 {
+        layers.add_flag(flag, key, value);
+    }
+    Ok((layers, ambient))
 }
 
 fn read_text(path: &Path) -> Result<String, String> {
