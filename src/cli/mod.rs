@@ -251,9 +251,9 @@ impl ConfigArgs {
         Config::load(self.file(), environment(), &self.overrides())
     }
 
-    /// Reads its section `[panel]`, whatever is wrong with the others.
+    /// Reads what they say about lamps and buttons, and nothing else.
     pub fn load_panel(&self) -> Result<Panel, ConfigErrors> {
-        Config::load_panel(self.file(), environment(), &self.overrides())
+        Panel::load(self.file(), environment(), &self.overrides())
     }
 
     fn file(&self) -> Option<&Path> {

@@ -141,6 +141,22 @@ pub enum Problem {
 }
 
 impl Problem {
+    /// Whether `section` may be meant: certainly, or because nobody can tell.
+    pub(super) fn may_concern(&self, section: &str) -> bool {
+        let key = match self {
+            Self::Unreadable { .. } | Self::Syntax { .. } | Self::UnknownSection { .. } => return true,
+            Self::BothTracksOff { .. } | Self::Token { .. } => return false,
+            Self::UnknownKey { key, .. }
+            | Self::Value { key, .. }
+            | Self::Missing { key, .. }
+            | Self::MissingInEntry { key, .. } => key,
+            Self::Contradiction { what, .. } => what,
+        };
+        key.split('.').next() == Some(section)
+    }
+}
+
+impl Problem {
     /// Where it is, unless it is about something that is nowhere.
     fn at(&self) -> Option<&Origin> {
         match self {

@@ -36,6 +36,21 @@ impl Overrides {
     }
 }
 
+impl Panel {
+    /// Reads the section `[panel]` alone, as [`Config::load`] would. What is wrong elsewhere is no reason to leave a
+    /// lamp lit: neither a relay's address nor a token that cannot be read.
+    pub fn load(
+        path: Option<&Path>,
+        env: impl Iterator<Item = (String, String)>,
+        flags: &Overrides,
+    ) -> Result<Self, ConfigErrors> {
+        let (mut layers, _) = read_layers(path, env, flags)?;
+        let panel = panel::read(&mut layers);
+        layers.problems.retain(|problem| problem.may_concern("panel"));
+        panel.filter(|_| layers.problems.is_empty()).ok_or_else(|| ConfigErrors::new(layers.problems))
+    }
+}
+
 impl Config {
     /// Reads the configuration: defaults, under the file, under the environment, under the flags. All that is
     /// wrong is reported at once.
@@ -51,28 +66,13 @@ impl Config {
         Self::load_on(&Host::read(), path, env, flags)
     }
 
-    /// Reads `[panel]` alone, from the same layers. What is wrong in other sections, or with the token, does not
-    /// matter: after a crash it must not keep a lamp lit.
-    pub fn load_panel(
-        path: Option<&Path>,
-        env: impl Iterator<Item = (String, String)>,
-        flags: &Overrides,
-    ) -> Result<Panel, ConfigErrors> {
-        let (mut layers, _) = layers(path, env, flags)?;
-        layers.problems.retain(|problem| matches!(problem, Problem::Syntax { .. }));
-        match panel::read(&mut layers) {
-            Some(panel) if layers.problems.is_empty() => Ok(panel),
-            _ => Err(ConfigErrors::new(layers.problems)),
-        }
-    }
-
     fn load_on(
         host: &Host,
         path: Option<&Path>,
         env: impl Iterator<Item = (String, String)>,
         flags: &Overrides,
     ) -> Result<Self, ConfigErrors> {
-        let (mut layers, ambient) = layers(path, env, flags)?;
+        let (mut layers, ambient) = read_layers(path, env, flags)?;
         let meeting = meeting(&mut layers, host, ambient);
         let capture = capture(&mut layers);
         let panel = panel::read(&mut layers);
@@ -93,8 +93,8 @@ impl Config {
     }
 }
 
-/// The layers, the lowest first, and the places of the token that are none of them.
-fn layers(
+/// Brings file, environment and flags together. Fails if there is a file that cannot be read.
+fn read_layers(
     path: Option<&Path>,
     env: impl Iterator<Item = (String, String)>,
     flags: &Overrides,

@@ -75,12 +75,17 @@ export class Root {
   /** Installs a package with apt, without network: what it depends on is there, or the test has found a gap. */
   install(deb) {
     run(...AS_ROOT, 'cp', deb, join(this.directory, 'root'));
-    return this.run('env', 'DEBIAN_FRONTEND=noninteractive', 'apt-get', 'install', '--quiet', '--yes', '--no-install-recommends', '--no-download', `/root/${basename(deb)}`);
+    return this.apt('install', `/root/${basename(deb)}`);
+  }
+
+  /** Runs apt without network. */
+  apt(...args) {
+    return this.run('unshare', '--net', 'env', 'DEBIAN_FRONTEND=noninteractive', 'apt-get', '--quiet', '--yes', '--no-install-recommends', ...args);
   }
 
   /** Every path in it, but for logs, caches and dpkg's own books, and who has an account. */
   inventory() {
-    const skip = ['proc', 'sys', 'dev', 'tmp', 'var/log', 'var/cache/apt', 'var/lib/apt', 'var/lib/dpkg', 'root'];
+    const skip = ['proc', 'sys', 'dev', 'run', 'tmp', 'var/log', 'var/cache/apt', 'var/lib/apt', 'var/lib/dpkg', 'root'];
     const prune = skip.flatMap((path) => ['-path', `./${path}`, '-prune', '-o']);
     const paths = run(...AS_ROOT, 'find', this.directory, '-mindepth', '1', ...prune.map((each) => each.replace(/^\.\//, `${this.directory}/`)), '-print');
     const accounts = run(...AS_ROOT, 'cat', ...['passwd', 'group', 'shadow', 'gshadow'].map((name) => join(this.directory, 'etc', name)));

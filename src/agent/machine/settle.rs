@@ -1,0 +1,250 @@
+//! What follows from the states: the steps that bring what is closer to what should be, in their order.
+
+use std::time::Instant;
+
+use super::{
+    Action, Choice, DEVICE_RETRY, Device, LateJoinStrategy, Machine, OPENING_GRACE, RUNS_DRY, SILENT_DEVICE,
+    Seat, Which,
+};
+use crate::agent::speaking::SpeechDetector;
+use crate::meeting::Presence;
+use crate::panel::{Camera, Meeting, Mic, PanelState};
+use crate::webm::Origin;
+
+impl Machine {
+    /// Brings what is closer to what should be: the one place where actions follow from states.
+    ///
+    /// The order is law 1. Going quiet: cut the media, drop what is queued, then light the lamp. Going live:
+    /// lamp first, then media.
+    pub(super) fn settle(&mut self, now: Instant) {
+        self.time_out_devices(now);
+        self.announce();
+        self.close_devices();
+        self.feed_tracks(now);
+        self.start_or_stop_media(now);
+        self.remember(self.remembered.no_more_open_than(self.choice()));
+        self.show_panel();
+        self.open_devices(now);
+        self.feed_tracks(now);
+        self.leave();
+        self.connect(now);
+        self.start_or_stop_media(now);
+        self.announce_speaking();
+        self.show_panel();
+        self.remember(self.choice());
+        self.serve_late_joiners(now);
+    }
+
+    /// What was closed is remembered before a lamp says so, and what was opened after: whenever the daemon dies,
+    /// it comes up no more open than it was.
+    fn remember(&mut self, choice: Choice) {
+        if self.remembered != choice {
+            self.remembered = choice;
+            self.actions.push_back(Action::Remember(choice));
+        }
+    }
+
+    fn leave(&mut self) {
+        if self.seat == Seat::Leaving {
+            self.seat = Seat::Left;
+            self.actions.push_back(Action::Leave);
+            if self.ending {
+                self.actions.push_back(Action::Exit);
+            }
+        }
+    }
+
+    fn show_panel(&mut self) {
+        let state = self.panel_state();
+        if self.shown != Some(state) {
+            self.shown = Some(state);
+            self.actions.push_back(Action::ShowPanel(state));
+        }
+    }
+
+    /// What the lamps are to tell.
+    pub fn panel_state(&self) -> PanelState {
+        PanelState {
+            camera: match self.camera.device {
+                Device::Absent | Device::Closed => Camera::Off,
+                Device::Opening { .. } => Camera::Opening,
+                Device::Live { .. } => Camera::On,
+                Device::Lost { .. } | Device::Reopening => Camera::Fault,
+            },
+            mic: match self.mic.device {
+                Device::Absent | Device::Closed => Mic::Muted,
+                Device::Opening { .. } => Mic::Opening,
+                Device::Live { .. } => Mic::Live,
+                Device::Lost { .. } | Device::Reopening => Mic::Fault,
+            },
+            meeting: match self.seat {
+                Seat::Away { .. } | Seat::Joining { .. } => Meeting::Connecting,
+                Seat::Joined { may_publish: true, .. } => Meeting::Joined,
+                Seat::Joined { may_publish: false, .. } => Meeting::WaitingForSeat,
+                Seat::Leaving | Seat::Left => Meeting::Away,
+            },
+            speaking: self.told_speaking,
+        }
+    }
+
+    fn announce_speaking(&mut self) {
+        let live = self.flowing && matches!(self.mic.device, Device::Live { .. });
+        if !live {
+            self.speech = SpeechDetector::default();
+        }
+        let speaking = self.speech.is_speaking();
+        if speaking != self.told_speaking {
+            self.told_speaking = speaking;
+            if matches!(self.seat, Seat::Joined { .. }) {
+                self.actions.push_back(Action::AnnounceSpeaking { speaking });
+            }
+        }
+    }
+
+    /// A seat that may not publish needs no devices. While there is no seat they stay open, so that a rejoin
+    /// shows a picture at once.
+    fn may_capture(&self) -> bool {
+        !matches!(self.seat, Seat::Leaving | Seat::Left | Seat::Joined { may_publish: false, .. })
+    }
+
+    fn time_out_devices(&mut self, now: Instant) {
+        for side in [&mut self.camera, &mut self.mic] {
+            if let Device::Live { last_frame } = side.device
+                && now >= last_frame + SILENT_DEVICE
+            {
+                side.device = Device::Lost { retry: now + DEVICE_RETRY };
+                self.actions.push_back(Action::GiveUp(side.which));
+            }
+        }
+    }
+
+    /// State first, media second (rule 7): the room hears of a change before a device moves or a track changes.
+    fn announce(&mut self) {
+        let may_capture = self.may_capture();
+        let joined = matches!(self.seat, Seat::Joined { .. });
+        for side in [&mut self.camera, &mut self.mic] {
+            let on_air =
+                may_capture && side.wanted && (side.device.is_on_air() || side.device == Device::Closed);
+            if on_air == side.told {
+                continue;
+            }
+            side.told = on_air;
+            if joined {
+                self.actions.push_back(match side.which {
+                    Which::Camera => Action::AnnounceCamera { has_video: on_air },
+                    Which::Mic => Action::AnnounceMic { is_muted: !on_air },
+                });
+            }
+        }
+    }
+
+    fn close_devices(&mut self) {
+        let may_capture = self.may_capture();
+        for side in [&mut self.camera, &mut self.mic] {
+            if may_capture && side.wanted {
+                continue;
+            }
+            match side.device {
+                Device::Opening { .. } | Device::Live { .. } | Device::Reopening => {
+                    side.device = Device::Closed;
+                    self.actions.push_back(Action::Close(side.which));
+                }
+                Device::Lost { .. } => side.device = Device::Closed,
+                Device::Absent | Device::Closed => {}
+            }
+        }
+    }
+
+    fn open_devices(&mut self, now: Instant) {
+        let may_capture = self.may_capture();
+        let mut opening = Vec::new();
+        for side in [&mut self.camera, &mut self.mic] {
+            match side.device {
+                Device::Closed if may_capture && side.wanted => side.device = Device::Opening { since: now },
+                Device::Lost { retry } if now >= retry => side.device = Device::Reopening,
+                _ => continue,
+            }
+            opening.push(Action::Open(side.which));
+        }
+        self.show_panel();
+        self.actions.extend(opening);
+    }
+
+    fn connect(&mut self, now: Instant) {
+        if let Seat::Away { retry } = self.seat
+            && now >= retry
+        {
+            let presence = Presence { has_video: self.camera.told, is_muted: !self.mic.told };
+            self.seat = Seat::Joining { presence };
+            self.actions.push_back(Action::Connect(presence));
+        }
+    }
+
+    /// A device that is opening while nothing is sent is waited for; while something is sent, what was on its
+    /// track goes on until its first frame.
+    fn feed_tracks(&mut self, now: Instant) {
+        let flowing = self.flowing;
+        for side in [&mut self.camera, &mut self.mic] {
+            let carried = match side.device {
+                Device::Live { .. } => true,
+                Device::Opening { since } => (side.carried || !flowing) && now < since + OPENING_GRACE,
+                Device::Absent | Device::Closed | Device::Lost { .. } | Device::Reopening => false,
+            };
+            if carried == side.carried {
+                continue;
+            }
+            side.carried = carried;
+            self.actions.push_back(match (side.which, carried) {
+                (Which::Camera, true) => Action::ShowCamera,
+                (Which::Camera, false) => Action::ShowBlack,
+                (Which::Mic, true) => Action::HearMicrophone,
+                (Which::Mic, false) => Action::HearSilence,
+            });
+        }
+    }
+
+    fn start_or_stop_media(&mut self, now: Instant) {
+        let on_air = self.camera.device.is_on_air() || self.mic.device.is_on_air();
+        let flowing = on_air && matches!(self.seat, Seat::Joined { may_publish: true, .. });
+        if flowing == self.flowing {
+            return;
+        }
+        self.flowing = flowing;
+        if flowing {
+            let origin = std::mem::replace(&mut self.next_origin, Origin::Continue);
+            let origin = if origin == Origin::Continue { self.origin_after_pause(now) } else { origin };
+            self.actions.push_back(Action::StartMedia(origin));
+        } else {
+            self.stopped = Some(now);
+            self.late_joiners.send_away();
+            self.actions.push_back(Action::StopMedia);
+            if matches!(self.seat, Seat::Joined { may_publish: false, .. }) {
+                self.actions.push_back(Action::DoubtSent);
+            }
+        }
+    }
+
+    /// Only clients that jump are helped by a lead-in; it is those of relays whose late joiners get a replay.
+    fn origin_after_pause(&self, now: Instant) -> Origin {
+        let jumps = matches!(self.seat, Seat::Joined { late_join: LateJoinStrategy::Replay, .. });
+        let dry = self.stopped.is_some_and(|stopped| now.saturating_duration_since(stopped) >= RUNS_DRY);
+        if jumps && dry { Origin::ContinueAfterPause } else { Origin::Continue }
+    }
+
+    fn serve_late_joiners(&mut self, now: Instant) {
+        let Seat::Joined { late_join, .. } = self.seat else { return };
+        if !self.flowing || !self.late_joiners.take_due(now) {
+            return;
+        }
+        match late_join {
+            LateJoinStrategy::Replay => {
+                self.actions.push_back(Action::Replay);
+                self.late_joiners.replay_again(now);
+            }
+            LateJoinStrategy::Reset => {
+                self.actions.extend([Action::AnnounceReset, Action::BeginEpoch(Origin::Zero)]);
+            }
+            LateJoinStrategy::Restart => self.actions.push_back(Action::BeginEpoch(Origin::Zero)),
+        }
+    }
+}
