@@ -41,6 +41,8 @@ shows = "mic-muted"
 [[panel.button]]
 pin = 5
 press = "toggle-mic"
+# However long this Pi takes to let go of it again.
+hold_ms = 10000
 `;
   const witness = await bench.live(t, { panel });
 
@@ -66,7 +68,7 @@ async function simulatedChip(pi) {
   await pi.run(`udevadm settle && test -e /dev/${name}`);
   return {
     path: `/dev/${name}`,
-    /** Presses a button between a line and ground, for too short a time for a long press. */
+    /** Presses a button between a line and ground. */
     press: (line) => pi.run(`cd ${lines}/sim_gpio${line} && echo pull-down > pull && sleep 0.1 && echo pull-up > pull`),
     value: async (line) => Number(await pi.run(`cat ${lines}/sim_gpio${line}/value`)),
   };
