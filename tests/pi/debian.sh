@@ -23,7 +23,7 @@ if [ -d "$root" ]; then
 fi
 
 started=$SECONDS
-say "Making the emulated Pi's Debian in $root (6 minutes, 1.5 GB)"
+say "Making the emulated Pi's Debian in $root (5 to 8 minutes, 1.1 GB)"
 # This machine's kernel hands arm64 programs to QEMU's user-mode emulation. Where systemd runs it has seen to that.
 misc=/proc/sys/fs/binfmt_misc
 [ -e "$misc/register" ] || mount -t binfmt_misc none "$misc"
