@@ -99,6 +99,12 @@ test-packages: debs deps-test ## The packages: lintian, installed in a Debian of
 	@tests/install-deps.sh packages
 	npm --prefix tests run --silent packages
 
+.PHONY: test-readme
+test-readme: deps ## README.md and systemd/OPERATING.md, followed word for word in a clean Debian
+	@tests/install-deps.sh packages
+	$(MAKE) --no-print-directory deb ARCH=amd64
+	tests/readme.sh
+
 # --- Checks ---
 
 .PHONY: check-format
