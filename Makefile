@@ -32,7 +32,7 @@ demo: release ## Watch a test picture in a meeting on this machine (ARGS="--came
 	$(RELEASE) demo $(ARGS)
 
 .PHONY: test
-test: test-rust test-viewer test-fuzz test-e2e test-packages test-readme ## Run all tests, the quick ones first
+test: test-rust test-viewer test-fuzz test-e2e test-packages test-readme test-pi ## Run all tests, the quick ones first
 
 .PHONY: bench
 bench: release deps-test ## Measure CPU, memory, cadence and latency, beside a bare pipeline and a browser

@@ -2,11 +2,12 @@
 
 import assert from 'node:assert/strict';
 import { bench, lampsBy, ROOM, START_MS, step, USER } from './lib/bench.mjs';
-import { install, warmRegistry } from './lib/package.mjs';
+import { install, spareEncoder, warmRegistry } from './lib/package.mjs';
 
 step('apt installs the package', async (t, pi) => {
   await install(process.env.ROOMCAM_DEB);
   await warmRegistry(pi);
+  await spareEncoder(pi);
   const status = await pi.run(`dpkg-query --show --showformat='\${db:Status-Abbrev} \${Version}' roomcam`);
   t.diagnostic(status);
   assert.match(status, /^ii /);
