@@ -32,7 +32,7 @@ demo: release ## Watch a test picture in a meeting on this machine (ARGS="--came
 	$(RELEASE) demo $(ARGS)
 
 .PHONY: test
-test: test-rust test-viewer test-fuzz test-e2e test-packages ## Run all tests, the quick ones first
+test: test-rust test-viewer test-fuzz test-e2e test-packages test-readme test-pi ## Run all tests, the quick ones first
 
 .PHONY: bench
 bench: release deps-test ## Measure CPU, memory, cadence and latency, beside a bare pipeline and a browser
@@ -98,6 +98,12 @@ test-pi: deps-test ## The package on an emulated Raspberry Pi, with a camera, a 
 test-packages: debs deps-test ## The packages: lintian, installed in a Debian of their own, watched in Chromium
 	@tests/install-deps.sh packages
 	npm --prefix tests run --silent packages
+
+.PHONY: test-readme
+test-readme: deps ## README.md and systemd/OPERATING.md, followed word for word in a clean Debian
+	@tests/install-deps.sh packages
+	$(MAKE) --no-print-directory deb ARCH=amd64
+	tests/readme.sh
 
 # --- Checks ---
 

@@ -40,6 +40,8 @@ for group in "$@"; do
         need lintian tool lintian
         need binutils tool readelf
         need python3 tool python3
+        need curl tool curl
+        need iproute2 tool ip
         ;;
     pi)
         need qemu-system-arm tool qemu-system-aarch64

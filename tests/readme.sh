@@ -61,6 +61,7 @@ prepare_root() {
     printf 'fail\nshow-error\nsilent\n' > "$root/home/pi/.curlrc"
     in_root mv "/root/${deb##*/}" /home/pi/
     [ -s "$root/etc/machine-id" ] || tr -d - < /proc/sys/kernel/random/uuid > "$root/etc/machine-id"
+    echo "127.0.0.1 localhost $(hostname)" > "$root/etc/hosts"
     for program in systemctl journalctl; do
         install -m 755 "$here/readme/$program" "$root/usr/local/bin/"
     done

@@ -36,6 +36,11 @@ pub struct Choice {
 }
 
 impl Choice {
+    /// This choice with the microphone muted, if there is one: nobody holds a button when the daemon starts.
+    pub fn muted(self) -> Self {
+        Self { mic: self.mic.map(|_| false), ..self }
+    }
+
     /// This choice, with everything closed that is closed in the other.
     pub fn no_more_open_than(self, other: Self) -> Self {
         let both = |this: Option<bool>, other: Option<bool>| match (this, other) {

@@ -23,6 +23,13 @@ pub struct Panel {
     pub buttons: Vec<Button>,
 }
 
+impl Panel {
+    /// Whether the microphone is to be live only while somebody holds a button.
+    pub fn has_push_to_talk(&self) -> bool {
+        self.buttons.iter().any(|button| button.action == ButtonAction::PushToTalk)
+    }
+}
+
 /// `[[panel.lamp]]`: one lamp.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Lamp {

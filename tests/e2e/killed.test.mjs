@@ -2,7 +2,7 @@
 
 import assert from 'node:assert/strict';
 import { spawnSync } from 'node:child_process';
-import { mkdirSync } from 'node:fs';
+import { mkdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { ROOMCAM } from './lib/paths.mjs';
 import { scenario } from './lib/scene.mjs';
@@ -55,4 +55,16 @@ scenario('killed at any moment: no lamp claims "live", and nothing is opened by 
     chosen = { camera: found.camera.wanted_on, mic: !found.mic.wanted_muted };
     await again.stop();
   }
+});
+
+scenario('with push-to-talk every start is muted, whatever was chosen before', ['nestjs-new'], async (scene, kind) => {
+  const relay = await scene.relay(kind);
+  const state = join(scene.directory, 'state');
+  mkdirSync(state);
+  writeFileSync(join(state, 'choice.json'), '{"camera_on":true,"mic_live":true,"attending":true}');
+  const panel = { configuration: '[panel]\nbackend = "none"\n[[panel.button]]\npin = 27\npush_to_talk = true\n', among: (...all) => all };
+  const agent = scene.agent(relay, 'agent', { lamps: panel, env: { STATE_DIRECTORY: state } });
+  await until('the control socket', 10_000, () => agent.control.answers());
+  const { mic, camera } = await agent.control.status();
+  assert.deepEqual([mic.wanted_muted, camera.wanted_on], [true, true]);
 });

@@ -98,6 +98,7 @@ def names(repository, root, metrics, openapi, pages):
     for line in config.split("\n"):
         if header := re.match(r"#?\[+([a-z.]+)\]+$", line):
             section = header[1].split(".")[0]
+            sections.add(header[1])
         elif key := re.match(r"#?([a-z_]+) = ", line):
             keys.add(key[1])
             sections.add(f"{section}.{key[1]}")
@@ -136,25 +137,27 @@ def names(repository, root, metrics, openapi, pages):
                 must(os.path.exists(f"{repository}/{path}"), page, f"no file {path}")
             for path in re.findall(r"(?:^|[\s=])(/(?:etc|usr|var|run)/[\w./@-]+)", piece):
                 made_by_others = re.match(r"/etc/(roomcam/pipelines|credstore|prometheus|fstab)", path)
-                must(made_by_others or os.path.lexists(root + path), page, f"no {path} after an installation")
+                # A socket goes with its service.
+                lasting = os.path.dirname(path) if path.endswith(".sock") else path
+                must(made_by_others or os.path.lexists(root + lasting), page, f"no {path} after an installation")
             for unit_name in re.findall(r"\b(?:systemctl|systemd-analyze) .*?\b(roomcam\S*)", piece):
                 file = re.sub(r"@.*", "@", unit_name.removesuffix(".service")) + ".service"
                 must(os.path.exists(f"{root}/usr/lib/systemd/system/{file}"), page, f"no unit {unit_name}")
             for route in re.findall(r"(?:^|localhost)(/(?:v1/[\w.]+|metrics|healthz)\b)", piece):
                 must(route in routes, page, f"no {route}")
-            for name in re.findall(r"\b(?:meeting|capture|panel|control)\.[a-z_]+\b", piece):
+            for name in re.findall(r"\b(?:meeting|capture|panel|control)\.(?!sock\b)[a-z_]+\b", piece):
                 must(name in sections, page, f"no key {name}")
             for name in re.findall(r"^([a-z_]+) = ", piece):
                 must(name in keys, page, f"no key {name}")
             for variable in re.findall(r"\bROOMCAM_[A-Z_]+\b", piece):
                 key = re.sub("_", ".", variable.removeprefix("ROOMCAM_").lower(), count=1)
                 must(key in sections or variable.encode() in program, page, f"no variable {variable}")
-            for directive in re.findall(r"^([A-Z][A-Za-z]+=[\w:.]*)", piece):
-                volatile = directive in ("Storage=volatile",)  # of journald.conf, not of the unit
-                must(volatile or re.search(rf"^{directive}", unit, flags=re.M), page, f"the unit has no {directive}")
+            for directive in re.findall(r"^(Environment=|[A-Z][a-z][A-Za-z]+=[\w:.]*)", piece):
+                of_journald = directive == "Storage=volatile"
+                must(of_journald or re.search(rf"^{directive}", unit, flags=re.M), page, f"the unit has no {directive}")
             for name, labels in re.findall(r"\b(roomcam_[a-z_]+)(\{[^}]*\})?", piece):
-                sample = name + labels.replace("{", r"\{[^}]*").replace("}", "") if labels else name
-                must(re.search(rf"^{sample}\b", metrics, flags=re.M), page, f"no metric {name}{labels}")
+                sample = re.escape(name) + r"\b" + (r"\{[^}]*" + re.escape(labels[1:-1]) if labels else "")
+                must(re.search(f"^{sample}", metrics, flags=re.M), page, f"no metric {name}{labels}")
             if re.fullmatch(r"[a-z]+(_[a-z]+)+", piece) and not piece.startswith("roomcam_"):
                 must(piece in keys, page, f"no key {piece}")
     for line in missing:

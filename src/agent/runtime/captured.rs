@@ -52,13 +52,15 @@ impl KeyFrames {
 
     fn refuse_snapshots(&mut self) {
         for answer in self.snapshots.drain(..) {
-            let _ = answer.send(Err(camera_off()));
+            let _ = answer.send(Err(no_picture()));
         }
     }
 }
 
-fn camera_off() -> Refusal {
-    Refusal::conflict("the camera is off: turn it on to take a snapshot")
+fn no_picture() -> Refusal {
+    Refusal::conflict(
+        "the camera delivers no picture: turn it on, or look what is wrong with it in the status",
+    )
 }
 
 impl Runtime {
@@ -97,6 +99,9 @@ impl Runtime {
                 }
             }
             CaptureEvent::Failed(error) => {
+                if which == Which::Camera {
+                    self.key_frames.refuse_snapshots();
+                }
                 self.tell_failure(which, error);
                 self.decide(Event::Failed(which)).await;
             }
@@ -152,9 +157,12 @@ impl Runtime {
 
     /// Takes a picture for somebody, if the camera delivers any.
     pub(super) fn take_snapshot(&mut self, answer: SnapshotAnswer) {
-        if !matches!(self.machine.device(Which::Camera), DeviceState::Live { .. }) {
+        if !matches!(
+            self.machine.device(Which::Camera),
+            DeviceState::Live { .. } | DeviceState::Opening { .. }
+        ) {
             // Who does not wait any more needs no answer.
-            let _ = answer.send(Err(camera_off()));
+            let _ = answer.send(Err(no_picture()));
             return;
         }
         self.key_frames.snapshots.push(answer);

@@ -146,6 +146,7 @@ impl Runtime {
             mic: mic.is_some().then_some(config.capture.start_mic),
             attending: true,
         });
+        let choice = if config.panel.has_push_to_talk() { choice.muted() } else { choice };
         let panel = Panel::open(&config.panel)?;
         let trace = trace_chunks.map(|path| match Trace::create(&path) {
             Ok(trace) => Ok((path, trace)),

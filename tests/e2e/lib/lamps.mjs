@@ -2,11 +2,9 @@
 // test drives them as it drives the kernel's; only /sys/class is another one, in a mount namespace of its own.
 
 import { execFileSync } from 'node:child_process';
-import { constants, mkdirSync, openSync, writeFileSync } from 'node:fs';
+import { constants, fstatSync, mkdirSync, openSync, writeFileSync } from 'node:fs';
 import { Socket } from 'node:net';
 import { join } from 'node:path';
-
-const nowMs = () => performance.timeOrigin + performance.now();
 
 /** What the four lamps are there for, and their LEDs' names. */
 export const LAMPS = ['mic-muted', 'mic-live', 'camera-on', 'camera-off'];
@@ -25,10 +23,12 @@ export class RecordingLamps {
       const brightness = join(led, 'brightness');
       execFileSync('mkfifo', [brightness]);
       // Opened for both, so that it stays open while nobody writes.
-      const socket = new Socket({ fd: openSync(brightness, constants.O_RDWR | constants.O_NONBLOCK), readable: true, writable: false });
+      const fd = openSync(brightness, constants.O_RDWR | constants.O_NONBLOCK);
+      const socket = new Socket({ fd, readable: true, writable: false });
       socket.setEncoding('utf8');
       socket.on('data', (text) => {
-        const atMs = nowMs();
+        // When it was written, says the kernel, however late it is read here.
+        const atMs = fstatSync(fd).mtimeMs;
         for (const value of text.trim().split('\n')) this.records[lamp].push({ atMs, lit: value !== '0' });
       });
       this.#sockets.push(socket);
