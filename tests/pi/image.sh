@@ -96,7 +96,7 @@ chroot "$root" env HOME=/root GST_REGISTRY_FORK=no GST_REGISTRY=/var/cache/gstre
 [ -s "$root/var/cache/gstreamer-registry.bin" ]
 
 # QEMU takes cards of a power of two only.
-mkfs.ext4 -q -d "$root" -E root_owner=0:0 "$work/sd.img" 2G
+mkfs.ext4 -q -d "$root" -E root_owner=0:0 "$work/sd.img" 2G >&2
 rm -rf "$root" "$work/modules" "$work/initramfs"
 mv -T "$work" "$image"
 trap - EXIT
