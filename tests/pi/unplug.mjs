@@ -11,7 +11,7 @@ const BACK_MS = 5_000;
 /** For how long a device stays away. */
 const AWAY_MS = 4_000;
 /** The longest that the other one may pause. Much of that is the emulation's: it stops at times to translate code. */
-const PAUSE_SECONDS = 1;
+const PAUSE_SECONDS = 1.5;
 
 step('the camera is unplugged and plugged in again: the voice goes on, the picture comes back', async (t, pi) => {
   const witness = await bench.live(t);
