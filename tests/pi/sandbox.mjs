@@ -21,7 +21,7 @@ step("the unit's sandbox holds", async (t, pi) => {
   await pi.run('systemctl daemon-reload');
   const since = await bench.now();
   await bench.restart();
-  await pi.run(`rm ${DROP_INS}/probe.conf && systemctl daemon-reload`, { deadlineMs: START_MS });
+  await pi.run(`rm -r ${DROP_INS} ${PROBE} && systemctl daemon-reload`, { deadlineMs: START_MS });
 
   const inside = outcomes(await bench.journal(since));
   assert.equal(inside.length, outside.length, 'all of it was tried');
