@@ -19,7 +19,10 @@ const COMMAND_MS = 60_000;
 export function bootPi() {
   const directory = mkdtempSync(join(tmpdir(), 'roomcam-pi-'));
   const { status } = spawnSync(join(TESTS, 'pi/boot.sh'), [directory], { stdio: ['ignore', 'inherit', 'inherit'] });
-  if (status !== 0) throw new Error(`the emulated Pi did not boot: tests/pi/boot.sh ended with ${status}`);
+  if (status !== 0) {
+    rmSync(directory, { recursive: true });
+    throw new Error(`the emulated Pi did not boot: tests/pi/boot.sh ended with ${status}`);
+  }
   return new Pi(directory);
 }
 
