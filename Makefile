@@ -95,9 +95,18 @@ test-pi: deps-test ## The package on an emulated Raspberry Pi, with a camera, a 
 	export ROOMCAM_DEB; npm --prefix tests run --silent pi
 
 .PHONY: test-packages
-test-packages: debs deps-test ## The packages: lintian, installed in a Debian of their own, watched in Chromium
+test-packages: deps-test ## The packages: lintian, installed in a Debian of their own, watched in Chromium
 	@tests/install-deps.sh packages
-	npm --prefix tests run --silent packages
+	$(MAKE) --no-print-directory deb ARCH=amd64
+	$(MAKE) --no-print-directory deb ARCH=arm64
+	ARCHITECTURES="amd64 arm64" npm --prefix tests run --silent packages
+
+# Not part of `make test`: the standard library is built with it and a Debian is set up under emulation, 20 minutes.
+.PHONY: test-armhf
+test-armhf: deps-test ## The package for armhf: lintian, installed and run under emulation
+	@tests/install-deps.sh packages
+	$(MAKE) --no-print-directory deb ARCH=armhf
+	ARCHITECTURES=armhf npm --prefix tests run --silent armhf
 
 .PHONY: test-readme
 test-readme: deps ## README.md and systemd/OPERATING.md, followed word for word in a clean Debian

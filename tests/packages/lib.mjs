@@ -13,7 +13,8 @@ const ENTER = join(TESTS, 'packages/enter.sh');
 /** Before a command that needs root, as whatever is done to a Debian root does. */
 export const AS_ROOT = process.getuid() === 0 ? [] : ['sudo'];
 
-export const ARCHITECTURES = ['amd64', 'arm64', 'armhf'];
+/** Whose packages are looked into. */
+export const ARCHITECTURES = (process.env.ARCHITECTURES ?? 'amd64 arm64 armhf').split(' ');
 
 /** The path of the package for an architecture; `make deb ARCH=...` builds it. */
 export function packageFor(arch) {
