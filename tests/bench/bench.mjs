@@ -1,6 +1,6 @@
 // `make bench`: what the agent and the embedded relay cost, beside what they replace. Prints tables of medians.
 //
-//   node bench/bench.mjs [--only cpu,cadence,camera,relay] [--seconds N] [--runs N] [--receivers N] [--json FILE]
+//   node bench/bench.mjs [--only size,cpu,cadence,camera,relay] [--seconds N] [--runs N] [--receivers N] [--json FILE]
 //
 // The goals beside the numbers are those of the project; missing one is shown, not turned into a failure,
 // because the machine that runs this decides the numbers. Build first: `cargo build --release`.
@@ -12,9 +12,10 @@ import { ROOMCAM_RELEASE } from '../e2e/lib/paths.mjs';
 import { benchCameraOn } from './camera-on.mjs';
 import { benchFanOut } from './fan-out.mjs';
 import { benchPublishing } from './publishing.mjs';
+import { benchSize } from './size.mjs';
 import { printTable } from './table.mjs';
 
-const PARTS = ['cpu', 'cadence', 'camera', 'relay'];
+const PARTS = ['size', 'cpu', 'cadence', 'camera', 'relay'];
 
 const { values } = parseArgs({
   options: {
@@ -34,6 +35,10 @@ const seconds = values.seconds === undefined ? undefined : positive('seconds');
 
 console.log(`${ROOMCAM_RELEASE}; ${cpus().length} x ${cpus()[0].model}; CPU in % of one core; medians of ${runs} runs (lowest..highest)`);
 const results = {};
+if (parts.includes('size')) {
+  results.size = benchSize();
+  for (const { title, rows } of results.size.tables) printTable(title, rows);
+}
 if (parts.includes('cpu') || parts.includes('cadence')) {
   const options = { runs, seconds: seconds ?? 20, baselines: parts.includes('cpu'), cadence: parts.includes('cadence') };
   results.publishing = await benchPublishing(options);
