@@ -81,24 +81,53 @@ pub(super) fn router(api: Api) -> Router {
         .layer(middleware::map_response(harden))
 }
 
+/// Describes answers that are errors, by their status.
+fn errors<const N: usize>(described: [(&str, &str); N]) -> BTreeMap<String, RefOr<response::Response>> {
+    let mut responses = ResponsesBuilder::new();
+    for (status, description) in described {
+        let content = ContentBuilder::new().schema(Some(Ref::from_schema_name("ErrorBody"))).build();
+        let response = ResponseBuilder::new().description(description).content("application/json", content);
+        responses = responses.response(status, response);
+    }
+    responses.build().into()
+}
+
 /// What can go wrong with every request.
 struct CommonErrors;
 
 impl IntoResponses for CommonErrors {
     fn responses() -> BTreeMap<String, RefOr<response::Response>> {
-        let error = |description: &str| {
-            let content = ContentBuilder::new().schema(Some(Ref::from_schema_name("ErrorBody"))).build();
-            ResponseBuilder::new().description(description).content("application/json", content)
-        };
-        ResponsesBuilder::new()
-            .response("401", error("TCP only: the token is missing or wrong"))
-            .response("403", error("TCP only: a web page of another site may not ask"))
-            .response(
-                "503",
-                error("The agent is ending or does not answer, or too many clients are connected"),
-            )
-            .build()
-            .into()
+        errors([
+            ("401", "TCP only: the token is missing or wrong"),
+            ("403", "TCP only: a web page of another site may not ask"),
+            ("503", "The agent is ending or does not answer, or too many clients are connected"),
+        ])
+    }
+}
+
+/// What can go wrong with a deed.
+struct DeedErrors;
+
+impl IntoResponses for DeedErrors {
+    fn responses() -> BTreeMap<String, RefOr<response::Response>> {
+        errors([
+            ("409", "It does not go with the present state or the configuration"),
+            ("500", "It was tried and failed"),
+        ])
+    }
+}
+
+/// What can go wrong with a body.
+struct BodyErrors;
+
+impl IntoResponses for BodyErrors {
+    fn responses() -> BTreeMap<String, RefOr<response::Response>> {
+        errors([
+            ("400", "The body is no JSON, or not the expected one"),
+            ("408", "The body did not arrive in time"),
+            ("413", "The body is too long"),
+            ("415", "The body is not said to be JSON"),
+        ])
     }
 }
 
@@ -111,16 +140,7 @@ async fn status(Shared(api): Shared<Api>) -> Result<Json<Status>, Problem> {
 /// Turn the camera on or off; answers when the lamps have followed
 #[utoipa::path(
     put, path = "/v1/camera", request_body = CameraWish,
-    responses(
-        (status = 200, body = Status),
-        (status = 400, description = "The body is no JSON, or not the expected one", body = ErrorBody),
-        (status = 408, description = "The body did not arrive in time", body = ErrorBody),
-        (status = 409, description = "It does not go with the present state or the configuration", body = ErrorBody),
-        (status = 413, description = "The body is too long", body = ErrorBody),
-        (status = 415, description = "The body is not said to be JSON", body = ErrorBody),
-        (status = 500, description = "It was tried and failed", body = ErrorBody),
-        CommonErrors
-    )
+    responses((status = 200, body = Status), BodyErrors, DeedErrors, CommonErrors)
 )]
 async fn camera(
     Shared(api): Shared<Api>,
@@ -132,16 +152,7 @@ async fn camera(
 /// Mute the microphone or make it live; answers when the lamps have followed
 #[utoipa::path(
     put, path = "/v1/mic", request_body = MicWish,
-    responses(
-        (status = 200, body = Status),
-        (status = 400, description = "The body is no JSON, or not the expected one", body = ErrorBody),
-        (status = 408, description = "The body did not arrive in time", body = ErrorBody),
-        (status = 409, description = "It does not go with the present state or the configuration", body = ErrorBody),
-        (status = 413, description = "The body is too long", body = ErrorBody),
-        (status = 415, description = "The body is not said to be JSON", body = ErrorBody),
-        (status = 500, description = "It was tried and failed", body = ErrorBody),
-        CommonErrors
-    )
+    responses((status = 200, body = Status), BodyErrors, DeedErrors, CommonErrors)
 )]
 async fn mic(
     Shared(api): Shared<Api>,
@@ -167,12 +178,7 @@ async fn keyframe(Shared(api): Shared<Api>) -> Result<Json<Status>, Problem> {
 /// Leave the meeting, and stay out of it
 #[utoipa::path(
     post, path = "/v1/leave",
-    responses(
-        (status = 200, body = Status),
-        (status = 409, description = "It does not go with the present state or the configuration", body = ErrorBody),
-        (status = 500, description = "It was tried and failed", body = ErrorBody),
-        CommonErrors
-    )
+    responses((status = 200, body = Status), DeedErrors, CommonErrors)
 )]
 async fn leave(Shared(api): Shared<Api>) -> Result<Json<Status>, Problem> {
     api.command(Command::Leave).await
@@ -181,12 +187,7 @@ async fn leave(Shared(api): Shared<Api>) -> Result<Json<Status>, Problem> {
 /// Come back into the meeting
 #[utoipa::path(
     post, path = "/v1/join",
-    responses(
-        (status = 200, body = Status),
-        (status = 409, description = "It does not go with the present state or the configuration", body = ErrorBody),
-        (status = 500, description = "It was tried and failed", body = ErrorBody),
-        CommonErrors
-    )
+    responses((status = 200, body = Status), DeedErrors, CommonErrors)
 )]
 async fn join(Shared(api): Shared<Api>) -> Result<Json<Status>, Problem> {
     api.command(Command::Join).await
@@ -197,9 +198,8 @@ async fn join(Shared(api): Shared<Api>) -> Result<Json<Status>, Problem> {
     post, path = "/v1/reload",
     responses(
         (status = 200, body = Status),
-        (status = 409, description = "It does not go with the present state or the configuration", body = ErrorBody),
         (status = 422, description = "The configuration is refused; the old one holds", body = ErrorBody),
-        (status = 500, description = "It was tried and failed", body = ErrorBody),
+        DeedErrors,
         CommonErrors
     )
 )]

@@ -24,6 +24,7 @@ use crate::config::{ControlApi, SocketChoice};
 
 /// How long clients get to take what is on its way to them, before they are cut off.
 const FAREWELL: Duration = Duration::from_secs(1);
+
 /// Why nobody can ask the daemon anything.
 #[derive(Debug, thiserror::Error)]
 pub enum ControlError {

@@ -6,18 +6,15 @@ import { join } from 'node:path';
 import { startAgent } from '../e2e/lib/agents.mjs';
 import { ROOMCAM_RELEASE } from '../e2e/lib/paths.mjs';
 import { joinRoom } from '../e2e/lib/participant.mjs';
+import { startsEpoch } from '../e2e/lib/recording.mjs';
 import { startRelay } from '../e2e/lib/relays.mjs';
-import { observeFor, until } from '../e2e/lib/waiting.mjs';
+import { nowMs, observeFor, until } from '../e2e/lib/waiting.mjs';
 import { quantile, spread, verdict } from './table.mjs';
 
 const GOAL_MS = 300;
 const ROOM = 'bench';
-/** How an init segment begins, and with it each epoch. */
-const EBML = Buffer.from([0x1a, 0x45, 0xdf, 0xa3]);
 /** Cameras are off for this long before, so that the device is closed and nothing is on its way. */
 const OFF_MS = 700;
-
-const nowMs = () => performance.timeOrigin + performance.now();
 
 /** Turns the camera on `runs` times each with the microphone live and muted. */
 export async function benchCameraOn({ runs }) {
@@ -50,6 +47,6 @@ async function turnOn(agent, watcher) {
   const seen = watcher.chunks.length;
   const fromMs = nowMs();
   await agent.control.camera(true);
-  const first = await until('the first picture', 5_000, () => watcher.chunks.slice(seen).find(({ data }) => data.subarray(0, 4).equals(EBML)), 5);
+  const first = await until('the first picture', 5_000, () => watcher.chunks.slice(seen).find(({ data }) => startsEpoch(data)), 5);
   return first.timestamp - fromMs;
 }

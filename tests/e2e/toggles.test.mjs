@@ -4,7 +4,7 @@ import assert from 'node:assert/strict';
 import { describeGaps, gapsOf, quantile } from './lib/measures.mjs';
 import { decodeRecording } from './lib/recording.mjs';
 import { scenario } from './lib/scene.mjs';
-import { attempts, observeFor, until } from './lib/waiting.mjs';
+import { attempts, nowMs, observeFor, until } from './lib/waiting.mjs';
 
 const TOGGLES = 100;
 /** A picture that is to be seen never stands still for longer. */
@@ -16,8 +16,6 @@ const AUDIBLE_DB = -60;
 const VISIBLE_LUMA = 20;
 /** How exactly two clocks of this machine are compared. */
 const CLOCK_MS = 20;
-
-const nowMs = () => performance.timeOrigin + performance.now();
 
 const STAGES = [
   { kind: 'nestjs-new', mute: 'close' },

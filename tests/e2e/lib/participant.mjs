@@ -1,9 +1,7 @@
 // A participant without a screen: sees every event and every chunk of a room, whichever relay it is.
 
 import { io } from 'socket.io-client';
-import { until } from './waiting.mjs';
-
-const nowMs = () => performance.timeOrigin + performance.now();
+import { nowMs, until } from './waiting.mjs';
 
 /** Joins a room and resolves once `room-state` has come. `record`: whether to keep what the chunks contain. */
 export async function joinRoom(origin, room, userId, { token = userId, record = false } = {}) {

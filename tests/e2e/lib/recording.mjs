@@ -8,6 +8,9 @@ import { quantile } from './measures.mjs';
 
 const EBML = Buffer.from([0x1a, 0x45, 0xdf, 0xa3]);
 
+/** Whether a chunk begins with an init segment, and with it an epoch. */
+export const startsEpoch = (data) => data.subarray(0, EBML.length).equals(EBML);
+
 /** Decodes the chunks that a recording participant got from one sender.
  *  `trace`: the agent's own lines about the same chunks. Returns the chunks, each {sentMs, camera, mic, sounds,
  *  pictures}: `camera` and `mic` are null or {frames, fromMs, toMs}, when it was captured (Unix ms), and `sounds` and
@@ -21,7 +24,7 @@ export async function decodeRecording(chunks, trace, directory) {
   chunks.forEach((chunk, index) => {
     const line = trace[index];
     if (chunk.data.length !== line.bytes) throw new Error(`chunk ${index}: ${chunk.data.length} bytes came of ${line.bytes}`);
-    if (chunk.data.subarray(0, 4).equals(EBML)) epochs.push([]);
+    if (startsEpoch(chunk.data)) epochs.push([]);
     const { video_ms, audio_ms } = line;
     epochs.at(-1).push({ sentMs: chunk.timestamp, camera: span(line.camera), mic: span(line.mic), video_ms, audio_ms, data: chunk.data });
   });

@@ -2,6 +2,9 @@
 
 import { AssertionError } from 'node:assert';
 
+/** The time in Unix milliseconds, finer than `Date.now()`. */
+export const nowMs = () => performance.timeOrigin + performance.now();
+
 const delay = (ms) => new Promise((resolve) => setTimeout(resolve, ms));
 
 /** Polls `condition` until it returns something truthy, and returns that; after `deadlineMs` throws an error
