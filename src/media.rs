@@ -150,15 +150,6 @@ pub struct Frame {
     pub data: Bytes,
 }
 
-/// How far each track of a stream has come.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub struct TrackEnds {
-    /// End of the last picture.
-    pub video: MediaTime,
-    /// End of the last audio packet.
-    pub audio: MediaTime,
-}
-
 /// What a chunk has of one device.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Captured {
@@ -180,36 +171,52 @@ impl Captured {
             None => Self { frames: 1, first: at, last: at },
         }
     }
+
+    /// The frames of both.
+    fn sum(captured: Option<Self>, more: Option<Self>) -> Option<Self> {
+        match (captured, more) {
+            (Some(one), Some(other)) => Some(Self {
+                frames: one.frames + other.frames,
+                first: one.first.min(other.first),
+                last: one.last.max(other.last),
+            }),
+            (one, other) => one.or(other),
+        }
+    }
 }
 
-/// One WebM chunk as it goes to the relay: a whole cluster of known size, preceded by an init segment where
-/// one is needed (playback.md, rule 1).
+/// One WebM chunk as it goes to the relay: a whole cluster of known size. Where receivers need it, an init segment
+/// precedes the cluster, and for late joiners the clusters that were sent before.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Chunk {
     /// Counts the chunks of a run of the daemon, from 0.
     pub seq: u64,
     /// Counts the epochs of a run of the daemon, from 1.
     pub epoch: u32,
+    /// Which timeline the media times are on. They cannot be compared with those of another one.
+    pub timeline: u32,
     /// The bytes on the wire.
     pub bytes: Bytes,
     /// Length of the init segment at the start of `bytes`; zero if there is none.
     pub init_len: usize,
-    /// Whether the chunk contains a video key frame.
-    pub key: bool,
-    /// Media time of the first video block, if there is one.
+    /// Length of the clusters after the init segment that were sent before; zero if the chunk is no replay.
+    pub repeated_len: usize,
+    /// Media time of the first new video key frame, if there is one.
+    pub key: Option<MediaTime>,
+    /// Media time of the first new video block, if there is one.
     pub video: Option<MediaTime>,
-    /// Media time of the first audio block, if there is one.
+    /// Media time of the first new audio block, if there is one.
     pub audio: Option<MediaTime>,
-    /// Where the tracks ended before this chunk; it closes up to there.
-    pub before: TrackEnds,
-    /// Where the last block of the chunk ends.
+    /// Where the chunk before it ends.
+    pub before: MediaTime,
+    /// Where it ends: no block crosses this time.
     pub end: MediaTime,
-    /// The pictures in it that the camera took; the rest is filler or, in a replay, was sent before.
+    /// The new pictures in it that the camera took; the rest is filler.
     pub camera: Option<Captured>,
-    /// The packets in it that the microphone heard.
+    /// The new packets in it that the microphone heard.
     pub mic: Option<Captured>,
-    /// Whether all of it was sent before, for those who have just joined.
-    pub replay: bool,
+    /// How many further chunks were joined to it because they had waited.
+    pub joined: u32,
 }
 
 impl Chunk {
@@ -218,22 +225,55 @@ impl Chunk {
         self.init_len > 0
     }
 
+    /// Whether it repeats, for a late joiner, what was sent before.
+    pub const fn is_replay(&self) -> bool {
+        self.repeated_len > 0
+    }
+
+    /// Whether it is the first of an epoch.
+    pub const fn starts_epoch(&self) -> bool {
+        self.has_init() && !self.is_replay()
+    }
+
+    /// What is new in it.
+    pub fn cluster(&self) -> Bytes {
+        self.bytes.slice(self.init_len + self.repeated_len..)
+    }
+
+    /// How much media is new in it.
+    pub fn duration(&self) -> Duration {
+        Duration::from_millis(self.end.as_millis().saturating_sub(self.before.as_millis()))
+    }
+
     /// How many frames in it were captured.
     pub fn captured(&self) -> u64 {
         [self.camera, self.mic].into_iter().flatten().map(|captured| captured.frames).sum()
     }
 
-    /// When the oldest frame in it was captured; `None` if none was.
+    /// When the oldest new frame in it was captured; `None` if none was.
     pub fn oldest(&self) -> Option<CaptureTime> {
         [self.camera, self.mic].into_iter().flatten().map(|captured| captured.first).min()
     }
 
-    /// Media time of the first block.
+    /// Media time of the first new block.
     pub fn start(&self) -> MediaTime {
         match (self.video, self.audio) {
             (Some(video), Some(audio)) => video.min(audio),
             (Some(only), None) | (None, Some(only)) => only,
             (None, None) => self.end,
         }
+    }
+
+    /// This chunk and the one that follows it as one, if `next` can be read behind it: a receiver that has just begun
+    /// needs an init segment at the very start.
+    pub fn join(&mut self, next: &Chunk) {
+        self.bytes = [self.bytes.as_ref(), &next.bytes].concat().into();
+        self.key = self.key.or(next.key);
+        self.video = self.video.or(next.video);
+        self.audio = self.audio.or(next.audio);
+        self.end = next.end;
+        self.camera = Captured::sum(self.camera, next.camera);
+        self.mic = Captured::sum(self.mic, next.mic);
+        self.joined += 1 + next.joined;
     }
 }

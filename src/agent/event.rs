@@ -1,8 +1,10 @@
 //! What goes into the machine and what comes out of it.
 
+use std::time::Duration;
+
 use crate::meeting::Presence;
 use crate::panel::{Command, PanelState};
-use crate::webm::Origin;
+use crate::webm::{Origin, ReplayFrom};
 
 /// One of the two devices.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -13,14 +15,15 @@ pub enum Which {
     Mic,
 }
 
-/// How late joiners are served (playback.md, rule 6).
+/// How late joiners are served (docs/receivers.md, "Late joiners").
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum LateJoinStrategy {
     /// Send again what came since a key frame.
     Replay,
     /// Have everybody throw their MediaSource away, and begin at zero.
     Reset,
-    /// Begin at zero without saying so.
+    /// Begin at zero, and also whenever a participant changes: clients of the first generation throw their MediaSources
+    /// away then, without being asked to.
     Restart,
 }
 
@@ -92,8 +95,8 @@ pub enum Event {
     MayPublish(bool),
     /// Somebody joined, or asks for a key frame.
     LateJoin,
-    /// The replay that was asked for lacks a key frame that is far enough back.
-    NothingToReplay,
+    /// Somebody left, or changed the state of a camera or a microphone.
+    ParticipantsChanged,
     /// The session with the relay is over.
     SessionEnded {
         /// Whether trying again soon cannot mend it: another login took the seat, the meeting is over, the
@@ -156,10 +159,15 @@ pub enum Action {
     StartMedia(Origin),
     /// No media flows from here on.
     StopMedia,
-    /// A new epoch for a late joiner.
-    BeginEpoch(Origin),
+    /// A new epoch for receivers that begin anew.
+    BeginEpoch {
+        /// Where it begins.
+        origin: Origin,
+        /// How long nothing is sent, until they are ready for it.
+        hold: Duration,
+    },
     /// What was sent last may not have been forwarded; its time is to be given to what comes next.
     DoubtSent,
-    /// Send a late joiner what came since a key frame, and force a key frame.
-    Replay,
+    /// Precede the next chunk by what was sent before, for late joiners.
+    Replay(ReplayFrom),
 }

@@ -1,63 +1,135 @@
-//! When those who came late are served, and how often (playback.md, rule 6).
+//! When those who came late are served (docs/receivers.md, "Late joiners", "First generation").
 
 use std::time::{Duration, Instant};
 
-/// Late joiners are served at most this often (playback.md, rule 6).
+/// A newcomer's page makes ready for us so long after it has joined; what comes before is thrown away.
+pub const NEWCOMER_READY: Duration = Duration::from_millis(100);
+/// Replays are made at most this often; who comes meanwhile is served by the next one.
 pub const LATE_JOIN_INTERVAL: Duration = Duration::from_secs(1);
-/// When a replay lacked a key frame that is far enough back, it is tried again after this time: a key frame
-/// forced now is then old enough (0.4 s of media, playback.md).
-pub const REPLAY_RETRY: Duration = Duration::from_millis(500);
+/// After a first replay it is made again, for viewers whose page was still busy: off the beat of the first one, and once
+/// more when even a slow page has loaded.
+pub const REPLAYED_AGAIN: [Duration; 2] = [Duration::from_millis(1150), Duration::from_millis(4000)];
 
-/// Those who wait for a first picture.
+/// First-generation clients detach every MediaSource when a participant comes, goes or changes. So long after such a
+/// change they have done so, and a new timeline can begin.
+pub const SETTLING: Duration = Duration::from_millis(250);
+/// Changes that follow each other put the new timeline off, but not for longer than this.
+pub const LONGEST_SETTLING: Duration = Duration::from_millis(700);
+/// When the new timeline is replayed from its start: at the next cut, for viewers that had a stale chunk at the head of
+/// their queue; for those whose page was still busy; and for those whose page was still loading.
+pub const RESTART_REPLAYED: [Duration; 3] =
+    [Duration::from_millis(60), Duration::from_millis(1000), Duration::from_millis(2650)];
+
+/// When the stream is to be replayed for those who wait for a first picture.
 #[derive(Debug, Default)]
 pub(super) struct LateJoiners {
-    /// When they are to be served.
-    due: Option<Instant>,
-    /// A replay is to be followed by another one, for whom the first came too early.
-    again: bool,
+    /// Due times, the soonest first.
+    due: Vec<Instant>,
     last: Option<Instant>,
+    /// Since when changes of the participants follow each other without a new timeline between them.
+    unsettled: Option<(Instant, Instant)>,
 }
 
 impl LateJoiners {
-    /// Somebody came.
+    /// Somebody came whose client begins with a replay.
     pub(super) fn add(&mut self, now: Instant) {
-        let earliest = self.last.map_or(now, |last| last + LATE_JOIN_INTERVAL);
-        self.due.get_or_insert(earliest.max(now));
-        self.again = true;
+        let ready = now + NEWCOMER_READY;
+        let first = self.last.map_or(ready, |last| ready.max(last + LATE_JOIN_INTERVAL));
+        self.due = vec![first];
+        self.due.extend(REPLAYED_AGAIN.map(|after| first + after));
     }
 
-    /// The replay just asked for could not be made.
-    pub(super) fn nothing_to_replay(&mut self, now: Instant) {
-        let due = self.due.get_or_insert(now + REPLAY_RETRY);
-        *due = (*due).min(now + REPLAY_RETRY);
-        self.again = true;
+    /// A stream begins that all receivers begin with; it is replayed for those whose page is busy.
+    pub(super) fn begin(&mut self, now: Instant) {
+        self.due = REPLAYED_AGAIN.map(|after| now + after).to_vec();
+    }
+
+    /// All receivers begin anew, on a new timeline. Says how long they take to be ready for it.
+    pub(super) fn restart(&mut self, now: Instant) -> Duration {
+        let since = match self.unsettled {
+            Some((since, settled)) if now < settled => since,
+            _ => now,
+        };
+        let settled = (now + SETTLING).min(since + LONGEST_SETTLING).max(now);
+        self.unsettled = Some((since, settled));
+        self.due = RESTART_REPLAYED.map(|after| settled + after).to_vec();
+        settled - now
     }
 
     /// Nobody waits: nothing flows that they could see.
     pub(super) fn send_away(&mut self) {
-        self.due = None;
+        self.due.clear();
+        self.unsettled = None;
     }
 
     /// When they are to be served, if somebody waits.
     pub(super) fn poll_timeout(&self) -> Option<Instant> {
-        self.due
+        self.due.first().copied()
     }
 
     /// Whether they are to be served now; they count as served then.
     pub(super) fn take_due(&mut self, now: Instant) -> bool {
-        if self.due.is_none_or(|due| now < due) {
+        if self.due.first().is_none_or(|due| now < *due) {
             return false;
         }
-        self.due = None;
+        self.due.retain(|due| now < *due);
         self.last = Some(now);
         true
     }
+}
 
-    /// They were served by a replay. A cluster that was on its way when the viewer joined kills its MediaSource,
-    /// and a replay close behind dies with it in the viewer's queue. Those who watch do not notice the second one.
-    pub(super) fn replay_again(&mut self, now: Instant) {
-        if std::mem::take(&mut self.again) {
-            self.due = Some(now + LATE_JOIN_INTERVAL);
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn after(start: Instant, millis: u64) -> Instant {
+        start + Duration::from_millis(millis)
+    }
+
+    /// The times, in milliseconds, at which somebody is served.
+    fn served(late_joiners: &mut LateJoiners, start: Instant) -> Vec<u128> {
+        let mut served = Vec::new();
+        while let Some(due) = late_joiners.poll_timeout() {
+            assert!(late_joiners.take_due(due));
+            served.push((due - start).as_millis());
         }
+        served
+    }
+
+    #[test]
+    fn a_late_joiner_is_served_when_its_page_is_ready_and_twice_more() {
+        let start = Instant::now();
+        let mut late_joiners = LateJoiners::default();
+        late_joiners.add(start);
+        assert_eq!(served(&mut late_joiners, start), [100, 1250, 4100]);
+    }
+
+    #[test]
+    fn those_who_come_together_are_served_together() {
+        let start = Instant::now();
+        let mut late_joiners = LateJoiners::default();
+        late_joiners.add(start);
+        assert!(late_joiners.take_due(after(start, 100)));
+        late_joiners.add(after(start, 300));
+        late_joiners.add(after(start, 600));
+        assert_eq!(served(&mut late_joiners, start), [1100, 2250, 5100]);
+    }
+
+    #[test]
+    fn changes_that_follow_each_other_put_a_new_timeline_off_for_a_while() {
+        let start = Instant::now();
+        let mut late_joiners = LateJoiners::default();
+        let holds: Vec<u128> = (0..10)
+            .map(|count| late_joiners.restart(after(start, count * 100)).as_millis())
+            .collect();
+        assert_eq!(holds, [250, 250, 250, 250, 250, 200, 100, 250, 250, 250]);
+    }
+
+    #[test]
+    fn a_new_timeline_is_replayed_from_its_start() {
+        let start = Instant::now();
+        let mut late_joiners = LateJoiners::default();
+        late_joiners.restart(start);
+        assert_eq!(served(&mut late_joiners, start), [310, 1250, 2900]);
     }
 }

@@ -1,6 +1,7 @@
 //! The participant: what it wants, what it has, and what it does about the difference.
 //!
 //! - [`machine`]: the pure state machine, events and time in, actions out (both in `event`);
+//! - `beat`: when chunks are cut;
 //! - `device`: a camera or a microphone that is open, opening or closed;
 //! - `faults`: what went wrong last;
 //! - `late_join`: when those who came late are served;
@@ -13,6 +14,7 @@
 //! - `trace`: one JSON line per published chunk;
 //! - `traffic`: how much is sent.
 
+mod beat;
 mod device;
 mod event;
 mod faults;

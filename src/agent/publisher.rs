@@ -4,17 +4,17 @@ use std::collections::VecDeque;
 use std::path::PathBuf;
 use std::time::{Duration, Instant};
 
+use super::beat::{Beat, Cut};
 use super::trace::Trace;
 use super::traffic::{Sent, Traffic};
 use crate::capture::MediaClock;
 use crate::media::{Chunk, Frame, StreamFormat};
+use crate::meeting::session::EVENT_OVERHEAD_BYTES;
 use crate::meeting::{Outbox, QueueState, StateChange};
 use crate::webm::{Origin, Segmenter};
 
-/// The largest replay for a late joiner, and the largest chunk until the relay says how much it takes.
+/// The largest chunk, also where a relay takes more.
 const MAX_CHUNK_BYTES: usize = 900_000;
-/// What an event around a chunk takes at most of the relay's `maxPayload`.
-const EVENT_OVERHEAD_BYTES: usize = 1_000;
 /// How long before the relay took the presenter's seat away it may have begun to drop chunks: the time that
 /// its word takes to us, and a chunk.
 const DOUBTFUL: Duration = Duration::from_millis(500);
@@ -24,6 +24,7 @@ pub struct Publisher {
     /// Cuts frames into chunks.
     pub segmenter: Segmenter,
     clock: MediaClock,
+    beat: Beat,
     outbox: Option<Outbox>,
     /// The largest chunk that the relay takes.
     max_chunk_bytes: usize,
@@ -41,10 +42,16 @@ pub struct Publisher {
 
 impl Publisher {
     /// A publisher without a session.
-    pub fn new(format: StreamFormat, clock: MediaClock, trace: Option<(PathBuf, Trace)>) -> Self {
+    pub fn new(
+        format: StreamFormat,
+        clock: MediaClock,
+        cadence: Duration,
+        trace: Option<(PathBuf, Trace)>,
+    ) -> Self {
         Self {
             segmenter: Segmenter::new(format, MAX_CHUNK_BYTES),
             clock,
+            beat: Beat::new(cadence, Instant::now()),
             outbox: None,
             max_chunk_bytes: MAX_CHUNK_BYTES,
             recently_sent: VecDeque::new(),
@@ -58,7 +65,12 @@ impl Publisher {
 
     /// The stream has other tracks from now on: a new one, that begins anew.
     pub fn set_format(&mut self, format: StreamFormat) {
-        self.segmenter = Segmenter::new(format, MAX_CHUNK_BYTES);
+        self.segmenter = Segmenter::new(format, self.max_chunk_bytes);
+    }
+
+    /// Cuts at another cadence from now on.
+    pub fn set_cadence(&mut self, cadence: Duration) {
+        self.beat.set_period(cadence, Instant::now());
     }
 
     /// What was sent.
@@ -76,10 +88,15 @@ impl Publisher {
         self.last_cut
     }
 
-    /// Media begin to flow, in a new epoch.
-    pub fn begin(&mut self, origin: Origin) {
+    /// Media begin to flow, in a new epoch, of which nothing is sent for so long.
+    pub fn begin(&mut self, origin: Origin, hold: Duration) {
         self.last_cut = None;
+        if origin == Origin::Zero {
+            // What waits is of a timeline that receivers throw away.
+            self.take_back_queued();
+        }
         self.segmenter.begin_epoch(origin);
+        self.beat.hold(Instant::now() + hold);
     }
 
     /// The number of the epoch that was sent last; 0 before the first.
@@ -90,13 +107,18 @@ impl Publisher {
     /// A new session begins, or there is none any more.
     pub fn set_outbox(&mut self, outbox: Option<Outbox>) {
         self.outbox = outbox;
-        self.max_chunk_bytes = MAX_CHUNK_BYTES;
+        self.limit_chunks(MAX_CHUNK_BYTES);
         self.recently_sent.clear();
     }
 
     /// The relay accepts messages up to so many bytes.
     pub fn set_max_payload(&mut self, max_payload: usize) {
-        self.max_chunk_bytes = max_payload.saturating_sub(EVENT_OVERHEAD_BYTES);
+        self.limit_chunks(max_payload.saturating_sub(EVENT_OVERHEAD_BYTES));
+    }
+
+    fn limit_chunks(&mut self, max_bytes: usize) {
+        self.max_chunk_bytes = max_bytes.min(MAX_CHUNK_BYTES);
+        self.segmenter.set_max_chunk_bytes(self.max_chunk_bytes);
     }
 
     /// Tells the room, if there is one.
@@ -106,16 +128,28 @@ impl Publisher {
         }
     }
 
-    /// Takes in a frame. Says whether it is worth a cut before the next one is due: a key frame that everybody
-    /// waits for.
-    pub fn take_in(&mut self, frame: Frame) -> bool {
+    /// Takes in a frame. A key frame that everybody waits for is not kept waiting for the beat.
+    pub fn take_in(&mut self, frame: Frame) {
         self.segmenter.push(frame);
-        self.segmenter.has_awaited_key_frame()
+        if self.segmenter.has_awaited_key_frame() {
+            self.beat.hasten(Instant::now());
+        }
+    }
+
+    /// When [`Publisher::cut`] is due.
+    pub fn next_cut(&self) -> Instant {
+        self.beat.due()
     }
 
     /// Cuts a chunk of what has arrived and commits it; or skips it, if the relay does not keep up.
     pub fn cut(&mut self) {
-        let Some(outbox) = &self.outbox else { return };
+        let now = Instant::now();
+        let made = self.cut_chunk(now);
+        self.beat.cut(now, made);
+    }
+
+    fn cut_chunk(&mut self, now: Instant) -> Cut {
+        let Some(outbox) = &self.outbox else { return Cut::Nothing };
         if !outbox.has_room() {
             if !std::mem::replace(&mut self.behind, true) {
                 tracing::warn!(
@@ -123,24 +157,23 @@ impl Publisher {
                 );
             }
             self.segmenter.skip();
-            self.last_cut = Some(Instant::now());
-        } else if let Some(chunk) = self.segmenter.cut(self.clock.now()) {
-            self.behind = false;
-            self.last_cut = Some(Instant::now());
-            self.publish(chunk);
+            self.last_cut = Some(now);
+            return Cut::Nothing;
         }
-    }
-
-    /// Sends a late joiner what came since a key frame. `false` if there is nothing that would do.
-    pub fn replay(&mut self) -> bool {
-        let replay = self.segmenter.replay().filter(|replay| replay.bytes.len() <= self.max_chunk_bytes);
-        match replay {
-            Some(replay) => {
-                self.publish(replay);
-                true
-            }
-            None => false,
+        let missed = self.segmenter.counters().replays_missed;
+        let chunk = self.segmenter.cut(self.clock.now());
+        if self.segmenter.counters().replays_missed > missed {
+            tracing::warn!(
+                max = self.max_chunk_bytes,
+                "a viewer that came late cannot be served: what it needs to begin with is not there, or larger than the relay accepts; lower capture.video_bitrate"
+            );
         }
+        let Some(chunk) = chunk else { return Cut::Nothing };
+        self.behind = false;
+        self.last_cut = Some(now);
+        let made = if chunk.has_init() { Cut::InitSegment } else { Cut::Chunk };
+        self.publish(chunk);
+        made
     }
 
     fn publish(&mut self, chunk: Chunk) {
@@ -154,10 +187,8 @@ impl Publisher {
             self.segmenter.take_back(&[chunk]);
             return;
         }
-        let before = chunk.before.video.max(chunk.before.audio);
-        let media = chunk.end.as_millis().saturating_sub(before.as_millis());
         let mime = self.segmenter.format().mime_type();
-        if let Err(error) = outbox.put(chunk.clone(), mime, Duration::from_millis(media)) {
+        if let Err(error) = outbox.put(chunk.clone(), mime) {
             tracing::debug!("{error}");
             self.segmenter.take_back(&[chunk]);
         }
@@ -193,7 +224,7 @@ impl Publisher {
 
     /// A chunk has gone to the kernel after waiting for `queued`. Says whether it began an epoch.
     pub fn sent(&mut self, chunk: Chunk, queued: Duration) -> bool {
-        if chunk.has_init() && !chunk.replay {
+        if chunk.starts_epoch() {
             tracing::info!(epoch = chunk.epoch, bytes = chunk.bytes.len(), "an epoch began");
         }
         if let Some((path, trace)) = &mut self.trace

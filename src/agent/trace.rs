@@ -22,8 +22,12 @@ struct Line {
     bytes: usize,
     key: bool,
     init: bool,
-    /// Whether it only repeats, for a late joiner, what was sent before.
+    /// Whether it repeats, for a late joiner, what was sent before.
     replay: bool,
+    /// How many further chunks were joined to it because they had waited.
+    joined: u32,
+    /// Media time at which it ends.
+    end_ms: u64,
     /// Media time of the first block of each track; `null` if the chunk has none.
     video_ms: Option<u64>,
     audio_ms: Option<u64>,
@@ -64,9 +68,11 @@ impl Trace {
             seq: chunk.seq,
             epoch: chunk.epoch,
             bytes: chunk.bytes.len(),
-            key: chunk.key,
+            key: chunk.key.is_some(),
             init: chunk.has_init(),
-            replay: chunk.replay,
+            replay: chunk.is_replay(),
+            joined: chunk.joined,
+            end_ms: chunk.end.as_millis(),
             video_ms: chunk.video.map(|at| at.as_millis()),
             audio_ms: chunk.audio.map(|at| at.as_millis()),
             queue_ms: millis(queued),

@@ -5,6 +5,7 @@
 //! - [`mod@outbox`]: the bounded queue of chunks between segmenter and socket, and its law.
 //! - [`session`]: one attempt: connect, join, publish, listen, leave; one task.
 //! - [`error`]: why a session ended.
+//! - [`spacing`]: how far apart chunks are.
 //! - [`backoff`]: how long to wait before the next attempt; pure.
 //!
 //! One attempt, as the agent drives it:
@@ -40,6 +41,7 @@ mod outbox_tests;
 pub mod refusal;
 pub mod roster;
 pub mod session;
+pub mod spacing;
 
 pub use backoff::Backoff;
 pub use error::SessionError;

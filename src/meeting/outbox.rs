@@ -15,7 +15,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use tokio::sync::Notify;
-use tokio::time::Instant;
+use tokio::time::{Instant, sleep_until};
 
 use crate::media::Chunk;
 
@@ -69,6 +69,16 @@ pub struct QueuedChunk {
     pub duration: Duration,
     /// When it was put in.
     pub since: Instant,
+}
+
+impl QueuedChunk {
+    /// Whether `next` may be sent in one message with it. An init segment must come first in its message, for receivers
+    /// that have just begun.
+    fn can_be_joined_by(&self, next: &Self, max_bytes: usize) -> bool {
+        !next.chunk.has_init()
+            && next.mime == self.mime
+            && self.chunk.bytes.len() + next.chunk.bytes.len() <= max_bytes
+    }
 }
 
 /// What waits at this moment, the chunk being written to the socket included.
@@ -164,8 +174,9 @@ impl Outbox {
         self.0.lock().has_room(&self.0.limits)
     }
 
-    /// Commits `chunk`, which carries `duration` of media of type `mime`.
-    pub fn put(&self, chunk: Chunk, mime: &'static str, duration: Duration) -> Result<(), PutError> {
+    /// Commits `chunk`, whose media is of type `mime`.
+    pub fn put(&self, chunk: Chunk, mime: &'static str) -> Result<(), PutError> {
+        let duration = chunk.duration();
         let mut queue = self.0.lock();
         if queue.closed {
             return Err(PutError::Closed);
@@ -236,25 +247,41 @@ impl Outbox {
 }
 
 impl OutboxReceiver {
-    /// The next thing to send: states first. Waits while there is nothing; can be dropped while it waits
-    /// without losing anything. A chunk keeps counting as queued until [`OutboxReceiver::chunk_gone`].
-    pub(crate) async fn next(&mut self) -> Outgoing {
+    /// The next thing to send: states first, a chunk not before `chunk_from`. Chunks that have waited until then are
+    /// joined into one of at most `max_bytes`, for receivers fail on chunks that come close together. Waits while there
+    /// is nothing; can be dropped while it waits without losing anything. A chunk keeps counting as queued until
+    /// [`OutboxReceiver::chunk_gone`].
+    pub(crate) async fn next(&mut self, chunk_from: Instant, max_bytes: usize) -> Outgoing {
         loop {
-            if let Some(item) = self.take() {
+            let now = Instant::now();
+            if let Some(item) = self.take(now >= chunk_from, max_bytes) {
                 return item;
             }
-            self.0.filled.notified().await;
+            tokio::select! {
+                () = self.0.filled.notified() => {}
+                () = sleep_until(chunk_from), if now < chunk_from => {}
+            }
         }
     }
 
-    fn take(&mut self) -> Option<Outgoing> {
+    fn take(&mut self, with_media: bool, max_bytes: usize) -> Option<Outgoing> {
         let mut queue = self.0.lock();
         if let Some(change) = queue.states.pop_front() {
             return Some(Outgoing::State(change));
         }
-        let item = queue.media.pop_front()?;
-        if let Outgoing::Chunk(QueuedChunk { chunk, duration, since, .. }) = &item {
-            queue.in_flight = Some((chunk.bytes.len(), *duration, *since));
+        if !with_media {
+            return None;
+        }
+        let mut item = queue.media.pop_front()?;
+        if let Outgoing::Chunk(first) = &mut item {
+            while let Some(Outgoing::Chunk(next)) = queue.media.front()
+                && first.can_be_joined_by(next, max_bytes)
+            {
+                first.chunk.join(&next.chunk);
+                first.duration += next.duration;
+                queue.media.pop_front();
+            }
+            queue.in_flight = Some((first.chunk.bytes.len(), first.duration, first.since));
         }
         Some(item)
     }

@@ -12,6 +12,7 @@ use super::error::SessionError;
 use super::event::{ClientEvent, EncodeError, Presence, Seat, ServerEvent};
 use super::outbox::{OutboxReceiver, Outgoing, QueuedChunk, StateChange};
 use super::roster::RoomState;
+use super::spacing::gap_after;
 use crate::media::Chunk;
 use crate::socketio::{
     Auth, Body, Connection, ConnectionError, Endpoint, Event, Fault, Limits, Progress, quote,
@@ -22,6 +23,9 @@ const JOIN_TIMEOUT: Duration = Duration::from_secs(10);
 
 /// How long leaving may take in all (protocol.md §2, `leave-room`).
 const LEAVE_TIMEOUT: Duration = Duration::from_millis(500);
+
+/// What an event around a chunk takes at most of the relay's `maxPayload`.
+pub(crate) const EVENT_OVERHEAD_BYTES: usize = 1_000;
 
 /// The ack id of `leave-room`, the only event that asks for one.
 const LEAVE_ACK: u64 = 0;
@@ -265,9 +269,11 @@ impl Session {
     /// Publishes and listens until the agent wants to leave (`Ok`) or the session breaks.
     async fn attend(&mut self, connection: &mut Connection, joined: Joined) -> Result<(), SessionError> {
         let user_id = joined.user_id.clone();
+        let max_bytes = joined.max_payload.saturating_sub(EVENT_OVERHEAD_BYTES);
         self.tell(SessionEvent::Joined(joined)).await;
         let stop = self.stop.clone();
         let mut in_flight = None;
+        let mut chunk_from = Instant::now();
         let mut last_words = None;
         let mut malformed = 0;
         loop {
@@ -277,6 +283,7 @@ impl Session {
                     Ok(Progress::Sent) => {
                         if let Some(QueuedChunk { chunk, since, .. }) = in_flight.take() {
                             self.outbox.chunk_gone();
+                            chunk_from = Instant::now() + gap_after(chunk.has_init());
                             self.tell(SessionEvent::ChunkSent { chunk, queued: since.elapsed() }).await;
                         }
                     }
@@ -302,7 +309,7 @@ impl Session {
                     },
                     Err(error) => return Err(self.explain(error, last_words)),
                 },
-                item = self.outbox.next(), if connection.is_idle() => match item {
+                item = self.outbox.next(chunk_from, max_bytes), if connection.is_idle() => match item {
                     Outgoing::State(change) => {
                         let event = self.state_event(change, &user_id)?;
                         connection.send(Body::Event(event)).map_err(SessionError::Lost)?;

@@ -1,8 +1,9 @@
-//! One cluster of known size: what a chunk is made of (playback.md, rule 1).
+//! One cluster of known size: what a chunk is made of (docs/receivers.md, "Rules for a sender").
 
 use bytes::{BufMut, Bytes, BytesMut};
 use mkv_element::prelude::*;
 
+use super::ebml::{put_id, put_size, size_len, uint_len};
 use super::{AUDIO_TRACK, VIDEO_TRACK};
 use crate::media::{MediaTime, Track};
 
@@ -17,72 +18,102 @@ pub struct Block {
     pub key: bool,
     /// The encoder's bytes.
     pub data: Bytes,
+    /// How long it lasts, where that is less than the track's `DefaultDuration`.
+    pub shortened: Option<Shortened>,
 }
 
-/// Bytes of a SimpleBlock before the frame: track number, relative time (2), flags (RFC 9559 §10.2).
-const SIMPLE_BLOCK_HEADER_BYTES: usize = 4;
+/// The duration of a block that ends with its chunk.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Shortened {
+    /// Milliseconds, at least 1.
+    pub duration_ms: u64,
+    /// How long before it the previous block of its track starts, in milliseconds; 0 if there is none.
+    pub previous_ms: u64,
+}
+
+/// Bytes of a block before the frame: track number, relative time (2), flags (RFC 9559 §10.1, §10.2).
+const BLOCK_HEADER_BYTES: usize = 4;
 /// Room for the cluster's id, size and timestamp.
 const CLUSTER_HEADER_BYTES: usize = 32;
 
-/// Writes `init`, if any, and the cluster of `blocks`, in order of time across tracks.
+/// Appends the cluster of `blocks`, which are in order of time across tracks, to `out`.
 ///
 /// The blocks of a cluster must lie within 32 s of each other, the range of a relative timestamp; the
-/// segmenter never lets a chunk grow beyond two.
-pub fn write_chunk(init: Option<&Bytes>, mut blocks: Vec<Block>) -> Bytes {
-    // Stable: blocks of one track that share a millisecond keep their order.
-    blocks.sort_by_key(|block| block.at);
+/// segmenter never lets a chunk grow beyond two lead-ins.
+pub fn write_cluster(out: &mut BytesMut, blocks: &[Block]) {
     let start = blocks.first().map_or(MediaTime::ZERO, |block| block.at);
 
-    let timestamp_len = minimal_len(start.as_millis());
+    let timestamp_len = uint_len(start.as_millis());
     let timestamp_element_len = 2 + timestamp_len;
-    let body_len = timestamp_element_len + blocks.iter().map(block_len).sum::<usize>();
+    let body_len = timestamp_element_len + blocks.iter().map(element_len).sum::<usize>();
 
-    let init_len = init.map_or(0, Bytes::len);
-    let mut out = BytesMut::with_capacity(init_len + CLUSTER_HEADER_BYTES + body_len);
-    if let Some(init) = init {
-        out.put_slice(init);
-    }
-    put_vint(&mut out, Cluster::ID);
-    put_vint(&mut out, VInt64::new(body_len as u64));
-    put_vint(&mut out, Timestamp::ID);
-    put_vint(&mut out, VInt64::new(timestamp_len as u64));
+    out.reserve(CLUSTER_HEADER_BYTES + body_len);
+    put_id(out, Cluster::ID);
+    put_size(out, body_len);
+    put_id(out, Timestamp::ID);
+    put_size(out, timestamp_len);
     out.put_uint(start.as_millis(), timestamp_len);
-    for block in &blocks {
-        put_simple_block(&mut out, block, start);
+    for block in blocks {
+        match block.shortened {
+            None => put_block(out, SimpleBlock::ID, block, start),
+            Some(shortened) => put_block_group(out, block, shortened, start),
+        }
     }
-    out.freeze()
 }
 
-/// Bytes of a block with its id and size.
-fn block_len(block: &Block) -> usize {
-    let body_len = SIMPLE_BLOCK_HEADER_BYTES + block.data.len();
-    vint_len(SimpleBlock::ID) + vint_len(VInt64::new(body_len as u64)) + body_len
+/// Bytes of a block's element, with its id and size.
+fn element_len(block: &Block) -> usize {
+    match block.shortened {
+        None => 1 + size_len(body_len(block)) + body_len(block),
+        Some(shortened) => {
+            let len = group_len(block, shortened);
+            1 + size_len(len) + len
+        }
+    }
 }
 
-fn put_simple_block(out: &mut BytesMut, block: &Block, cluster_start: MediaTime) {
+fn body_len(block: &Block) -> usize {
+    BLOCK_HEADER_BYTES + block.data.len()
+}
+
+fn put_block(out: &mut BytesMut, id: VInt64, block: &Block, cluster_start: MediaTime) {
     const KEY_FRAME: u8 = 0x80;
     let track = match block.track {
         Track::Video => VIDEO_TRACK,
         Track::Audio => AUDIO_TRACK,
     };
-    put_vint(out, SimpleBlock::ID);
-    put_vint(out, VInt64::new((SIMPLE_BLOCK_HEADER_BYTES + block.data.len()) as u64));
-    put_vint(out, VInt64::new(track));
+    // The flag is a SimpleBlock's alone: a Block is a key frame if its group has no ReferenceBlock.
+    let flags = if block.key && id == SimpleBlock::ID { KEY_FRAME } else { 0 };
+    put_id(out, id);
+    put_size(out, body_len(block));
+    put_size(out, track as usize);
     out.put_i16((block.at.as_millis() - cluster_start.as_millis()) as i16);
-    out.put_u8(if block.key { KEY_FRAME } else { 0 });
+    out.put_u8(flags);
     out.put_slice(&block.data);
 }
 
-/// Writes an id or a size, in as few bytes as it takes.
-fn put_vint(out: &mut BytesMut, vint: VInt64) {
-    out.put_uint(vint.as_encoded(), vint_len(vint));
+fn put_block_group(out: &mut BytesMut, block: &Block, shortened: Shortened, cluster_start: MediaTime) {
+    put_id(out, BlockGroup::ID);
+    put_size(out, group_len(block, shortened));
+    put_block(out, mkv_element::prelude::Block::ID, block, cluster_start);
+    let duration_len = uint_len(shortened.duration_ms);
+    put_id(out, BlockDuration::ID);
+    put_size(out, duration_len);
+    out.put_uint(shortened.duration_ms, duration_len);
+    if !block.key {
+        put_id(out, ReferenceBlock::ID);
+        put_size(out, REFERENCE_BYTES);
+        out.put_i16(-i16::try_from(shortened.previous_ms).unwrap_or(i16::MAX));
+    }
 }
 
-fn vint_len(vint: VInt64) -> usize {
-    minimal_len(vint.as_encoded())
-}
+/// Bytes of a `ReferenceBlock`'s value.
+const REFERENCE_BYTES: usize = 2;
 
-/// Bytes that an unsigned integer takes; one for zero.
-fn minimal_len(value: u64) -> usize {
-    (u64::BITS - value.leading_zeros()).div_ceil(8).max(1) as usize
+/// Bytes of a block group's body: the Block, its duration, and the reference of a frame that is no key frame.
+fn group_len(block: &Block, shortened: Shortened) -> usize {
+    let block_len = 1 + size_len(body_len(block)) + body_len(block);
+    let duration_len = 2 + uint_len(shortened.duration_ms);
+    let reference_len = if block.key { 0 } else { 2 + REFERENCE_BYTES };
+    block_len + duration_len + reference_len
 }

@@ -1,10 +1,14 @@
 //! The init segment: EBML header, the start of an endless Segment, Info and Tracks (RFC 9559; WebM container
 //! guidelines). What follows it are clusters.
 
-use bytes::{BufMut, Bytes};
+use std::time::Duration;
+
+use bytes::{BufMut, Bytes, BytesMut};
 use mkv_element::io::blocking_impl::WriteTo;
 use mkv_element::prelude::*;
 
+use super::ebml::{put_id, put_size};
+use super::timeline::LONGEST_PICTURE_MS;
 use super::{AUDIO_FRAME_MS, AUDIO_TRACK, VIDEO_TRACK};
 use crate::media::{StreamFormat, VideoCodec, VideoFormat};
 
@@ -71,7 +75,7 @@ fn video_track(format: &VideoFormat) -> Vec<u8> {
         element(FlagLacing(0)),
         // Without it a receiver guesses the last frame's duration in each cluster, and takes a camera that is
         // slower than its guess for a discontinuity.
-        element(DefaultDuration(NANOS_PER_SECOND / u64::from(format.fps.max(1)))),
+        element(DefaultDuration(picture_duration(format).as_nanos() as u64)),
         element(CodecId(codec_id.into())),
         master::<Video>(&[
             element(PixelWidth(format.width.into())),
@@ -86,6 +90,12 @@ fn video_track(format: &VideoFormat) -> Vec<u8> {
             ]),
         ]),
     ])
+}
+
+/// How long a picture lasts that the container says nothing else of.
+pub fn picture_duration(format: &VideoFormat) -> Duration {
+    let nominal = Duration::from_nanos(NANOS_PER_SECOND / u64::from(format.fps.max(1)));
+    nominal.min(Duration::from_millis(LONGEST_PICTURE_MS))
 }
 
 fn audio_track() -> Vec<u8> {
@@ -110,9 +120,11 @@ fn audio_track() -> Vec<u8> {
 /// A master element with these children.
 fn master<E: Element>(children: &[Vec<u8>]) -> Vec<u8> {
     let body = children.concat();
-    let mut out = written(&Header { id: E::ID, size: VInt64::new(body.len() as u64) });
-    out.extend(body);
-    out
+    let mut out = BytesMut::new();
+    put_id(&mut out, E::ID);
+    put_size(&mut out, body.len());
+    out.put_slice(&body);
+    out.into()
 }
 
 /// A leaf element.

@@ -1,22 +1,29 @@
 //! WebM for live streams, pure: no clock, no socket, no GStreamer. Frames and times come in, chunks go out.
 //!
-//! - `init_segment`, `cluster`: bytes, on top of the `mkv-element` crate;
+//! - `ebml`, `init_segment`, `cluster`: bytes, with the ids of the `mkv-element` crate;
+//! - `feed`: where a track's pictures and packets come from;
 //! - `filler`, `vp8_repeat`: what goes on a track whose device is silent;
-//! - [`timeline`]: where a frame stands, so that no track ever has a hole (law 2);
+//! - [`timeline`]: where a frame stands, so that no track ever has a hole (law 2); `cut`: where a chunk may end;
+//! - `unsent`: what has a place and is in no chunk;
 //! - `lateness`: how long a device is waited for;
 //! - [`segmenter`]: frames in, chunks out; epochs, skips, camera on and off;
 //! - `replay`: what a late joiner is sent.
 
 mod cluster;
+mod cut;
+mod ebml;
+mod feed;
 mod filler;
 mod init_segment;
 mod lateness;
 mod replay;
 pub mod segmenter;
 pub mod timeline;
+mod unsent;
 mod vp8_repeat;
 
 pub use init_segment::init_segment;
+pub use replay::ReplayFrom;
 pub use segmenter::{Counters, Origin, Segmenter};
 
 /// Track number of the video track, as in the files of every browser.

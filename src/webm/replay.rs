@@ -1,4 +1,4 @@
-//! What a late joiner is sent: the clusters since a key frame (playback.md, rule 6).
+//! What a late joiner is sent: the clusters since a key frame (docs/receivers.md, "Late joiners").
 
 use std::collections::VecDeque;
 use std::time::Duration;
@@ -7,9 +7,21 @@ use bytes::Bytes;
 
 use crate::media::{Chunk, MediaTime};
 
-/// How much media a receiver needs that begins in the middle of a timeline. Its live-edge rule jumps to 0.3 s
-/// before the end; in front of the media it would wait for 5 s (playback.md, the table).
+/// How much media a receiver needs that begins in the middle of a timeline: its jump to the live edge goes up to
+/// 350 ms back from the end of what it has, and in front of the media it would wait for seconds.
 pub(super) const ENOUGH_TO_JUMP_INTO: Duration = Duration::from_millis(400);
+/// How long everything is kept that was sent since a timeline began at zero. Receivers that cannot seek have no use for
+/// less; who comes later is served by a new timeline.
+const KEPT_FROM_ZERO: Duration = Duration::from_millis(3500);
+
+/// Where a replay begins.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum ReplayFrom {
+    /// At the newest key frame that is far enough back to be jumped into.
+    KeyFrame,
+    /// At the start of the timeline, for receivers that do not seek.
+    Start,
+}
 
 /// The clusters that a late joiner may need, oldest first.
 #[derive(Debug)]
@@ -19,24 +31,13 @@ pub struct ReplayCache {
     max_bytes: usize,
 }
 
-/// What is replayed.
-#[derive(Debug, PartialEq, Eq)]
-pub struct Replay {
-    /// The clusters, one after the other.
-    pub clusters: Vec<u8>,
-    /// Media time of the first block.
-    pub start: MediaTime,
-    /// Where the last block ends.
-    pub end: MediaTime,
-}
-
 #[derive(Debug)]
 struct Cluster {
     bytes: Bytes,
     start: MediaTime,
     end: MediaTime,
-    /// Whether a decoder can start in this cluster.
-    entry: bool,
+    /// Where a decoder can start in this cluster.
+    entry: Option<MediaTime>,
 }
 
 impl ReplayCache {
@@ -45,7 +46,12 @@ impl ReplayCache {
         Self { clusters: VecDeque::new(), bytes: 0, max_bytes }
     }
 
-    /// Forgets everything: what follows has another init segment or another timeline.
+    /// Replays at most so many bytes from now on.
+    pub fn set_max_bytes(&mut self, max_bytes: usize) {
+        self.max_bytes = max_bytes;
+    }
+
+    /// Forgets everything: what follows has another init segment or another timeline, or must not be seen again.
     pub fn clear(&mut self) {
         self.clusters.clear();
         self.bytes = 0;
@@ -53,36 +59,52 @@ impl ReplayCache {
 
     /// Takes note of a chunk that goes out. In a stream without video a decoder can start anywhere.
     pub fn record(&mut self, chunk: &Chunk, audio_only: bool) {
-        let bytes = chunk.bytes.slice(chunk.init_len..);
+        let bytes = chunk.cluster();
         self.bytes += bytes.len();
-        let entry = chunk.key || audio_only;
+        let entry = if audio_only { Some(chunk.start()) } else { chunk.key };
         self.clusters.push_back(Cluster { bytes, start: chunk.start(), end: chunk.end, entry });
-        // A later entry only grows in reach, so what lies before the newest sufficient one is never needed.
-        let needless = self.newest_sufficient_entry().unwrap_or(0);
-        self.drop_front(needless);
-        while self.bytes > self.max_bytes || self.clusters.front().is_some_and(|first| !first.entry) {
+        if !self.begins_at_zero() || chunk.end.as_millis() > KEPT_FROM_ZERO.as_millis() as u64 {
+            // A later entry only grows in reach, so what lies before the newest sufficient one is never needed.
+            let needless = self.newest_sufficient_entry().unwrap_or(0);
+            self.drop_front(needless);
+        }
+        while self.bytes > self.max_bytes || self.clusters.front().is_some_and(|first| first.entry.is_none()) {
             self.drop_front(1);
         }
     }
 
-    /// Everything since the newest key frame that is far enough back.
-    pub fn since_key_frame(&self) -> Option<Replay> {
-        let from = self.newest_sufficient_entry()?;
-        let clusters: Vec<&Cluster> = self.clusters.range(from..).collect();
-        Some(Replay {
-            start: clusters.first()?.start,
-            end: clusters.last()?.end,
-            clusters: clusters.iter().flat_map(|cluster| cluster.bytes.iter().copied()).collect(),
-        })
+    /// Whether a decoder can start anywhere in what is kept.
+    pub fn has_entry(&self) -> bool {
+        !self.clusters.is_empty()
+    }
+
+    /// Whether there is a replay.
+    pub fn reaches(&self, from: ReplayFrom) -> bool {
+        self.entry(from).is_some()
+    }
+
+    /// The clusters of a replay; none if what is kept does not reach so far.
+    pub fn since(&self, from: ReplayFrom) -> impl Iterator<Item = &Bytes> {
+        let entry = self.entry(from).unwrap_or(self.clusters.len());
+        self.clusters.range(entry..).map(|cluster| &cluster.bytes)
+    }
+
+    fn entry(&self, from: ReplayFrom) -> Option<usize> {
+        match from {
+            ReplayFrom::KeyFrame => self.newest_sufficient_entry(),
+            ReplayFrom::Start => self.begins_at_zero().then_some(0),
+        }
+    }
+
+    fn begins_at_zero(&self) -> bool {
+        self.clusters.front().is_some_and(|first| first.entry.is_some() && first.start == MediaTime::ZERO)
     }
 
     fn newest_sufficient_entry(&self) -> Option<usize> {
         let end = self.clusters.back()?.end.as_millis();
         self.clusters.iter().rposition(|cluster| {
-            // At the start of a timeline nobody jumps: whoever begins there plays at once.
-            let starts_at_zero = cluster.start == MediaTime::ZERO;
-            let reach = end.saturating_sub(cluster.start.as_millis());
-            cluster.entry && (starts_at_zero || reach >= ENOUGH_TO_JUMP_INTO.as_millis() as u64)
+            let reach = cluster.entry.map_or(0, |entry| end.saturating_sub(entry.as_millis()));
+            reach >= ENOUGH_TO_JUMP_INTO.as_millis() as u64
         })
     }
 

@@ -1,52 +1,57 @@
-//! Frames in, chunks out: epochs, skips, and tracks that never stop (playback.md, rules 1 to 5).
+//! Frames in, chunks out: epochs, skips, and tracks that never stop (docs/receivers.md, "Rules for a sender").
 //!
-//! The caller pushes frames as they come and calls [`Segmenter::cut`] at its cadence; a cut makes one chunk of
-//! all that has arrived. What cannot be sent is given up with [`Segmenter::skip`], before it is cut: a chunk
-//! once made is committed, because the timeline goes on from its end.
+//! The caller pushes frames as they come and calls [`Segmenter::cut`] at its cadence. A cut gives every frame that has
+//! arrived its place on the timeline and makes a chunk of what lies before the latest time at which a chunk may end; the
+//! rest waits for the next one. What cannot be sent is given up with [`Segmenter::skip`], before it is cut: a chunk once
+//! made is committed, because the timeline goes on from its end.
 
 use std::time::Duration;
 
-use bytes::Bytes;
+use bytes::{Bytes, BytesMut};
 
-use super::cluster::{Block, write_chunk};
+use super::cluster::write_cluster;
+use super::feed::{AudioFeed, CameraFeed, VideoFeed};
 use super::filler::{SILENT_OPUS_PACKET, repeat_last_picture};
 use super::init_segment::init_segment;
 use super::lateness::Lateness;
-use super::replay::{ENOUGH_TO_JUMP_INTO, ReplayCache};
-use super::timeline::Timeline;
-use crate::media::{
-    CaptureTime, Captured, Chunk, Frame, MediaTime, StreamFormat, Track, TrackEnds, VideoFormat,
-};
+use super::replay::{ReplayCache, ReplayFrom};
+use super::timeline::{Placement, Timeline};
+use super::unsent::Unsent;
+use crate::media::{CaptureTime, Chunk, Frame, MediaTime, StreamFormat, Track, VideoFormat};
 
-/// How far behind the clock filler ends, so that a device that goes live finds its place free.
+/// How far behind the clock filler ends where no device sets the pace.
 const FILLER_LAG: Duration = Duration::from_millis(100);
+/// What was heard before the start of a stream and is sent all the same: a viewer is live from the start.
+const HEARD_BEFORE_START: Duration = Duration::from_millis(150);
+/// How long the voice waits for a camera that delivers nothing after an interruption.
+const PICTURE_PATIENCE: Duration = Duration::from_millis(400);
+/// How long a replay waits for a key frame behind it, which spares those who watch a pause.
+const REPLAY_KEY_PATIENCE: Duration = Duration::from_millis(400);
+/// A replay that could not be made in this time is given up.
+const REPLAY_EXPIRES: Duration = Duration::from_secs(2);
 /// A pause between cuts beyond which nothing is filled: the time is skipped (the machine was suspended, or the
 /// process stopped).
 const LONGEST_PAUSE: Duration = Duration::from_secs(3);
 /// Most frames that wait for a cut or a start; a caller that does not come round in this time, some 6 s, skips.
 const MOST_WAITING_FRAMES: usize = 512;
 
-/// Each time Chromium runs out of media, it wants twice as much of it before it plays on: 200 ms, at last 3 s, in
-/// which viewers see nothing move. A jump starts that anew, and newer clients jump when they are more than 5 s
-/// behind (playback.md). So they are put that far behind.
+/// Clients that steer towards the live edge jump to it when they are more than 5 s behind. A stream that begins with so
+/// much filler makes them jump at once (docs/receivers.md, "Late joiners"; "Starvation").
 pub const LEAD_IN: Duration = Duration::from_millis(5200);
 
 /// Where the timeline of a new epoch begins.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Origin {
-    /// Where the last epoch ended (rule 2).
+    /// Where the last epoch ended.
     Continue,
-    /// Where the last epoch ended, for receivers whose MediaSource is new: the first chunk has enough media for
-    /// their jump to the live edge to land in it.
-    ContinueAfresh,
-    /// Where the last epoch ended, after a pause in which receivers played all they had: the first chunk begins with
-    /// [`LEAD_IN`] of its first picture, and silence.
-    ContinueAfterPause,
-    /// At zero, for receivers that throw their MediaSource away or never had one.
+    /// [`LEAD_IN`] behind the end of the last epoch, the time between being filled with its first picture and silence:
+    /// for receivers that jump to the live edge and have no media to play.
+    LeadIn,
+    /// At zero, for receivers that throw their MediaSource away and do not seek.
     Zero,
 }
 
-/// What became of the frames. `pushed` is always the sum of the others and of what is still waiting.
+/// What became of the frames. `pushed` is always the sum of `sent`, `skipped`, `late` and of what is still waiting.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct Counters {
     /// Frames that came in.
@@ -59,33 +64,32 @@ pub struct Counters {
     pub late: u64,
     /// Pictures and packets that went out without having been captured.
     pub filler: u64,
-}
-
-/// Where the video track's pictures come from.
-#[derive(Debug)]
-enum VideoFeed {
-    /// There is no video track.
-    Absent,
-    /// From the camera. While `awaiting_key`, its frames are given up until a key frame comes.
-    Camera { awaiting_key: bool },
-    /// A black picture, repeated. `shown` once its key frame is out.
-    Black { key_frame: Bytes, shown: bool },
-}
-
-/// Where the audio track's packets come from.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum AudioFeed {
-    Microphone,
-    Silence,
+    /// Chunks that were replays for late joiners.
+    pub replays: u64,
+    /// Replays that were asked for and could not be made in time.
+    pub replays_missed: u64,
 }
 
 /// Whether media flows.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Flow {
     /// Something was skipped, or nothing was sent yet: the next chunk closes up.
-    Interrupted,
+    Interrupted {
+        /// When the first cut found it so.
+        since: Option<CaptureTime>,
+        /// Whether the next chunk begins with a lead-in.
+        lead_in: bool,
+    },
     /// Chunks follow each other.
     Running,
+}
+
+/// A replay that was asked for.
+#[derive(Debug, Clone, Copy)]
+struct ReplayRequest {
+    from: ReplayFrom,
+    /// When the first cut found it.
+    since: Option<CaptureTime>,
 }
 
 /// Cuts frames into chunks.
@@ -100,49 +104,47 @@ pub struct Segmenter {
     flow: Flow,
     /// The next chunk that can start an epoch does.
     epoch_due: bool,
-    /// The first chunk is for receivers that begin in the middle of the timeline.
-    afresh: bool,
-    /// The first chunk is for receivers that have run out of media.
-    leads_in: bool,
-    /// What the camera's pictures will look like from its next key frame on.
-    camera_format: Option<VideoFormat>,
+    /// Frames that have no place yet.
     waiting: Vec<Frame>,
+    /// What has a place and is in no chunk.
+    unsent: Unsent,
     camera_lateness: Lateness,
     mic_lateness: Lateness,
     last_cut: Option<CaptureTime>,
     epoch: u32,
     seq: u64,
+    max_chunk_bytes: usize,
     replay: ReplayCache,
+    replay_request: Option<ReplayRequest>,
     counters: Counters,
 }
 
 impl Segmenter {
-    /// A segmenter for streams of this format, with camera and microphone live. `max_chunk_bytes` bounds what
-    /// a late joiner is sent.
+    /// A segmenter for streams of this format, with camera and microphone live. No replay makes a chunk larger than
+    /// `max_chunk_bytes`.
     pub fn new(format: StreamFormat, max_chunk_bytes: usize) -> Self {
-        let video = match format.video {
-            Some(_) => VideoFeed::Camera { awaiting_key: true },
-            None => VideoFeed::Absent,
-        };
         Self {
             init: init_segment(&format),
             repeat: format.video.as_ref().map_or(Bytes::new(), repeat_last_picture),
             timeline: Timeline::new(format.video.map_or(1, |video| video.fps)),
+            video: match format.video {
+                Some(_) => VideoFeed::Camera(CameraFeed::default()),
+                None => VideoFeed::Absent,
+            },
             format,
-            video,
             audio: AudioFeed::Microphone,
-            flow: Flow::Interrupted,
+            flow: Flow::Interrupted { since: None, lead_in: false },
             epoch_due: true,
-            afresh: false,
-            leads_in: false,
-            camera_format: None,
             waiting: Vec::new(),
+            unsent: Unsent::default(),
             camera_lateness: Lateness::default(),
             mic_lateness: Lateness::default(),
             last_cut: None,
             epoch: 0,
             seq: 0,
+            max_chunk_bytes,
             replay: ReplayCache::new(max_chunk_bytes),
+            replay_request: None,
             counters: Counters::default(),
         }
     }
@@ -157,27 +159,39 @@ impl Segmenter {
         self.counters
     }
 
-    /// Whether nothing can go out, or a new epoch cannot start, until the camera's encoder makes a key frame.
+    /// From now on no replay makes a chunk larger than this.
+    pub fn set_max_chunk_bytes(&mut self, max_chunk_bytes: usize) {
+        self.max_chunk_bytes = max_chunk_bytes;
+        self.replay.set_max_bytes(max_chunk_bytes);
+    }
+
+    /// Whether something waits for a key frame of the camera: the stream, a new epoch or a replay.
     pub fn wants_key_frame(&self) -> bool {
-        matches!(self.video, VideoFeed::Camera { awaiting_key: true })
-            && !self.waiting.iter().any(|frame| frame.track == Track::Video && frame.key)
+        let VideoFeed::Camera(camera) = &self.video else { return false };
+        if camera.awaiting_key {
+            return !self.key_frame_waits();
+        }
+        let request = self.replay_request.is_some_and(|request| {
+            self.replay.reaches(request.from) || (request.from == ReplayFrom::KeyFrame && !self.replay.has_entry())
+        });
+        request && !self.key_frame_waits() && !self.unsent.has_key_frame()
     }
 
     /// Whether a key frame that was waited for has come, so that a cut now would end an interruption or start
     /// an epoch.
     pub fn has_awaited_key_frame(&self) -> bool {
-        matches!(self.video, VideoFeed::Camera { awaiting_key: true }) && !self.wants_key_frame()
+        self.video.awaits_key() && self.key_frame_waits()
     }
 
     /// Takes in a frame. Frames of one track come in the order of their encoder.
     pub fn push(&mut self, frame: Frame) {
         self.counters.pushed += 1;
-        if self.waiting.len() >= MOST_WAITING_FRAMES {
+        if self.waiting.len() + self.unsent.len() >= MOST_WAITING_FRAMES {
             self.skip();
         }
         let wanted = match (frame.track, &self.video) {
-            (Track::Video, VideoFeed::Camera { awaiting_key }) => {
-                !awaiting_key || frame.key || !self.wants_key_frame()
+            (Track::Video, VideoFeed::Camera(camera)) => {
+                !camera.awaiting_key || frame.key || self.key_frame_waits()
             }
             (Track::Video, VideoFeed::Absent | VideoFeed::Black { .. }) => false,
             (Track::Audio, _) => self.audio == AudioFeed::Microphone,
@@ -192,77 +206,104 @@ impl Segmenter {
     /// The video track shows the camera from its next key frame on, in a new epoch. Until then what is shown
     /// goes on.
     pub fn show_camera(&mut self, format: VideoFormat) {
-        if self.format.video.is_none() {
-            return;
-        }
-        self.give_up(|frame| frame.track == Track::Video);
-        self.camera_format = Some(format);
-        if matches!(self.video, VideoFeed::Black { shown: false, .. }) {
+        let interrupted = match &self.video {
+            VideoFeed::Absent => return,
             // No black picture was ever shown that could be repeated meanwhile.
-            self.flow = Flow::Interrupted;
+            VideoFeed::Black { shown, .. } => !shown,
+            VideoFeed::Camera(_) => false,
+        };
+        self.give_up(Track::Video);
+        self.replay.clear();
+        if interrupted {
+            self.flow = Flow::Interrupted { since: None, lead_in: self.has_lead_in_due() };
         }
-        self.video = VideoFeed::Camera { awaiting_key: true };
+        self.video = VideoFeed::Camera(CameraFeed { next_format: Some(format), ..CameraFeed::default() });
         self.epoch_due = true;
     }
 
-    /// The video track shows black from the next chunk on, in a new epoch; the camera's frames that wait are
+    /// The video track shows black from the next chunk on, in a new epoch; the camera's pictures that wait are
     /// given up. `key_frame` is a black key frame of the format.
     pub fn show_black(&mut self, key_frame: Bytes) {
         if matches!(self.video, VideoFeed::Absent) {
             return;
         }
-        self.give_up(|frame| frame.track == Track::Video);
-        self.camera_format = None;
+        self.give_up(Track::Video);
+        self.replay.clear();
         self.video = VideoFeed::Black { key_frame, shown: false };
         self.epoch_due = true;
     }
 
     /// The audio track carries the microphone from here on.
     pub fn hear_microphone(&mut self) {
+        if self.audio == AudioFeed::Silence {
+            // Silence that waits gives its place to what is heard.
+            self.give_up(Track::Audio);
+        }
         self.audio = AudioFeed::Microphone;
     }
 
-    /// The audio track carries silence from here on; packets that wait are given up.
+    /// The audio track carries silence from here on; packets that wait are given up, and what was heard is not
+    /// replayed.
     pub fn hear_silence(&mut self) {
         self.audio = AudioFeed::Silence;
-        self.give_up(|frame| frame.track == Track::Audio);
+        self.give_up(Track::Audio);
+        self.replay.clear();
     }
 
-    /// Gives up what waits; the timeline closes up over it, and the video starts with a key frame (rule 3).
+    /// Pictures of the camera were lost before they came here. Those that follow cannot be decoded until a key frame
+    /// comes; what was shown last is repeated meanwhile, and the voice goes on.
+    pub fn lose_pictures(&mut self) {
+        if let VideoFeed::Camera(camera) = &mut self.video {
+            camera.awaiting_key = true;
+            let waiting = self.waiting.extract_if(.., |frame| frame.track == Track::Video).count();
+            self.counters.skipped += waiting as u64;
+        }
+    }
+
+    /// Gives up what waits; the timeline closes up over it, and the camera goes on with a key frame.
     pub fn skip(&mut self) {
-        self.give_up(|_| true);
-        self.flow = Flow::Interrupted;
+        self.give_up(Track::Video);
+        self.give_up(Track::Audio);
+        self.replay.clear();
+        self.flow = Flow::Interrupted { since: None, lead_in: self.has_lead_in_due() };
         match &mut self.video {
             VideoFeed::Absent => {}
-            VideoFeed::Camera { awaiting_key } => *awaiting_key = true,
+            VideoFeed::Camera(camera) => camera.awaiting_key = true,
             VideoFeed::Black { shown, .. } => *shown = false,
         }
     }
 
     /// Takes back chunks, oldest first, that were cut last and will not be sent after all: their time is given
-    /// to what comes next.
+    /// to what comes next, if they are of the timeline that goes on.
     pub fn take_back(&mut self, chunks: &[Chunk]) {
-        let fresh = || chunks.iter().filter(|chunk| !chunk.replay);
-        let Some(first) = fresh().next() else { return };
-        self.timeline.rewind(first.before);
-        for chunk in fresh() {
-            self.epoch_due |= chunk.has_init();
+        for chunk in chunks {
             self.counters.sent -= chunk.captured();
             self.counters.skipped += chunk.captured();
         }
-        self.replay.clear();
+        let current = || chunks.iter().filter(|chunk| chunk.timeline == self.timeline.generation());
+        let Some(first) = current().next() else { return };
+        let before = first.before;
+        let starts_epoch = current().any(Chunk::starts_epoch);
         self.skip();
+        self.epoch_due |= starts_epoch;
+        self.timeline.rewind(before);
     }
 
     /// Starts a new epoch: gives up what waits, and the next chunk has an init segment and a key frame.
     pub fn begin_epoch(&mut self, origin: Origin) {
         self.skip();
         self.epoch_due = true;
-        self.afresh = origin == Origin::ContinueAfresh;
-        self.leads_in = origin == Origin::ContinueAfterPause;
+        self.flow = Flow::Interrupted { since: None, lead_in: origin == Origin::LeadIn };
+        self.replay_request = None;
         if origin == Origin::Zero {
             self.timeline.restart();
         }
+    }
+
+    /// Makes the next chunk, as soon as that is possible, a replay: an init segment and what was sent before precede
+    /// what is new. Those who watch have all of it; those who came late can begin with it.
+    pub fn request_replay(&mut self, from: ReplayFrom) {
+        self.replay_request = Some(ReplayRequest { from, since: None });
     }
 
     /// Makes a chunk of what has arrived. `None` if there is nothing to send yet.
@@ -271,6 +312,7 @@ impl Segmenter {
             self.skip();
         }
         self.last_cut = Some(now);
+        self.age_replay_request(now);
         for frame in &mut self.waiting {
             // A driver's nonsense must not be believed: nothing is captured in the future, or long ago.
             frame.captured = frame.captured.clamp(now.before(LONGEST_PAUSE), now);
@@ -279,155 +321,214 @@ impl Segmenter {
         self.camera_lateness.observe(newest(Track::Video).map(|frame| now.since(frame.captured)));
         self.mic_lateness.observe(newest(Track::Audio).map(|frame| now.since(frame.captured)));
         self.adopt_camera_format();
-        if self.flow == Flow::Interrupted {
-            let start = self.start_point(now)?;
-            let in_the_middle = self.afresh && self.timeline.end() > MediaTime::ZERO;
-            if in_the_middle && now.since(start) < ENOUGH_TO_JUMP_INTO + FILLER_LAG {
-                return None;
-            }
-            self.afresh = false;
-            self.give_up(|frame| frame.track == Track::Audio && ends_before(frame, start));
-            self.timeline.close_up(start);
-            if std::mem::take(&mut self.leads_in) {
-                // What is captured has its place behind; what is before it gets filled like any other gap.
-                self.timeline.leave_room(LEAD_IN);
-            }
-            self.flow = Flow::Running;
-        }
-        let before = self.timeline.ends();
-        let mut blocks = Blocks::default();
-        self.take_video(now, &mut blocks);
-        self.take_audio(now, &mut blocks);
-        (!blocks.all.is_empty()).then(|| self.make_chunk(before, blocks))
+        self.start(now)?;
+        self.place_pictures();
+        self.place_packets();
+        self.fill_video(now);
+        self.fill_audio(now);
+        let end = self.unsent.latest_cut(&self.timeline, self.format.video.is_some())?;
+        self.make_chunk(end, now)
     }
 
-    /// Makes a chunk for a late joiner: init segment and every cluster since a key frame at least 0.4 s ago
-    /// (playback.md, rule 6). Those who watch already have all of it. `None` if there is no such key frame
-    /// within the bounds; then one must be forced, and asked again 0.4 s later.
-    pub fn replay(&mut self) -> Option<Chunk> {
-        let replay = self.replay.since_key_frame()?;
-        let chunk = Chunk {
-            seq: self.seq,
-            epoch: self.epoch,
-            init_len: self.init.len(),
-            bytes: [self.init.as_ref(), &replay.clusters].concat().into(),
-            key: true,
-            video: Some(replay.start),
-            audio: Some(replay.start),
-            before: self.timeline.ends(),
-            end: replay.end,
-            camera: None,
-            mic: None,
-            replay: true,
-        };
-        self.seq += 1;
-        Some(chunk)
-    }
-
-    /// The capture time from which media can flow again.
-    fn start_point(&self, now: CaptureTime) -> Option<CaptureTime> {
+    /// Ends an interruption, if media can flow again.
+    fn start(&mut self, now: CaptureTime) -> Option<()> {
+        let Flow::Interrupted { since, lead_in } = self.flow else { return Some(()) };
+        let since = since.unwrap_or(now);
+        self.flow = Flow::Interrupted { since: Some(since), lead_in };
         let first =
             |track| self.waiting.iter().find(|frame| frame.track == track).map(|frame| frame.captured);
-        match self.video {
-            VideoFeed::Camera { .. } => first(Track::Video),
-            VideoFeed::Black { .. } => Some(first(Track::Audio).unwrap_or(now.before(FILLER_LAG))),
-            VideoFeed::Absent => first(Track::Audio),
+        let recent = |frame: &&Frame| {
+            frame.track == Track::Audio && frame.captured >= now.before(HEARD_BEFORE_START)
+        };
+        let packet = self.waiting.iter().find(recent).map(|frame| frame.captured);
+        let mut stand_in = None;
+        let start = match &self.video {
+            VideoFeed::Absent => packet?,
+            VideoFeed::Black { .. } => packet.unwrap_or(now.before(FILLER_LAG)),
+            VideoFeed::Camera(camera) => match first(Track::Video) {
+                Some(picture) => picture,
+                None if now.since(since) < PICTURE_PATIENCE => return None,
+                None => {
+                    stand_in = Some(camera.stand_in(self.epoch_due, &self.repeat)?);
+                    packet?
+                }
+            },
+        };
+        let unheard = |frame: &mut Frame| frame.track == Track::Audio && ends_before(frame, start);
+        self.counters.skipped += self.waiting.extract_if(.., unheard).count() as u64;
+        self.timeline.close_up(start);
+        if lead_in {
+            // What is captured has its place behind; what is before it gets filled like any other gap.
+            self.timeline.leave_room(LEAD_IN);
         }
+        if let Some((data, key)) = stand_in {
+            self.unsent.filler(Track::Video, self.timeline.place_picture_at_end(), key, data);
+        }
+        self.flow = Flow::Running;
+        Some(())
     }
 
-    fn take_video(&mut self, now: CaptureTime, blocks: &mut Blocks) {
-        let lag = match &mut self.video {
-            VideoFeed::Absent => return,
-            VideoFeed::Black { key_frame, shown } => {
-                if !*shown {
-                    *shown = true;
-                    blocks.filler(
-                        Track::Video,
-                        self.timeline.place_picture_at_end(),
-                        true,
-                        key_frame.clone(),
-                    );
-                }
-                FILLER_LAG
-            }
-            VideoFeed::Camera { awaiting_key } => {
-                for frame in self.waiting.extract_if(.., |frame| frame.track == Track::Video) {
-                    if std::mem::take(awaiting_key) {
-                        blocks.captured(self.timeline.place_picture_at_end(), frame);
+    fn place_pictures(&mut self) {
+        for frame in extract(&mut self.waiting, Track::Video) {
+            let placed = match &mut self.video {
+                VideoFeed::Camera(camera) => {
+                    if frame.key {
+                        camera.last_key = Some(frame.data.clone());
+                    }
+                    if std::mem::take(&mut camera.awaiting_key) {
+                        // Repeats that wait give it their place, so that an epoch can begin with it.
+                        self.unsent.forget(Track::Video, &mut self.timeline);
+                        Placement { fill: Vec::new(), at: self.timeline.place_picture_at_end() }
                     } else {
-                        let placed = self.timeline.place_picture(frame.captured);
-                        for at in placed.fill {
-                            blocks.filler(Track::Video, at, false, self.repeat.clone());
-                        }
-                        blocks.captured(placed.at, frame);
+                        self.timeline.place_picture(frame.captured)
                     }
                 }
-                if *awaiting_key { FILLER_LAG } else { self.camera_lateness.patience() }
+                VideoFeed::Absent | VideoFeed::Black { .. } => continue,
+            };
+            for at in placed.fill {
+                self.unsent.filler(Track::Video, at, false, self.repeat.clone());
             }
-        };
-        for at in self.timeline.fill_video(now.before(lag)) {
-            blocks.filler(Track::Video, at, false, self.repeat.clone());
+            self.unsent.captured(placed.at, frame);
         }
     }
 
-    fn take_audio(&mut self, now: CaptureTime, blocks: &mut Blocks) {
-        for frame in self.waiting.extract_if(.., |frame| frame.track == Track::Audio) {
+    fn place_packets(&mut self) {
+        for frame in extract(&mut self.waiting, Track::Audio) {
             let Some(placed) = self.timeline.place_audio(frame.captured) else {
                 self.counters.late += 1;
                 continue;
             };
             for at in placed.fill {
-                blocks.filler(Track::Audio, at, true, SILENT_OPUS_PACKET);
+                self.unsent.filler(Track::Audio, at, true, SILENT_OPUS_PACKET);
             }
-            blocks.captured(placed.at, frame);
-        }
-        let lag = match self.audio {
-            AudioFeed::Silence => FILLER_LAG,
-            AudioFeed::Microphone => self.mic_lateness.patience(),
-        };
-        for at in self.timeline.fill_audio(now.before(lag)) {
-            blocks.filler(Track::Audio, at, true, SILENT_OPUS_PACKET);
+            self.unsent.captured(placed.at, frame);
         }
     }
 
-    fn make_chunk(&mut self, before: TrackEnds, blocks: Blocks) -> Chunk {
-        let starts_epoch = self.epoch_due && !matches!(self.video, VideoFeed::Camera { awaiting_key: true });
+    fn fill_video(&mut self, now: CaptureTime) {
+        let mut key_frame = None;
+        let stalls = match &mut self.video {
+            VideoFeed::Absent => return,
+            VideoFeed::Black { key_frame: black, shown } => {
+                let first = !std::mem::replace(shown, true);
+                // Behind a replay a decoder wants a key frame.
+                if first || self.replay_request.is_some_and(|request| self.replay.reaches(request.from)) {
+                    key_frame = Some(black.clone());
+                }
+                false
+            }
+            VideoFeed::Camera(camera) => !camera.awaiting_key,
+        };
+        if let Some(black) = key_frame {
+            self.unsent.filler(Track::Video, self.timeline.place_picture_at_end(), true, black);
+        }
+        let until = if stalls {
+            self.timeline.map(now.before(self.camera_lateness.patience()))
+        } else {
+            self.pace(Track::Audio, now)
+        };
+        for at in self.timeline.fill(Track::Video, until) {
+            self.unsent.filler(Track::Video, at, false, self.repeat.clone());
+        }
+    }
+
+    fn fill_audio(&mut self, now: CaptureTime) {
+        let until = match self.audio {
+            AudioFeed::Microphone => self.timeline.map(now.before(self.mic_lateness.patience())),
+            AudioFeed::Silence => self.pace(Track::Video, now),
+        };
+        for at in self.timeline.fill(Track::Audio, until) {
+            self.unsent.filler(Track::Audio, at, true, SILENT_OPUS_PACKET);
+        }
+    }
+
+    /// Where the filler of one track ends when the other one sets the pace.
+    fn pace(&self, other: Track, now: CaptureTime) -> MediaTime {
+        self.timeline.map(now.before(FILLER_LAG)).max(self.timeline.end(other))
+    }
+
+    fn make_chunk(&mut self, end: MediaTime, now: CaptureTime) -> Option<Chunk> {
+        let before = self.timeline.last_cut();
+        let part = self.unsent.take_until(end, &mut self.timeline, self.format.video.as_ref());
+        if part.blocks.is_empty() {
+            return None;
+        }
+        let first = |track| part.blocks.iter().find(|block| block.track == track);
+        let key_first = first(Track::Video).map_or(self.format.video.is_none(), |picture| picture.key);
+        let starts_epoch = self.epoch_due && key_first;
         if starts_epoch {
             self.epoch_due = false;
             self.epoch += 1;
             self.replay.clear();
         }
-        let init = starts_epoch.then_some(&self.init);
-        let written = blocks.all.len() as u64;
-        let first =
-            |track| blocks.all.iter().filter(|block| block.track == track).map(|block| block.at).min();
+        let has_key_frame = part.key.is_some() || self.unsent.has_key_frame();
+        let mut bytes = BytesMut::new();
+        let (mut init_len, mut repeated_len) = (0, 0);
+        if starts_epoch {
+            bytes.extend_from_slice(&self.init);
+            init_len = self.init.len();
+        } else if let Some(from) = self.replay_now(now, has_key_frame, part.len_bound()) {
+            bytes.extend_from_slice(&self.init);
+            init_len = self.init.len();
+            self.replay.since(from).for_each(|cluster| bytes.extend_from_slice(cluster));
+            repeated_len = bytes.len() - init_len;
+            self.replay_request = None;
+            self.counters.replays += 1;
+        }
+        write_cluster(&mut bytes, &part.blocks);
         let chunk = Chunk {
             seq: self.seq,
             epoch: self.epoch,
-            init_len: init.map_or(0, Bytes::len),
-            key: blocks.all.iter().any(|block| block.track == Track::Video && block.key),
-            video: first(Track::Video),
-            audio: first(Track::Audio),
+            timeline: self.timeline.generation(),
+            init_len,
+            repeated_len,
+            key: part.key,
+            video: first(Track::Video).map(|block| block.at),
+            audio: first(Track::Audio).map(|block| block.at),
             before,
-            end: self.timeline.end(),
-            camera: blocks.camera,
-            mic: blocks.mic,
-            replay: false,
-            bytes: write_chunk(init, blocks.all),
+            end,
+            camera: part.camera,
+            mic: part.mic,
+            joined: 0,
+            bytes: bytes.freeze(),
         };
         self.counters.sent += chunk.captured();
-        self.counters.filler += written - chunk.captured();
+        self.counters.filler += part.blocks.len() as u64 - chunk.captured();
         self.seq += 1;
         self.replay.record(&chunk, matches!(self.video, VideoFeed::Absent));
-        chunk
+        Some(chunk)
+    }
+
+    /// Where the replay that is to precede `new_bytes` of new media begins, if it is to be made now.
+    fn replay_now(&self, now: CaptureTime, has_key_frame: bool, new_bytes: usize) -> Option<ReplayFrom> {
+        let ReplayRequest { from, since } = self.replay_request?;
+        if self.epoch_due || !self.replay.reaches(from) {
+            return None;
+        }
+        let patient = since.is_some_and(|since| now.since(since) < REPLAY_KEY_PATIENCE);
+        if !has_key_frame && patient && matches!(self.video, VideoFeed::Camera(_)) {
+            return None;
+        }
+        let repeated: usize = self.replay.since(from).map(Bytes::len).sum();
+        (self.init.len() + repeated + new_bytes <= self.max_chunk_bytes).then_some(from)
+    }
+
+    fn age_replay_request(&mut self, now: CaptureTime) {
+        let Some(request) = &mut self.replay_request else { return };
+        let since = *request.since.get_or_insert(now);
+        if now.since(since) > REPLAY_EXPIRES {
+            self.replay_request = None;
+            self.counters.replays_missed += 1;
+        }
     }
 
     /// From the camera's key frame on the stream looks as the camera says; until then what went before goes on.
     fn adopt_camera_format(&mut self) {
-        if self.wants_key_frame() {
+        if !self.key_frame_waits() {
             return;
         }
-        if let Some(format) = self.camera_format.take() {
+        let VideoFeed::Camera(camera) = &mut self.video else { return };
+        if let Some(format) = camera.next_format.take() {
             self.format.video = Some(format);
             self.init = init_segment(&self.format);
             self.repeat = repeat_last_picture(&format);
@@ -435,11 +536,23 @@ impl Segmenter {
         }
     }
 
-    fn give_up(&mut self, unwanted: impl Fn(&Frame) -> bool) {
-        let before = self.waiting.len();
-        self.waiting.retain(|frame| !unwanted(frame));
-        self.counters.skipped += (before - self.waiting.len()) as u64;
+    fn key_frame_waits(&self) -> bool {
+        self.waiting.iter().any(|frame| frame.track == Track::Video && frame.key)
     }
+
+    fn has_lead_in_due(&self) -> bool {
+        matches!(self.flow, Flow::Interrupted { lead_in: true, .. })
+    }
+
+    /// Gives up what waits of a track and what has a place and is in no chunk.
+    fn give_up(&mut self, track: Track) {
+        self.counters.skipped += self.waiting.extract_if(.., |frame| frame.track == track).count() as u64;
+        self.counters.skipped += self.unsent.forget(track, &mut self.timeline);
+    }
+}
+
+fn extract(waiting: &mut Vec<Frame>, track: Track) -> Vec<Frame> {
+    waiting.extract_if(.., |frame| frame.track == track).collect()
 }
 
 /// Whether an audio packet is over, or as good as over, at `start`.
@@ -447,25 +560,3 @@ fn ends_before(frame: &Frame, start: CaptureTime) -> bool {
     frame.captured.after(Duration::from_millis(super::AUDIO_FRAME_MS / 2)) < start
 }
 
-/// The blocks of a chunk in the making.
-#[derive(Debug, Default)]
-struct Blocks {
-    all: Vec<Block>,
-    camera: Option<Captured>,
-    mic: Option<Captured>,
-}
-
-impl Blocks {
-    fn captured(&mut self, at: MediaTime, frame: Frame) {
-        let captured = match frame.track {
-            Track::Video => &mut self.camera,
-            Track::Audio => &mut self.mic,
-        };
-        *captured = Some(Captured::and(*captured, frame.captured));
-        self.all.push(Block { track: frame.track, at, key: frame.key, data: frame.data });
-    }
-
-    fn filler(&mut self, track: Track, at: MediaTime, key: bool, data: Bytes) {
-        self.all.push(Block { track, at, key, data });
-    }
-}

@@ -1,29 +1,60 @@
 //! Where a frame stands on the timeline that viewers see: law 2 in one type.
 //!
-//! A receiver plays the intersection of its tracks and stops at a hole in either; 20 ms pass unseen, 45 ms
-//! freeze it for seconds (playback.md, the table). So one shift, the same for both tracks, maps capture time
-//! to media time; what was skipped is closed up by moving the shift; and what a device leaves open is filled.
+//! A receiver plays the intersection of its tracks and stops at a hole in either (docs/receivers.md, "Holes"). So one
+//! shift, the same for both tracks, maps capture time to media time; what was skipped is closed up by moving the shift;
+//! and what a device leaves open is filled.
+//!
+//! The timeline is sent in chunks, and each has an end that no block crosses (docs/receivers.md, "Firefox"): the last
+//! block of a track is shortened to it, and nothing is placed before it any more. `cut` finds these ends.
 
 use std::time::Duration;
 
 use super::AUDIO_FRAME_MS;
-use crate::media::{CaptureTime, MediaTime, TrackEnds};
+use super::cut::{Starts, latest_cut, shortest_last};
+use crate::media::{CaptureTime, MediaTime, Track};
 
-/// The longest hole that receivers pass over, in milliseconds (playback.md: 20 ms nothing, 45 ms a freeze).
+/// The longest hole that is left open, in milliseconds (docs/receivers.md: 20 ms nothing, 45 ms a freeze).
 const TOLERATED_HOLE_MS: u64 = 20;
 /// An audio packet that would begin further inside its predecessor than this is too late, in milliseconds.
 const TOLERATED_OVERLAP_MS: u64 = AUDIO_FRAME_MS / 2;
+/// The longest nominal duration of a picture. A camera that is slower is filled with repeats, for a chunk cannot end
+/// within two thirds of a picture's duration.
+pub const LONGEST_PICTURE_MS: u64 = 100;
 
 /// The timeline of a stream: what has been placed so far, and where capture time maps to.
 #[derive(Debug, Clone)]
 pub struct Timeline {
-    /// Milliseconds between two pictures at the nominal frame rate.
-    frame_ms: u64,
+    /// Counts the timelines of a run of the daemon: media times of different ones have nothing to do with each other.
+    generation: u32,
+    /// Milliseconds between two pictures at the nominal frame rate, rounded down.
+    picture_ms: u64,
     /// Media time minus capture time, in milliseconds.
     shift_ms: i64,
-    /// Start of the last picture placed; `None` while the next one must go to the end of the track.
-    last_picture: Option<MediaTime>,
-    ends: TrackEnds,
+    /// Where the last chunk ends.
+    cut: MediaTime,
+    /// What is placed.
+    placed: Tails,
+    /// What is placed and in a chunk.
+    sent: Tails,
+}
+
+/// How far both tracks have come.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+struct Tails {
+    video: Tail,
+    audio: Tail,
+}
+
+/// How far a track has come.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+struct Tail {
+    /// Start of the last block; `None` while the next one must go exactly to `end`.
+    last: Option<MediaTime>,
+    /// Where the last block ends if nothing shortens it.
+    end: MediaTime,
+    /// The latest place of the next block. Browsers take a step of more than twice the last block's duration for a
+    /// discontinuity.
+    latest_next: MediaTime,
 }
 
 /// Where a frame goes, and the filler that must come before it.
@@ -38,22 +69,35 @@ pub struct Placement {
 impl Timeline {
     /// A timeline that starts at zero, for pictures at `fps` frames per second.
     pub fn new(fps: u8) -> Self {
-        Self { frame_ms: frame_ms(fps), shift_ms: 0, last_picture: None, ends: TrackEnds::default() }
+        Self {
+            generation: 0,
+            picture_ms: picture_ms(fps),
+            shift_ms: 0,
+            cut: MediaTime::ZERO,
+            placed: Tails::default(),
+            sent: Tails::default(),
+        }
     }
 
     /// Changes the nominal frame rate from here on.
     pub fn set_fps(&mut self, fps: u8) {
-        self.frame_ms = frame_ms(fps);
+        self.picture_ms = picture_ms(fps);
     }
 
     /// Goes back to zero, for receivers that begin anew.
     pub fn restart(&mut self) {
-        *self = Self { frame_ms: self.frame_ms, ..Self::new(1) };
+        let generation = self.generation + 1;
+        *self = Self { generation, picture_ms: self.picture_ms, ..Self::new(1) };
+    }
+
+    /// Which timeline this is.
+    pub fn generation(&self) -> u32 {
+        self.generation
     }
 
     /// Closes up whatever was skipped: what is captured at `at` comes next, on every track.
     pub fn close_up(&mut self, at: CaptureTime) {
-        self.shift_ms = self.end().as_millis() as i64 - at.as_millis() as i64;
+        self.shift_ms = self.cut.as_millis() as i64 - at.as_millis() as i64;
     }
 
     /// Moves what comes next further on, so that there is room for so much filler before it.
@@ -61,100 +105,170 @@ impl Timeline {
         self.shift_ms += room.as_millis() as i64;
     }
 
-    /// How far each track has come.
-    pub fn ends(&self) -> TrackEnds {
-        self.ends
+    /// Where the last chunk ends.
+    pub fn last_cut(&self) -> MediaTime {
+        self.cut
     }
 
-    /// Takes back what was placed after the tracks had come so far.
-    pub fn rewind(&mut self, ends: TrackEnds) {
-        self.last_picture = None;
-        self.ends = ends;
+    /// Where the last block of a track that has been sent starts; `None` if it is not known.
+    pub fn last_sent(&self, track: Track) -> Option<MediaTime> {
+        self.sent.of(track).last
     }
 
-    /// Where the track that reaches further ends.
-    pub fn end(&self) -> MediaTime {
-        self.ends.video.max(self.ends.audio)
+    /// Where a track ends.
+    pub fn end(&self, track: Track) -> MediaTime {
+        self.placed.of(track).end
+    }
+
+    /// The media time of a capture time.
+    pub fn map(&self, captured: CaptureTime) -> MediaTime {
+        let millis = captured.as_millis() as i64 + self.shift_ms;
+        MediaTime::from_millis(millis.max(0) as u64)
+    }
+
+    /// Gives the place of what was placed on a track and is in no chunk to what comes next.
+    pub fn forget_unsent(&mut self, track: Track) {
+        *self.placed.of_mut(track) = self.sent.of(track);
+    }
+
+    /// Gives the time after `end`, where an earlier chunk of this timeline ends, to what comes next.
+    pub fn rewind(&mut self, end: MediaTime) {
+        self.cut = end;
+        let tail = Tail { last: None, end, latest_next: end };
+        self.placed = Tails { video: tail, audio: tail };
+        self.sent = self.placed;
     }
 
     /// Places a picture by its capture time. Pictures are never reordered nor dropped here, for the next one
     /// is predicted from them: one that comes too late is squeezed in behind its predecessor.
     pub fn place_picture(&mut self, captured: CaptureTime) -> Placement {
-        let Some(mut last) = self.last_picture else {
+        let Some(last) = self.placed.video.last else {
             return Placement { fill: Vec::new(), at: self.place_picture_at_end() };
         };
         let natural = self.map(captured);
+        let tolerated = TOLERATED_HOLE_MS.min(self.picture_ms - 1);
         let mut fill = Vec::new();
-        while natural.as_millis() > last.as_millis() + self.frame_ms + TOLERATED_HOLE_MS {
-            last = MediaTime::from_millis(last.as_millis() + self.frame_ms);
-            fill.push(last);
+        while natural > plus(self.placed.video.end, tolerated) {
+            fill.push(self.place_picture_at_end());
         }
-        let at = self.take_picture(natural.max(MediaTime::from_millis(last.as_millis() + 1)));
-        Placement { fill, at }
+        let behind = plus(self.placed.video.last.unwrap_or(last), 1);
+        Placement { fill, at: self.take(Track::Video, natural.max(behind)) }
     }
 
-    /// Places a picture exactly where the video track ends: the key frame after a skip or of a new epoch.
+    /// Places a picture exactly where the video track ends: the key frame after a skip or of a new epoch, or a repeat.
     pub fn place_picture_at_end(&mut self) -> MediaTime {
-        self.take_picture(self.ends.video)
+        self.take(Track::Video, self.placed.video.end)
     }
 
     /// Places an audio packet, or returns `None` for one whose time is already taken.
     pub fn place_audio(&mut self, captured: CaptureTime) -> Option<Placement> {
         let natural = self.map(captured);
-        if natural.as_millis() + TOLERATED_OVERLAP_MS < self.ends.audio.as_millis() {
+        if plus(natural, TOLERATED_OVERLAP_MS) < self.placed.audio.end {
             return None;
         }
         let mut fill = Vec::new();
-        while natural.as_millis() > self.ends.audio.as_millis() + TOLERATED_HOLE_MS {
-            fill.push(self.take_audio(self.ends.audio));
+        while natural > plus(self.placed.audio.end, TOLERATED_HOLE_MS) {
+            fill.push(self.take(Track::Audio, self.placed.audio.end));
         }
-        let at = self.take_audio(natural.max(self.ends.audio));
+        let at = self.take(Track::Audio, natural.max(self.placed.audio.end));
         Some(Placement { fill, at })
     }
 
-    /// Places of the pictures that must repeat the last one for the video track to reach `until`.
-    pub fn fill_video(&mut self, until: CaptureTime) -> Vec<MediaTime> {
-        let until = self.map(until).as_millis();
+    /// Places of the filler that a track must have to reach `until`, where a chunk can end: each begins early enough
+    /// before it. A video track without a picture has nothing to repeat.
+    pub fn fill(&mut self, track: Track, until: MediaTime) -> Vec<MediaTime> {
         let mut fill = Vec::new();
-        while let Some(last) = self.last_picture {
-            let next = last.as_millis() + self.frame_ms;
-            if next > until {
-                break;
+        if track == Track::Video && self.placed.video.last.is_none() {
+            return fill;
+        }
+        let shortest = shortest_last(self.duration_ms(track));
+        while plus(self.placed.of(track).end, shortest) <= until {
+            fill.push(self.take(track, self.placed.of(track).end));
+        }
+        fill
+    }
+
+    /// The latest end of a chunk of what is placed, `starts` (in order) being the places of what is in no chunk yet;
+    /// `None` if it is not beyond the last. With `video` not there, only the audio track counts.
+    pub fn latest_cut(&self, video: Option<&[MediaTime]>, audio: &[MediaTime]) -> Option<MediaTime> {
+        let starts =
+            |track, places| Starts { places, shortest_last_ms: shortest_last(self.duration_ms(track)) };
+        let audio = starts(Track::Audio, audio);
+        let cut = match video {
+            Some(video) => {
+                let limit = self.placed.video.end.min(self.placed.audio.end);
+                latest_cut(limit, &[starts(Track::Video, video), audio])
             }
-            fill.push(self.take_picture(MediaTime::from_millis(next)));
+            None => latest_cut(self.placed.audio.end, &[audio]),
+        };
+        (cut > self.cut).then_some(cut)
+    }
+
+    /// A chunk ends at `cut`; `video` and `audio` are the last places in it, where it has any.
+    pub fn cut(&mut self, cut: MediaTime, video: Option<MediaTime>, audio: Option<MediaTime>) {
+        self.cut = cut;
+        for (track, last) in [(Track::Video, video), (Track::Audio, audio)] {
+            let duration_ms = self.duration_ms(track);
+            let sent = self.sent.of_mut(track);
+            if let Some(last) = last {
+                let lasts_ms = duration_ms.min(cut.as_millis() - last.as_millis());
+                *sent = Tail {
+                    last: Some(last),
+                    end: plus(last, duration_ms),
+                    latest_next: plus(last, 2 * lasts_ms),
+                };
+            }
+            let sent = *sent;
+            let placed = self.placed.of_mut(track);
+            if placed.last == sent.last {
+                *placed = sent;
+            }
         }
-        fill
     }
 
-    /// Places of the silent packets that must follow for the audio track to reach `until`.
-    pub fn fill_audio(&mut self, until: CaptureTime) -> Vec<MediaTime> {
-        let until = self.map(until).as_millis();
-        let mut fill = Vec::new();
-        while self.ends.audio.as_millis() + AUDIO_FRAME_MS <= until {
-            fill.push(self.take_audio(self.ends.audio));
+    /// Nominal duration of a block, in milliseconds, rounded down.
+    fn duration_ms(&self, track: Track) -> u64 {
+        match track {
+            Track::Video => self.picture_ms,
+            Track::Audio => AUDIO_FRAME_MS,
         }
-        fill
     }
 
-    fn take_audio(&mut self, at: MediaTime) -> MediaTime {
-        self.ends.audio = MediaTime::from_millis(at.as_millis() + AUDIO_FRAME_MS);
+    /// Places a block as near to `at` as the end of the last chunk and the block before it allow.
+    fn take(&mut self, track: Track, at: MediaTime) -> MediaTime {
+        let duration_ms = self.duration_ms(track);
+        let cut = self.cut;
+        let tail = self.placed.of_mut(track);
+        let at = if tail.last.is_some() { at.min(tail.latest_next) } else { at };
+        let at = at.max(cut);
+        *tail =
+            Tail { last: Some(at), end: plus(at, duration_ms), latest_next: plus(at, 2 * duration_ms) };
         at
-    }
-
-    fn take_picture(&mut self, at: MediaTime) -> MediaTime {
-        self.last_picture = Some(at);
-        self.ends.video = MediaTime::from_millis(at.as_millis() + self.frame_ms);
-        at
-    }
-
-    fn map(&self, captured: CaptureTime) -> MediaTime {
-        let millis = captured.as_millis() as i64 + self.shift_ms;
-        MediaTime::from_millis(millis.max(0) as u64)
     }
 }
 
-fn frame_ms(fps: u8) -> u64 {
-    (1000 / u64::from(fps.max(1))).max(1)
+impl Tails {
+    fn of(&self, track: Track) -> Tail {
+        match track {
+            Track::Video => self.video,
+            Track::Audio => self.audio,
+        }
+    }
+
+    fn of_mut(&mut self, track: Track) -> &mut Tail {
+        match track {
+            Track::Video => &mut self.video,
+            Track::Audio => &mut self.audio,
+        }
+    }
+}
+
+fn plus(at: MediaTime, millis: u64) -> MediaTime {
+    MediaTime::from_millis(at.as_millis() + millis)
+}
+
+fn picture_ms(fps: u8) -> u64 {
+    (1000 / u64::from(fps.max(1))).clamp(2, LONGEST_PICTURE_MS)
 }
 
 #[cfg(test)]
@@ -165,6 +279,10 @@ mod tests {
         CaptureTime::from_millis(millis)
     }
 
+    fn media(millis: u64) -> MediaTime {
+        MediaTime::from_millis(millis)
+    }
+
     fn millis(places: &[MediaTime]) -> Vec<u64> {
         places.iter().map(|place| place.as_millis()).collect()
     }
@@ -173,14 +291,16 @@ mod tests {
     fn a_skip_is_closed_up_on_both_tracks() {
         let mut timeline = Timeline::new(25);
         timeline.close_up(captured(1000));
-        assert_eq!(timeline.place_picture(captured(1000)).at, MediaTime::ZERO);
-        assert_eq!(timeline.place_audio(captured(1000)).unwrap().at, MediaTime::ZERO);
-        assert_eq!(timeline.place_audio(captured(1020)).unwrap().at, MediaTime::from_millis(20));
+        let picture = timeline.place_picture(captured(1000)).at;
+        let packets = [1000, 1020].map(|at| timeline.place_audio(captured(at)).unwrap().at);
+        assert_eq!((picture, millis(&packets)), (MediaTime::ZERO, vec![0, 20]));
+        let end = timeline.latest_cut(Some(&[picture]), &packets).unwrap();
+        timeline.cut(end, Some(picture), Some(packets[1]));
 
         timeline.close_up(captured(9000));
 
-        assert_eq!(timeline.place_picture_at_end(), MediaTime::from_millis(40));
-        assert_eq!(timeline.place_audio(captured(9000)).unwrap().at, MediaTime::from_millis(40));
+        assert_eq!(timeline.place_picture_at_end(), media(40));
+        assert_eq!(timeline.place_audio(captured(9000)).unwrap().at, media(40));
     }
 
     #[test]
@@ -191,25 +311,54 @@ mod tests {
         let placed = timeline.place_picture(captured(170));
 
         assert_eq!(millis(&placed.fill), [40, 80, 120]);
-        assert_eq!(placed.at, MediaTime::from_millis(170));
+        assert_eq!(placed.at, media(170));
     }
 
     #[test]
     fn a_picture_from_the_past_is_squeezed_in_rather_than_lost() {
         let mut timeline = Timeline::new(25);
         timeline.place_picture(captured(0));
-        assert_eq!(timeline.place_picture(captured(30)).at, MediaTime::from_millis(30));
-        assert_eq!(timeline.place_picture(captured(20)).at, MediaTime::from_millis(31));
+        assert_eq!(timeline.place_picture(captured(30)).at, media(30));
+        assert_eq!(timeline.place_picture(captured(20)).at, media(31));
     }
 
     #[test]
     fn audio_jitter_within_half_a_packet_leaves_neither_hole_nor_overlap() {
         let mut timeline = Timeline::new(25);
         timeline.place_audio(captured(0));
-        assert_eq!(timeline.place_audio(captured(12)).unwrap().at, MediaTime::from_millis(20));
+        assert_eq!(timeline.place_audio(captured(12)).unwrap().at, media(20));
         assert_eq!(timeline.place_audio(captured(25)), None);
         let placed = timeline.place_audio(captured(95)).unwrap();
         assert_eq!(millis(&placed.fill), [40, 60]);
-        assert_eq!(placed.at, MediaTime::from_millis(95));
+        assert_eq!(placed.at, media(95));
+    }
+
+    #[test]
+    fn a_step_is_at_most_twice_the_duration_of_a_shortened_block() {
+        let mut timeline = Timeline::new(25);
+        let picture = timeline.place_picture(captured(0)).at;
+        let packets = [0, 15].map(|at| timeline.place_audio(captured(at)).unwrap().at);
+        assert_eq!(millis(&packets), [0, 20]);
+        let end = timeline.latest_cut(Some(&[picture]), &packets).unwrap();
+        assert_eq!(end, media(40), "the picture and the second packet both end there");
+        timeline.cut(media(34), Some(picture), Some(packets[1]));
+
+        // The packet at 20 lasts 14 ms now, so the next may start at 48 at the latest.
+        assert_eq!(timeline.place_audio(captured(57)).unwrap().at, media(48));
+        // The picture at 0 lasts 34 ms, so the next may start at 68.
+        assert_eq!(timeline.place_picture(captured(20)).at, media(34), "not before the end of the chunk");
+    }
+
+    #[test]
+    fn what_is_in_no_chunk_gives_its_place_to_what_comes_next() {
+        let mut timeline = Timeline::new(25);
+        let first = timeline.place_picture(captured(0)).at;
+        timeline.cut(media(40), Some(first), None);
+        timeline.place_picture(captured(40));
+        timeline.place_picture(captured(80));
+
+        timeline.forget_unsent(Track::Video);
+
+        assert_eq!(timeline.place_picture_at_end(), media(40));
     }
 }

@@ -2,7 +2,7 @@
 //!
 //! It knows no clock, no socket and no device. Three things happen independently, and each has a state of its
 //! own: the [`Seat`] in the meeting, and the two devices ([`Device`]). Media flows while the seat may publish
-//! and at least one device is on the air (playback.md, rule 5).
+//! and at least one device is on the air (docs/receivers.md, "Rules for a sender").
 
 mod settle;
 
@@ -11,7 +11,7 @@ use std::time::{Duration, Instant};
 
 pub use super::event::{Action, Choice, Event, LateJoinStrategy, Which};
 use super::late_join::LateJoiners;
-pub use super::late_join::{LATE_JOIN_INTERVAL, REPLAY_RETRY};
+pub use super::late_join::{LATE_JOIN_INTERVAL, LONGEST_SETTLING};
 pub use super::side::Device;
 use super::side::Side;
 use super::speaking::SpeechDetector;
@@ -80,6 +80,10 @@ pub struct Machine {
     next_origin: Origin,
     backoff: Backoff,
     late_joiners: LateJoiners,
+    /// Receivers throw away what they have, so a new timeline is due.
+    restart_due: bool,
+    /// What the relay was told at the join.
+    joined_as: Presence,
     actions: VecDeque<Action>,
 }
 
@@ -102,6 +106,8 @@ impl Machine {
             next_origin: Origin::Continue,
             backoff: Backoff::default(),
             late_joiners: LateJoiners::default(),
+            restart_due: false,
+            joined_as: Presence { has_video: false, is_muted: true },
             actions: VecDeque::new(),
         };
         if choice.camera == Some(false) {
@@ -172,12 +178,8 @@ impl Machine {
                     *may_publish = may;
                 }
             }
-            Event::LateJoin => {
-                if self.flowing {
-                    self.late_joiners.add(now);
-                }
-            }
-            Event::NothingToReplay => self.late_joiners.nothing_to_replay(now),
+            Event::LateJoin => self.late_join(now),
+            Event::ParticipantsChanged => self.restart_due |= self.is_among_first_generation(),
             Event::SessionEnded { refused, random } => self.session_ended(refused, random, now),
         }
         self.settle(now);
@@ -212,13 +214,43 @@ impl Machine {
         // What changed while the join was under way is announced now.
         self.camera.told = presence.has_video;
         self.mic.told = !presence.is_muted;
+        self.joined_as = presence;
         // Receivers have one MediaSource per connection of the sender, so theirs is new now. Those that cannot
         // jump to the live edge would never start in the middle of a timeline.
         self.next_origin = match late_join {
-            LateJoinStrategy::Replay => Origin::ContinueAfresh,
+            LateJoinStrategy::Replay => Origin::LeadIn,
             LateJoinStrategy::Reset | LateJoinStrategy::Restart => Origin::Zero,
         };
         self.late_joiners = LateJoiners::default();
+    }
+
+    fn late_join(&mut self, now: Instant) {
+        let Seat::Joined { late_join, .. } = self.seat else { return };
+        match late_join {
+            LateJoinStrategy::Replay if self.flowing => self.late_joiners.add(now),
+            LateJoinStrategy::Replay => {}
+            LateJoinStrategy::Reset => self.restart_due = true,
+            LateJoinStrategy::Restart => {
+                self.restart_due = true;
+                self.repeat_state();
+            }
+        }
+    }
+
+    /// Gateways of the first generation tell newcomers what they were told at our join.
+    fn repeat_state(&mut self) {
+        let Presence { has_video, is_muted } = self.joined_as;
+        if self.camera.told != has_video {
+            self.actions.push_back(Action::AnnounceCamera { has_video: self.camera.told });
+        }
+        if self.mic.told == is_muted {
+            self.actions.push_back(Action::AnnounceMic { is_muted: !self.mic.told });
+        }
+    }
+
+    /// Whether receivers begin anew whenever a participant changes.
+    fn is_among_first_generation(&self) -> bool {
+        matches!(self.seat, Seat::Joined { late_join: LateJoinStrategy::Restart, .. })
     }
 
     fn session_ended(&mut self, refused: bool, random: f64, now: Instant) {

@@ -9,7 +9,7 @@ use super::{
 use crate::agent::speaking::SpeechDetector;
 use crate::meeting::Presence;
 use crate::panel::{Camera, Meeting, Mic, PanelState};
-use crate::webm::Origin;
+use crate::webm::{Origin, ReplayFrom};
 
 impl Machine {
     /// Brings what is closer to what should be: the one place where actions follow from states.
@@ -118,10 +118,11 @@ impl Machine {
         }
     }
 
-    /// State first, media second (rule 7): the room hears of a change before a device moves or a track changes.
+    /// State first, media second (docs/receivers.md, "Rules for a sender"): the room hears of a change before a device moves or a track changes.
     fn announce(&mut self) {
         let may_capture = self.may_capture();
         let joined = matches!(self.seat, Seat::Joined { .. });
+        let first_generation = self.is_among_first_generation();
         for side in [&mut self.camera, &mut self.mic] {
             let on_air =
                 may_capture && side.wanted && (side.device.is_on_air() || side.device == Device::Closed);
@@ -129,6 +130,7 @@ impl Machine {
                 continue;
             }
             side.told = on_air;
+            self.restart_due |= first_generation;
             if joined {
                 self.actions.push_back(match side.which {
                     Which::Camera => Action::AnnounceCamera { has_video: on_air },
@@ -214,6 +216,10 @@ impl Machine {
             let origin = std::mem::replace(&mut self.next_origin, Origin::Continue);
             let origin = if origin == Origin::Continue { self.origin_after_pause(now) } else { origin };
             self.actions.push_back(Action::StartMedia(origin));
+            self.restart_due |= self.is_among_first_generation();
+            if origin == Origin::LeadIn {
+                self.late_joiners.begin(now);
+            }
         } else {
             self.stopped = Some(now);
             self.late_joiners.send_away();
@@ -228,23 +234,27 @@ impl Machine {
     fn origin_after_pause(&self, now: Instant) -> Origin {
         let jumps = matches!(self.seat, Seat::Joined { late_join: LateJoinStrategy::Replay, .. });
         let dry = self.stopped.is_some_and(|stopped| now.saturating_duration_since(stopped) >= RUNS_DRY);
-        if jumps && dry { Origin::ContinueAfterPause } else { Origin::Continue }
+        if jumps && dry { Origin::LeadIn } else { Origin::Continue }
     }
 
     fn serve_late_joiners(&mut self, now: Instant) {
+        let restart_due = std::mem::take(&mut self.restart_due);
         let Seat::Joined { late_join, .. } = self.seat else { return };
-        if !self.flowing || !self.late_joiners.take_due(now) {
+        if !self.flowing {
             return;
         }
-        match late_join {
-            LateJoinStrategy::Replay => {
-                self.actions.push_back(Action::Replay);
-                self.late_joiners.replay_again(now);
+        if restart_due {
+            if late_join == LateJoinStrategy::Reset {
+                self.actions.push_back(Action::AnnounceReset);
             }
-            LateJoinStrategy::Reset => {
-                self.actions.extend([Action::AnnounceReset, Action::BeginEpoch(Origin::Zero)]);
-            }
-            LateJoinStrategy::Restart => self.actions.push_back(Action::BeginEpoch(Origin::Zero)),
+            let hold = self.late_joiners.restart(now);
+            self.actions.push_back(Action::BeginEpoch { origin: Origin::Zero, hold });
+        }
+        if self.late_joiners.take_due(now) {
+            self.actions.push_back(Action::Replay(match late_join {
+                LateJoinStrategy::Replay => ReplayFrom::KeyFrame,
+                LateJoinStrategy::Reset | LateJoinStrategy::Restart => ReplayFrom::Start,
+            }));
         }
     }
 }

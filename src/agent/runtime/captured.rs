@@ -94,7 +94,7 @@ impl Runtime {
                     "the agent is too slow: frames were lost between encoder and segmenter"
                 );
                 if which == Which::Camera {
-                    self.publisher.segmenter.skip();
+                    self.publisher.segmenter.lose_pictures();
                     self.ask_for_key_frame();
                 }
             }
@@ -127,10 +127,7 @@ impl Runtime {
         if !self.machine.is_flowing() {
             return;
         }
-        if self.publisher.take_in(frame) {
-            self.cadence.reset();
-            self.cut();
-        }
+        self.publisher.take_in(frame);
     }
 
     pub(super) fn cut(&mut self) {
@@ -138,15 +135,6 @@ impl Runtime {
             self.publisher.cut();
             self.ask_for_key_frame();
         }
-    }
-
-    pub(super) fn replay(&mut self) {
-        if !self.publisher.replay() {
-            // Nothing but a time to try again follows from this, so no action can be due.
-            self.machine.handle(Event::NothingToReplay, Instant::now());
-        }
-        self.key_frames.asked = None;
-        self.force_key_frame();
     }
 
     pub(super) fn ask_for_key_frame(&mut self) {

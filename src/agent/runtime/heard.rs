@@ -76,6 +76,7 @@ impl Runtime {
                 tracing::info!(user_id, "somebody left");
                 self.participants.retain(|other| other.user_id != user_id);
                 self.tell_state();
+                self.decide(Event::ParticipantsChanged).await;
             }
             ServerEvent::RequestKeyframe { from } => {
                 tracing::debug!(from, "asked for a key frame");

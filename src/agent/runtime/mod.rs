@@ -12,10 +12,10 @@ mod supervised;
 use std::future::{Future, pending};
 use std::path::PathBuf;
 use std::pin::{Pin, pin};
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use bytes::Bytes;
-use tokio::time::{Interval, MissedTickBehavior, interval, sleep_until};
+use tokio::time::sleep_until;
 use tracing::Instrument as _;
 
 use self::captured::KeyFrames;
@@ -123,7 +123,6 @@ struct Runtime {
     session: Option<SessionHandle>,
     /// Who else is in the room.
     participants: Vec<Participant>,
-    cadence: Interval,
     requests: Option<Requests>,
     memory: Memory,
     service: Service,
@@ -156,7 +155,12 @@ impl Runtime {
             machine: Machine::new(Instant::now(), choice),
             panel,
             panel_fault: None,
-            publisher: Publisher::new(StreamFormat { video: format }, clock.clone(), trace.transpose()?),
+            publisher: Publisher::new(
+                StreamFormat { video: format },
+                clock.clone(),
+                config.capture.cadence.duration(),
+                trace.transpose()?,
+            ),
             camera: camera.map(device),
             mic: mic.map(device),
             black,
@@ -165,7 +169,6 @@ impl Runtime {
             profile: profile.clone(),
             clock: clock.clone(),
             session_config: session_config(&config.meeting)?,
-            cadence: cadence(config),
             config: config.clone(),
             profiles,
             reload,
@@ -215,7 +218,7 @@ impl Runtime {
                 event = captured::next_of(&mut self.camera) => self.captured(Which::Camera, event).await,
                 event = captured::next_of(&mut self.mic) => self.captured(Which::Mic, event).await,
                 event = next_session_event(&mut self.session) => self.heard(event).await,
-                _ = self.cadence.tick() => self.cut(),
+                () = sleep_until(self.publisher.next_cut().into()), if self.machine.is_flowing() => self.cut(),
                 pressed = self.panel.next_press() => self.pressed(pressed).await,
                 request = next_request(&mut self.requests) => self.asked(request).await,
                 () = until(timeout) => self.decide(Event::Tick).await,
@@ -296,13 +299,14 @@ impl Runtime {
             Action::ShowBlack => self.show_black().await,
             Action::HearMicrophone => self.publisher.segmenter.hear_microphone(),
             Action::HearSilence => self.publisher.segmenter.hear_silence(),
-            Action::StartMedia(origin) | Action::BeginEpoch(origin) => self.publisher.begin(origin),
+            Action::StartMedia(origin) => self.publisher.begin(origin, Duration::ZERO),
+            Action::BeginEpoch { origin, hold } => self.publisher.begin(origin, hold),
             Action::StopMedia => {
                 self.publisher.take_back_queued();
                 self.publisher.segmenter.skip();
             }
             Action::DoubtSent => self.publisher.take_back_recently_sent(),
-            Action::Replay => self.replay(),
+            Action::Replay(from) => self.publisher.segmenter.request_replay(from),
         }
     }
 
@@ -396,12 +400,6 @@ impl Equipment {
         let Some(format) = self.format else { return Ok(None) };
         Ok(Some((format, black_key_frame(format, &self.profile)?)))
     }
-}
-
-fn cadence(config: &Config) -> Interval {
-    let mut cadence = interval(config.capture.cadence.duration());
-    cadence.set_missed_tick_behavior(MissedTickBehavior::Skip);
-    cadence
 }
 
 /// What is asked next.

@@ -2,7 +2,7 @@
 
 use std::time::Instant;
 
-use super::{Equipment, Runtime, cadence};
+use super::{Equipment, Runtime};
 use crate::agent::device::{Device, Source};
 use crate::agent::machine::{Event, Which};
 use crate::agent::settings::session_config;
@@ -69,7 +69,7 @@ impl Runtime {
             changed.push("microphone");
         }
         if every != old.capture.cadence {
-            self.cadence = cadence(&self.config);
+            self.publisher.set_cadence(every.duration());
             changed.push("cadence");
         }
         if self.config.control != old.control {
