@@ -32,8 +32,12 @@ pub fn latest_cut(limit: MediaTime, tracks: &[Starts<'_>]) -> MediaTime {
 impl Starts<'_> {
     /// The start of the last block before `cut`, if it would be shortened too much.
     fn too_soon_before(&self, cut: MediaTime) -> Option<MediaTime> {
-        let last = self.places[..self.places.partition_point(|place| *place < cut)].last()?;
-        (cut.as_millis() - last.as_millis() < self.shortest_last_ms).then_some(*last)
+        let (before, behind) = self.places.split_at(self.places.partition_point(|place| *place < cut));
+        let last = before.last()?;
+        // Browsers take a step of more than twice the last block's duration for a discontinuity.
+        let step_ms = behind.first().map_or(0, |next| next.as_millis() - last.as_millis());
+        let lasts_ms = cut.as_millis() - last.as_millis();
+        (lasts_ms < self.shortest_last_ms.max(step_ms.div_ceil(2))).then_some(*last)
     }
 }
 
@@ -63,6 +67,12 @@ mod tests {
         assert_eq!(cut(100, &[0, 33, 57, 90], &[0, 20, 40, 60, 80]), 80);
         // With the packets off the grid the picture's start will do.
         assert_eq!(cut(96, &[0, 33, 57, 90], &[16, 36, 56, 76]), 90);
+    }
+
+    #[test]
+    fn a_block_lasts_at_least_half_of_the_step_to_the_next_one() {
+        assert_eq!(cut(74, &[0, 33, 66], &[0, 20, 40, 60, 89]), 60);
+        assert_eq!(cut(75, &[0, 33, 53], &[0, 20, 40, 60, 89]), 75);
     }
 
     #[test]

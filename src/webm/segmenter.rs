@@ -98,6 +98,9 @@ pub struct Segmenter {
     format: StreamFormat,
     init: Bytes,
     repeat: Bytes,
+    /// What the last init segment says of the video track. It is behind `format` while a key frame of another format waits
+    /// to start an epoch.
+    announced: Option<VideoFormat>,
     timeline: Timeline,
     video: VideoFeed,
     audio: AudioFeed,
@@ -131,6 +134,7 @@ impl Segmenter {
                 Some(_) => VideoFeed::Camera(CameraFeed::default()),
                 None => VideoFeed::Absent,
             },
+            announced: format.video,
             format,
             audio: AudioFeed::Microphone,
             flow: Flow::Interrupted { since: None, lead_in: false },
@@ -376,8 +380,8 @@ impl Segmenter {
                         camera.last_key = Some(frame.data.clone());
                     }
                     if std::mem::take(&mut camera.awaiting_key) {
-                        // Repeats that wait give it their place, so that an epoch can begin with it.
-                        self.unsent.forget(Track::Video, &mut self.timeline);
+                        // What waits gives it its place, so that an epoch can begin with it.
+                        self.counters.skipped += self.unsent.forget(Track::Video, &mut self.timeline);
                         Placement { fill: Vec::new(), at: self.timeline.place_picture_at_end() }
                     } else {
                         self.timeline.place_picture(frame.captured)
@@ -458,6 +462,7 @@ impl Segmenter {
         let starts_epoch = self.epoch_due && key_first;
         if starts_epoch {
             self.epoch_due = false;
+            self.announced = self.format.video;
             self.epoch += 1;
             self.replay.clear();
         }
@@ -529,10 +534,29 @@ impl Segmenter {
         }
         let VideoFeed::Camera(camera) = &mut self.video else { return };
         if let Some(format) = camera.next_format.take() {
-            self.format.video = Some(format);
-            self.init = init_segment(&self.format);
-            self.repeat = repeat_last_picture(&format);
-            self.timeline.set_fps(format.fps);
+            self.adopt(format);
+        }
+    }
+
+    fn adopt(&mut self, format: VideoFormat) {
+        self.format.video = Some(format);
+        self.init = init_segment(&self.format);
+        self.repeat = repeat_last_picture(&format);
+        self.timeline.set_fps(format.fps);
+    }
+
+    /// The key frame that was to start an epoch with another format is given up: what was announced goes on.
+    fn return_to_announced_format(&mut self) {
+        if self.announced == self.format.video {
+            return;
+        }
+        if let VideoFeed::Camera(camera) = &mut self.video
+            && camera.next_format.is_none()
+        {
+            camera.next_format = self.format.video;
+        }
+        if let Some(announced) = self.announced {
+            self.adopt(announced);
         }
     }
 
@@ -548,6 +572,9 @@ impl Segmenter {
     fn give_up(&mut self, track: Track) {
         self.counters.skipped += self.waiting.extract_if(.., |frame| frame.track == track).count() as u64;
         self.counters.skipped += self.unsent.forget(track, &mut self.timeline);
+        if track == Track::Video {
+            self.return_to_announced_format();
+        }
     }
 }
 

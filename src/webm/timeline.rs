@@ -239,8 +239,7 @@ impl Timeline {
         let duration_ms = self.duration_ms(track);
         let cut = self.cut;
         let tail = self.placed.of_mut(track);
-        let at = if tail.last.is_some() { at.min(tail.latest_next) } else { at };
-        let at = at.max(cut);
+        let at = at.min(tail.latest_next).max(cut);
         *tail =
             Tail { last: Some(at), end: plus(at, duration_ms), latest_next: plus(at, 2 * duration_ms) };
         at
