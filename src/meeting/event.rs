@@ -1,4 +1,4 @@
-//! The words of the meeting (protocol.md §2) as types: what a participant says and what it hears.
+//! The words of the meeting (docs/protocol.md §2) as types: what a participant says and what it hears.
 //!
 //! Deployed relays vary. Fields that are missing or of an unexpected kind are read as absent where the
 //! meeting can go on without them; an event that cannot be understood at all becomes
@@ -10,7 +10,7 @@ use serde::{Deserialize, Deserializer, Serialize};
 use serde_json::value::RawValue;
 
 use super::refusal::ErrorKind;
-use super::roster::{Participant, PresenterChange, RoomState, id, optional_id};
+use super::roster::{Participant, PresenterChange, RoomState, id, lenient, optional_id};
 use crate::socketio::{Event, PacketError, Placeholder, quote};
 
 /// What the agent says about its seat when it joins.
@@ -186,6 +186,20 @@ pub enum ServerEvent {
         /// Who asks, where the relay says it.
         from: Option<String>,
     },
+    /// `camera-state-changed` of somebody else.
+    CameraStateChanged {
+        /// Whose camera.
+        user_id: String,
+        /// Whether it is on now, where the relay says it.
+        has_video: Option<bool>,
+    },
+    /// `mic-state-changed` of somebody else.
+    MicStateChanged {
+        /// Whose microphone.
+        user_id: String,
+        /// Whether it is muted now, where the relay says it.
+        is_muted: Option<bool>,
+    },
     /// One of the three presenter events.
     PresenterChange(PresenterChange),
     /// `error`.
@@ -218,6 +232,10 @@ impl ServerEvent {
             "room-state" => required(event).map(Self::RoomState),
             "user-joined" => required(event).map(Self::UserJoined),
             "user-left" => required(event).map(|UserLeft { user_id }| Self::UserLeft { user_id }),
+            "camera-state-changed" => required(event)
+                .map(|CameraState { user_id, has_video }| Self::CameraStateChanged { user_id, has_video }),
+            "mic-state-changed" => required(event)
+                .map(|MicState { user_id, is_muted }| Self::MicStateChanged { user_id, is_muted }),
             // Its payload only informs; the wish is in the name.
             "request-keyframe" => Ok(Self::RequestKeyframe {
                 from: required(event).ok().and_then(|RequestKeyframe { from_user_id }| from_user_id),
@@ -250,6 +268,24 @@ fn required<T: DeserializeOwned>(event: &Event) -> Result<T, String> {
 struct UserLeft {
     #[serde(deserialize_with = "id")]
     user_id: String,
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct CameraState {
+    #[serde(deserialize_with = "id")]
+    user_id: String,
+    #[serde(default, deserialize_with = "lenient")]
+    has_video: Option<bool>,
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct MicState {
+    #[serde(deserialize_with = "id")]
+    user_id: String,
+    #[serde(default, deserialize_with = "lenient")]
+    is_muted: Option<bool>,
 }
 
 #[derive(Deserialize)]
