@@ -235,10 +235,9 @@ async fn a_close_in_the_middle_of_the_join() {
 
 #[tokio::test]
 async fn closes_that_say_something() {
-    for (goodbye, told_why) in [
-        (Message::text("1"), "it said it would"),
-        (Message::Close(None), "without saying why"),
-    ] {
+    for (goodbye, told_why) in
+        [(Message::text("1"), "it said it would"), (Message::Close(None), "without saying why")]
+    {
         let relay = Relay::listen().await;
         let mut session = start(config(&relay));
         let mut server = relay.accept().await;
@@ -356,7 +355,10 @@ async fn refused_credentials() {
 #[tokio::test]
 async fn refused_joins() {
     for (message, expected) in [
-        ("The room is full", "refused the join of room \"room-1\": The room is full"),
+        (
+            "The room is full",
+            "refused the join of room \"room-1\": The room is full; ask whoever runs the meeting",
+        ),
         (
             "Room not found",
             "knows no room \"room-1\": Room not found; check meeting.room, and that the meeting exists",

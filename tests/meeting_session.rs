@@ -45,7 +45,11 @@ async fn joins_publishes_state_before_media_and_leaves() {
         .await;
 
     let SessionEvent::Joined(joined) = next(&mut session).await else { panic!("Joined comes first") };
-    assert_eq!(joined.identity.user_id(), "pi-7", "the relay's word about our socket goes before the configuration");
+    assert_eq!(
+        joined.identity.user_id(),
+        "pi-7",
+        "the relay's word about our socket goes before the configuration"
+    );
     assert_eq!(joined.max_payload, 1_000_000);
     assert_eq!(joined.room.title.as_deref(), Some("T"));
 
@@ -124,9 +128,13 @@ async fn the_id_that_a_list_gives_our_connection_is_adopted_and_what_was_announc
         {"userId":"7f2c","socketId":"socket","canBroadcast":true}],"presenterUserId":"7f2c","broadcastMode":"single"}]"#;
     server.say(list).await;
 
-    let SessionEvent::Adopted(identity) = next(&mut session).await else { panic!("the id comes before the list") };
+    let SessionEvent::Adopted(identity) = next(&mut session).await else {
+        panic!("the id comes before the list")
+    };
     assert_eq!(identity.user_id(), "7f2c");
-    let SessionEvent::Event(ServerEvent::PresenterChange(change)) = next(&mut session).await else { panic!() };
+    let SessionEvent::Event(ServerEvent::PresenterChange(change)) = next(&mut session).await else {
+        panic!()
+    };
     assert_eq!(change.can_broadcast(&identity), Some(true));
     assert_eq!(
         text(&mut server).await,
@@ -141,8 +149,12 @@ async fn the_id_that_a_list_gives_our_connection_is_adopted_and_what_was_announc
     // The same list again is no news, and the presenter's id is compared with the adopted one.
     server.say(list).await;
     assert!(matches!(next(&mut session).await, SessionEvent::Event(ServerEvent::PresenterChange(_))));
-    server.say(r#"42["broadcast-presenter-changed",{"presenterUserId":"7f2c","broadcastMode":"single"}]"#).await;
-    let SessionEvent::Event(ServerEvent::PresenterChange(change)) = next(&mut session).await else { panic!() };
+    server
+        .say(r#"42["broadcast-presenter-changed",{"presenterUserId":"7f2c","broadcastMode":"single"}]"#)
+        .await;
+    let SessionEvent::Event(ServerEvent::PresenterChange(change)) = next(&mut session).await else {
+        panic!()
+    };
     assert_eq!(change.can_broadcast(&identity), Some(true));
 }
 

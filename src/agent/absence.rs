@@ -44,8 +44,11 @@ mod tests {
     #[test]
     fn the_end_of_a_meeting_is_not_forgotten_for_the_unknown_room_that_it_leaves() {
         let (url, room) = ("ws://relay/".to_owned(), "blue".to_owned());
-        let unknown =
-            SessionError::UnknownRoom { url: url.clone(), room: room.clone(), message: "no such room".into() };
+        let unknown = SessionError::UnknownRoom {
+            url: url.clone(),
+            room: room.clone(),
+            message: "no such room".into(),
+        };
         assert_eq!(absence(&unknown, None).reason, AbsenceReason::UnknownRoom);
 
         let over = absence(&SessionError::RoomEnded { url, room }, None);

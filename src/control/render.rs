@@ -86,9 +86,7 @@ pub fn meeting(state: &State, paint: Paint) -> String {
     let word = match (state.meeting, &state.absence) {
         (MeetingState::Left, _) => paint.on(QUIET, "left (roomcam ctl join comes back)"),
         (MeetingState::Connecting, None) => paint.on(BUSY, "connecting"),
-        (MeetingState::Connecting, Some(absence)) => {
-            paint.on(BAD, &format!("not in it: {}", absence.reason))
-        }
+        (MeetingState::Connecting, Some(absence)) => paint.on(BAD, &format!("not in it: {}", absence.reason)),
         (MeetingState::Joined, _) => paint.on(GOOD, "joined"),
         (MeetingState::WaitingForSeat, _) => paint.on(BUSY, "waiting: somebody else presents"),
     };

@@ -21,7 +21,7 @@ pub enum SessionError {
         message: String,
     },
     /// The relay refused the join.
-    #[error("relay {url}: refused the join of room {room:?}: {message}")]
+    #[error("relay {url}: refused the join of room {room:?}: {message}; ask whoever runs the meeting")]
     JoinRefused {
         /// The relay.
         url: String,

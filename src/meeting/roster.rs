@@ -117,7 +117,9 @@ fn listed(participants: &[Participant], agent: &Identity) -> Option<bool> {
 // memory first, at many times its size on the wire.
 
 /// A value of the expected kind, or `None` for anything else.
-pub(super) fn lenient<'de, D: Deserializer<'de>, T: DeserializeOwned>(deserializer: D) -> Result<Option<T>, D::Error> {
+pub(super) fn lenient<'de, D: Deserializer<'de>, T: DeserializeOwned>(
+    deserializer: D,
+) -> Result<Option<T>, D::Error> {
     let raw = Box::<RawValue>::deserialize(deserializer)?;
     Ok(serde_json::from_str(raw.get()).ok())
 }

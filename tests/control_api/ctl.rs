@@ -5,8 +5,8 @@ use std::process::{Output, Stdio};
 
 use insta::assert_snapshot;
 use roomcam::control::{
-    Absence, AbsenceReason, CameraState, CameraStatus, DeviceFault, Limits, MeetingState, MicState, Paint, Participant, State,
-    Status, page,
+    Absence, AbsenceReason, CameraState, CameraStatus, DeviceFault, Limits, MeetingState, MicState, Paint,
+    Participant, State, Status, page,
 };
 use tokio::io::{AsyncBufReadExt, BufReader};
 use tokio::process::Command;
@@ -110,7 +110,9 @@ fn who_is_not_in_the_meeting_says_why_and_when_it_tries_again() {
         ..state()
     });
     away.next_attempt_seconds = Some(11.2);
-    let page_lines = |status: &Status| page(status, NOW, Paint::Plain).lines().skip(1).take(2).collect::<Vec<_>>().join("\n");
+    let page_lines = |status: &Status| {
+        page(status, NOW, Paint::Plain).lines().skip(1).take(2).collect::<Vec<_>>().join("\n")
+    };
     assert_snapshot!(page_lines(&away), @r#"
     meeting not in it: the relay knows no such room, blue at wss://relay.example/, as Pi
     why     relay wss://relay.example/: knows no room "blue"; check meeting.room; next attempt in 12 s
@@ -119,7 +121,10 @@ fn who_is_not_in_the_meeting_says_why_and_when_it_tries_again() {
     away.next_attempt_seconds = None;
     assert!(page_lines(&away).ends_with("; trying again now"));
     let coloured = page(&away, NOW, Paint::Colour);
-    assert!(coloured.contains("\x1b[1m\x1b[31mnot in it: the relay knows no such room\x1b[0m, blue"), "{coloured:?}");
+    assert!(
+        coloured.contains("\x1b[1m\x1b[31mnot in it: the relay knows no such room\x1b[0m, blue"),
+        "{coloured:?}"
+    );
 }
 
 #[test]

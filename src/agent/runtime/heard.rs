@@ -17,7 +17,10 @@ impl Runtime {
         match event {
             SessionEvent::Joined(joined) => self.joined(joined).await,
             SessionEvent::Adopted(identity) => {
-                tracing::info!(user_id = identity.user_id(), "the relay knows this device by another user id");
+                tracing::info!(
+                    user_id = identity.user_id(),
+                    "the relay knows this device by another user id"
+                );
                 self.room.adopt(identity);
                 self.tell_state();
             }

@@ -33,8 +33,7 @@ use crate::config::{Config, ConfigErrors};
 use crate::control::{Absence, Request, Requests};
 use crate::media::{StreamFormat, VideoFormat};
 use crate::meeting::{
-    OutboxLimits, Presence, SessionConfig, SessionEvent, SessionHandle, StateChange, outbox,
-    session,
+    OutboxLimits, Presence, SessionConfig, SessionEvent, SessionHandle, StateChange, outbox, session,
 };
 use crate::panel::{Panel, PanelError, Pressed};
 use crate::service::Service;
