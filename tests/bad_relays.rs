@@ -212,7 +212,7 @@ async fn no_ping() {
     server.say(r#"40{"sid":"socket"}"#).await;
     server.answer_join("room-1").await;
     joined(&mut session).await;
-    // Other packets are no ping (protocol.md §1).
+    // Other packets are no ping (docs/protocol.md §1.2).
     server.say("6").await;
     assert_eq!(
         told(&ended(&mut session).await, &relay),
@@ -235,11 +235,9 @@ async fn a_close_in_the_middle_of_the_join() {
 
 #[tokio::test]
 async fn closes_that_say_something() {
-    for (goodbye, told_why) in [
-        (Message::text("41"), "it disconnected us"),
-        (Message::text("1"), "it said it would"),
-        (Message::Close(None), "without saying why"),
-    ] {
+    for (goodbye, told_why) in
+        [(Message::text("1"), "it said it would"), (Message::Close(None), "without saying why")]
+    {
         let relay = Relay::listen().await;
         let mut session = start(config(&relay));
         let mut server = relay.accept().await;
@@ -251,6 +249,31 @@ async fn closes_that_say_something() {
             format!("closed the connection ({told_why}); the relay's log says why")
         );
     }
+}
+
+#[tokio::test]
+async fn a_disconnect_without_a_word() {
+    let relay = Relay::listen().await;
+    let mut session = start(config(&relay));
+    let mut server = relay.accept().await;
+    server.join("room-1").await;
+    joined(&mut session).await;
+    server.say("41").await;
+    let error = ended(&mut session).await;
+    assert!(matches!(error, SessionError::Disconnected { .. }), "{error:?}");
+    assert_eq!(
+        told(&error, &relay),
+        "disconnected us without saying why; most likely another login of the same user took the seat: give this \
+         device a user id of its own"
+    );
+
+    // Before the join is done there is no seat to take.
+    let relay = Relay::listen().await;
+    let mut session = start(config(&relay));
+    let mut server = relay.accept().await;
+    server.connect().await;
+    server.say("41").await;
+    assert_eq!(told(&ended(&mut session).await, &relay), "disconnected us; the relay's log says why");
 }
 
 #[tokio::test]
@@ -332,9 +355,19 @@ async fn refused_credentials() {
 #[tokio::test]
 async fn refused_joins() {
     for (message, expected) in [
-        ("Room not found", "refused the join of room \"room-1\": Room not found"),
+        (
+            "The room is full",
+            "refused the join of room \"room-1\": The room is full; ask whoever runs the meeting",
+        ),
+        (
+            "Room not found",
+            "knows no room \"room-1\": Room not found; check meeting.room, and that the meeting exists",
+        ),
         ("인증이 필요합니다", "refused the credentials: 인증이 필요합니다; check the token and the user id"),
-        ("종료된 회의입니다", "the meeting in room \"room-1\" is over"),
+        (
+            "종료된 회의입니다",
+            "the meeting in room \"room-1\" is over; for another meeting, put its id into meeting.room",
+        ),
     ] {
         let relay = Relay::listen().await;
         let mut session = start(config(&relay));

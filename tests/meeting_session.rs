@@ -45,7 +45,11 @@ async fn joins_publishes_state_before_media_and_leaves() {
         .await;
 
     let SessionEvent::Joined(joined) = next(&mut session).await else { panic!("Joined comes first") };
-    assert_eq!(joined.user_id, "pi-7", "the relay's word about our socket goes before the configuration");
+    assert_eq!(
+        joined.identity.user_id(),
+        "pi-7",
+        "the relay's word about our socket goes before the configuration"
+    );
     assert_eq!(joined.max_payload, 1_000_000);
     assert_eq!(joined.room.title.as_deref(), Some("T"));
 
@@ -72,6 +76,8 @@ async fn joins_publishes_state_before_media_and_leaves() {
 
     // Its own arrival, other people's media and nonsense are kept from the agent.
     server.say(r#"42["user-joined",{"userId":"pi-7"}]"#).await;
+    server.say(r#"42["camera-state-changed",{"userId":"pi-7","hasVideo":true}]"#).await;
+    server.say(r#"42["mic-state-changed",{"userId":"pi-7","isMuted":true}]"#).await;
     server.say(r#"451-["media-chunk",{"chunk":{"_placeholder":true,"num":0},"userId":"x"}]"#).await;
     server.say_bytes(b"other people's").await;
     server.say(r#"42["user-left",{"who":"?"}]"#).await;
@@ -81,6 +87,14 @@ async fn joins_publishes_state_before_media_and_leaves() {
     assert_eq!(heard, ServerEvent::Error { message: "slow down".into(), kind: ErrorKind::Other });
     let SessionEvent::Event(heard) = next(&mut session).await else { panic!() };
     assert_eq!(heard, ServerEvent::RequestKeyframe { from: Some("bob".into()) });
+
+    // What others do with their camera and microphone is not.
+    server.say(r#"42["camera-state-changed",{"userId":12,"hasVideo":false}]"#).await;
+    server.say(r#"42["mic-state-changed",{"userId":"bob","isMuted":true}]"#).await;
+    let SessionEvent::Event(heard) = next(&mut session).await else { panic!() };
+    assert_eq!(heard, ServerEvent::CameraStateChanged { user_id: "12".into(), has_video: Some(false) });
+    let SessionEvent::Event(heard) = next(&mut session).await else { panic!() };
+    assert_eq!(heard, ServerEvent::MicStateChanged { user_id: "bob".into(), is_muted: Some(true) });
 
     let left = tokio::spawn(session.shutdown());
     assert_eq!(text(&mut server).await, r#"420["leave-room",{}]"#);
@@ -94,6 +108,57 @@ async fn joins_publishes_state_before_media_and_leaves() {
 }
 
 #[tokio::test]
+async fn the_id_that_a_list_gives_our_connection_is_adopted_and_what_was_announced_is_said_again() {
+    let relay = Relay::listen().await;
+    let (outbox, receiver) = outbox(OutboxLimits::default());
+    let mut config = config(&relay);
+    config.user_id = Some("pi@example.org".into());
+    let mut session = session::spawn(config, LIVE, receiver);
+    let mut server = relay.accept().await;
+    server.join("room-1").await;
+    let SessionEvent::Joined(joined) = next(&mut session).await else { panic!() };
+    assert_eq!(joined.identity.user_id(), "pi@example.org", "the joiner is not in its own room-state");
+    outbox.announce(StateChange::Mic { is_muted: true });
+    assert_eq!(
+        text(&mut server).await,
+        r#"42["mic-state-changed",{"roomId":"room-1","userId":"pi@example.org","isMuted":true}]"#
+    );
+
+    let list = r#"42["participant-list-changed",{"participants":[{"userId":"ann","socketId":"s1","canBroadcast":false},
+        {"userId":"7f2c","socketId":"socket","canBroadcast":true}],"presenterUserId":"7f2c","broadcastMode":"single"}]"#;
+    server.say(list).await;
+
+    let SessionEvent::Adopted(identity) = next(&mut session).await else {
+        panic!("the id comes before the list")
+    };
+    assert_eq!(identity.user_id(), "7f2c");
+    let SessionEvent::Event(ServerEvent::PresenterChange(change)) = next(&mut session).await else {
+        panic!()
+    };
+    assert_eq!(change.can_broadcast(&identity), Some(true));
+    assert_eq!(
+        text(&mut server).await,
+        r#"42["mic-state-changed",{"roomId":"room-1","userId":"7f2c","isMuted":true}]"#
+    );
+    outbox.announce(StateChange::Camera { has_video: false });
+    assert_eq!(
+        text(&mut server).await,
+        r#"42["camera-state-changed",{"roomId":"room-1","userId":"7f2c","hasVideo":false}]"#
+    );
+
+    // The same list again is no news, and the presenter's id is compared with the adopted one.
+    server.say(list).await;
+    assert!(matches!(next(&mut session).await, SessionEvent::Event(ServerEvent::PresenterChange(_))));
+    server
+        .say(r#"42["broadcast-presenter-changed",{"presenterUserId":"7f2c","broadcastMode":"single"}]"#)
+        .await;
+    let SessionEvent::Event(ServerEvent::PresenterChange(change)) = next(&mut session).await else {
+        panic!()
+    };
+    assert_eq!(change.can_broadcast(&identity), Some(true));
+}
+
+#[tokio::test]
 async fn a_relay_that_does_not_acknowledge_the_leaving_is_left_after_half_a_second() {
     let relay = Relay::listen().await;
     let (_outbox, receiver) = outbox(OutboxLimits::default());
@@ -101,7 +166,7 @@ async fn a_relay_that_does_not_acknowledge_the_leaving_is_left_after_half_a_seco
     let mut server = relay.accept().await;
     server.join("room-1").await;
     let SessionEvent::Joined(joined) = next(&mut session).await else { panic!() };
-    assert_eq!(joined.user_id, "pi", "the configured id, where the relay does not say");
+    assert_eq!(joined.identity.user_id(), "pi", "the configured id, where the relay does not say");
     let began = std::time::Instant::now();
     assert_eq!(session.shutdown().await, Left::Unconfirmed);
     assert!(began.elapsed() < Duration::from_millis(900), "{:?}", began.elapsed());

@@ -22,8 +22,8 @@ pub enum LateJoinStrategy {
     Replay,
     /// Have everybody throw their MediaSource away, and begin at zero.
     Reset,
-    /// Begin at zero, and also whenever a participant changes: clients of the first generation throw their MediaSources
-    /// away then, without being asked to.
+    /// Begin at zero, and also whenever clients draw anew: those of the first generation throw their MediaSources away
+    /// then, without being asked to.
     Restart,
 }
 
@@ -95,8 +95,12 @@ pub enum Event {
     MayPublish(bool),
     /// Somebody joined, or asks for a key frame.
     LateJoin,
-    /// Somebody left, or changed the state of a camera or a microphone.
-    ParticipantsChanged,
+    /// Something happened at which clients draw anew: somebody left, changed the state of a camera or a microphone, or
+    /// wrote something.
+    ClientsRedraw {
+        /// After this time they draw once more.
+        again_after: Option<Duration>,
+    },
     /// The session with the relay is over.
     SessionEnded {
         /// Whether trying again soon cannot mend it: another login took the seat, the meeting is over, the

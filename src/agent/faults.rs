@@ -6,7 +6,7 @@ use std::time::{SystemTime, UNIX_EPOCH};
 
 use crate::control::DeviceFault;
 
-/// How many are kept.
+/// How many are kept; those that go on are kept beyond that.
 const KEPT: usize = 10;
 
 /// A part of the agent that fails and recovers by itself.
@@ -30,38 +30,57 @@ impl fmt::Display for Part {
     }
 }
 
-/// The last faults.
-#[derive(Debug, Default)]
-pub(super) struct Faults {
-    /// What was said of each part since it last worked.
-    standing: Vec<(Part, String)>,
-    /// The newest first.
-    history: VecDeque<DeviceFault>,
+#[derive(Debug)]
+struct Fault {
+    part: Part,
+    message: String,
+    /// Seconds since 1970.
+    at: u64,
+    /// Whether the part has not worked since.
+    ongoing: bool,
 }
+
+/// The last faults, the newest first. Of each part at most one is ongoing, and it is the newest of that part.
+#[derive(Debug, Default)]
+pub(super) struct Faults(VecDeque<Fault>);
 
 impl Faults {
     /// Something went wrong. Says whether that is news: a part that is tried again and again says the same each
     /// time.
     pub(super) fn report(&mut self, part: Part, message: &str) -> bool {
-        if self.standing.iter().any(|(of, said)| *of == part && said == message) {
+        if self.0.iter().any(|fault| fault.ongoing && fault.part == part && fault.message == message) {
             return false;
         }
-        self.standing.retain(|(of, _)| *of != part);
-        self.standing.push((part, message.to_owned()));
+        self.clear(part);
         let at = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default().as_secs();
-        self.history.push_front(DeviceFault { part: part.to_string(), message: message.to_owned(), at });
-        self.history.truncate(KEPT);
+        self.0.push_front(Fault { part, message: message.to_owned(), at, ongoing: true });
+        if self.0.len() > KEPT
+            && let Some(oldest) = self.0.iter().rposition(|fault| !fault.ongoing)
+        {
+            self.0.remove(oldest);
+        }
         true
     }
 
     /// The part works.
     pub(super) fn clear(&mut self, part: Part) {
-        self.standing.retain(|(of, _)| *of != part);
+        for fault in self.0.iter_mut().filter(|fault| fault.part == part) {
+            fault.ongoing = false;
+        }
     }
 
-    /// The last ones, the newest first.
-    pub(super) fn history(&self) -> Vec<DeviceFault> {
-        self.history.iter().cloned().collect()
+    /// The last ones, the newest first. `fails` says of a part whether it fails at this moment: nobody reports that a
+    /// device works which is not wanted any more.
+    pub(super) fn history(&self, fails: impl Fn(Part) -> bool) -> Vec<DeviceFault> {
+        self.0
+            .iter()
+            .map(|Fault { part, message, at, ongoing }| DeviceFault {
+                part: part.to_string(),
+                message: message.clone(),
+                at: *at,
+                ongoing: *ongoing && fails(*part),
+            })
+            .collect()
     }
 }
 
@@ -79,18 +98,23 @@ mod tests {
         faults.clear(Part::Camera);
         assert!(faults.report(Part::Camera, "busy"));
 
-        let parts: Vec<_> = faults.history().into_iter().map(|fault| fault.part).collect();
-        assert_eq!(parts, ["camera", "camera", "mic", "camera"]);
+        let history = faults.history(|_| true);
+        let parts: Vec<_> = history.iter().map(|fault| (fault.part.as_str(), fault.ongoing)).collect();
+        assert_eq!(parts, [("camera", true), ("camera", false), ("mic", true), ("camera", false)]);
+        let history = faults.history(|part| part != Part::Mic);
+        assert!(!history[2].ongoing, "the microphone was muted meanwhile");
     }
 
     #[test]
-    fn only_the_last_ten_are_kept() {
+    fn only_the_last_ten_are_kept_and_those_that_go_on() {
         let mut faults = Faults::default();
+        faults.report(Part::Meeting, "the meeting is over");
         for count in 0..20 {
-            faults.report(Part::Meeting, &count.to_string());
+            faults.report(Part::Camera, &count.to_string());
         }
-        let messages: Vec<_> = faults.history().into_iter().map(|fault| fault.message).collect();
+        let messages: Vec<_> = faults.history(|_| true).into_iter().map(|fault| fault.message).collect();
         assert_eq!(messages.first().map(String::as_str), Some("19"));
+        assert_eq!(messages.last().map(String::as_str), Some("the meeting is over"));
         assert_eq!(messages.len(), 10);
     }
 }

@@ -1,12 +1,14 @@
 //! The participant: what it wants, what it has, and what it does about the difference.
 //!
 //! - [`machine`]: the pure state machine, events and time in, actions out (both in `event`);
+//! - `absence`: why the agent is not in the meeting;
 //! - `beat`: when chunks are cut;
 //! - `device`: a camera or a microphone that is open, opening or closed;
 //! - `faults`: what went wrong last;
 //! - `late_join`: when those who came late are served;
 //! - `memory`: what people chose last, kept over a restart;
 //! - `publisher`: the media path, from frames through the segmenter to the outbox;
+//! - `room`: who is in the room;
 //! - `runtime`: drives all of them, and answers whoever asks over the control socket;
 //! - `settings`: from the configuration to what devices and session ask for;
 //! - `side`: a device as the machine sees it;
@@ -14,6 +16,7 @@
 //! - `trace`: one JSON line per published chunk;
 //! - `traffic`: how much is sent.
 
+mod absence;
 mod beat;
 mod device;
 mod event;
@@ -22,6 +25,7 @@ mod late_join;
 pub mod machine;
 mod memory;
 mod publisher;
+mod room;
 mod runtime;
 mod settings;
 mod side;

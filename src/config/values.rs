@@ -197,7 +197,7 @@ impl fmt::Display for DeviceChoice {
     }
 }
 
-/// How a viewer that joins late gets its first picture (playback.md, rule 6).
+/// How a viewer that joins late gets its first picture (docs/receivers.md §2.6).
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum LateJoin {
     /// `replay` where the relay is new enough for its clients to jump to the live edge, else `restart`.

@@ -32,6 +32,6 @@ pub use render::{Paint, page};
 pub use requests::{AgentGone, Control, Request, Requests, requests};
 pub use server::{ControlError, Server};
 pub use status::{
-    CameraState, CameraStatus, DeviceFault, LampStatus, MeetingState, MicState, MicStatus, Participant,
-    QueueStatus, State, Status, StreamStatus, Versions,
+    Absence, AbsenceReason, CameraState, CameraStatus, DeviceFault, LampStatus, MeetingState, MicState,
+    MicStatus, Participant, QueueStatus, State, Status, StreamStatus, Versions,
 };

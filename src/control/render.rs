@@ -39,6 +39,13 @@ pub fn page(status: &Status, now: u64, paint: Paint) -> String {
     );
     page.row("roomcam", &running);
     page.row("meeting", &meeting(state, paint));
+    if let (MeetingState::Connecting, Some(absence)) = (state.meeting, &state.absence) {
+        let next = match status.next_attempt_seconds {
+            Some(wait) => format!("next attempt in {} s", wait.ceil()),
+            None => "trying again now".to_owned(),
+        };
+        page.row("why", &format!("{}; {next}", paint.on(BAD, &clean(&absence.message))));
+    }
     page.row("camera", &camera(state, paint));
     page.row("mic", &mic(state, paint));
     page.rows(
@@ -76,11 +83,12 @@ pub fn page(status: &Status, now: u64, paint: Paint) -> String {
 
 /// What one line says about the meeting.
 pub fn meeting(state: &State, paint: Paint) -> String {
-    let word = match state.meeting {
-        MeetingState::Left => paint.on(QUIET, "left (roomcam ctl join comes back)"),
-        MeetingState::Connecting => paint.on(BUSY, "connecting"),
-        MeetingState::Joined => paint.on(GOOD, "joined"),
-        MeetingState::WaitingForSeat => paint.on(BUSY, "waiting: somebody else presents"),
+    let word = match (state.meeting, &state.absence) {
+        (MeetingState::Left, _) => paint.on(QUIET, "left (roomcam ctl join comes back)"),
+        (MeetingState::Connecting, None) => paint.on(BUSY, "connecting"),
+        (MeetingState::Connecting, Some(absence)) => paint.on(BAD, &format!("not in it: {}", absence.reason)),
+        (MeetingState::Joined, _) => paint.on(GOOD, "joined"),
+        (MeetingState::WaitingForSeat, _) => paint.on(BUSY, "waiting: somebody else presents"),
     };
     format!("{word}, {} at {}, as {}", clean(&state.room), clean(&state.relay), clean(&state.username))
 }
@@ -145,7 +153,9 @@ fn frames(stream: &StreamStatus, paint: Paint) -> String {
 
 fn one_fault(fault: &DeviceFault, now: u64, paint: Paint) -> String {
     let age = format!("{} ago", span(now.saturating_sub(fault.at)));
-    format!("{} {}: {}", paint.on(QUIET, &age), clean(&fault.part), paint.on(BAD, &clean(&fault.message)))
+    let (ongoing, style) = if fault.ongoing { (" (goes on)", BAD) } else { ("", QUIET) };
+    let message = paint.on(style, &clean(&fault.message));
+    format!("{} {}{ongoing}: {message}", paint.on(QUIET, &age), clean(&fault.part))
 }
 
 struct Page {

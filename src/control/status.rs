@@ -1,5 +1,7 @@
 //! What a running agent tells of itself. Field names are what clients see in JSON.
 
+use std::fmt;
+
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
@@ -10,6 +12,8 @@ pub struct Status {
     pub versions: Versions,
     /// Since when the daemon runs, in seconds.
     pub uptime_seconds: f64,
+    /// When the next attempt to join begins, in seconds from now; `null` while there is none to wait for.
+    pub next_attempt_seconds: Option<f64>,
     /// What clients of `/v1/events` hear of when it changes.
     #[serde(flatten)]
     pub state: State,
@@ -41,6 +45,9 @@ pub struct State {
     pub username: String,
     /// The place in the meeting.
     pub meeting: MeetingState,
+    /// Why the device is not in the meeting, although it is to be; `null` while it is, before the first attempt has
+    /// failed, and while it is out because somebody asked for that.
+    pub absence: Option<Absence>,
     /// Who else is in the room; empty while not in it.
     pub participants: Vec<Participant>,
     /// The camera.
@@ -53,7 +60,7 @@ pub struct State {
     pub lamps: Vec<LampStatus>,
     /// The number of the epoch; 0 before the first.
     pub epoch: u32,
-    /// What went wrong last, the newest first; at most ten.
+    /// What went wrong last, the newest first; ten, and those that go on.
     pub faults: Vec<DeviceFault>,
 }
 
@@ -75,6 +82,56 @@ pub enum MeetingState {
 impl MeetingState {
     /// Each of them.
     pub const ALL: [Self; 4] = [Self::Left, Self::Connecting, Self::Joined, Self::WaitingForSeat];
+}
+
+/// Why the device is not in the meeting.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct Absence {
+    /// In one word.
+    pub reason: AbsenceReason,
+    /// In a sentence, with what to do about it.
+    pub message: String,
+}
+
+/// Why the device is not in the meeting, in one word.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[serde(rename_all = "kebab-case")]
+pub enum AbsenceReason {
+    /// The meeting is over.
+    RoomEnded,
+    /// The relay knows no such room.
+    UnknownRoom,
+    /// The relay refuses the token or the user id.
+    CredentialsRefused,
+    /// The relay refuses the join for another reason.
+    JoinRefused,
+    /// Another login of the same user took the seat.
+    Superseded,
+    /// The relay disconnected the device without a word: most likely another login of the same user.
+    Disconnected,
+    /// No relay answers at the address.
+    Unreachable,
+    /// The connection broke, or the relay closed it.
+    ConnectionLost,
+    /// What answers does not behave as a relay does.
+    JoinFailed,
+}
+
+impl fmt::Display for AbsenceReason {
+    /// What stands after "not in the meeting:".
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::RoomEnded => "it is over",
+            Self::UnknownRoom => "the relay knows no such room",
+            Self::CredentialsRefused => "the relay refuses the credentials",
+            Self::JoinRefused => "the relay refuses the join",
+            Self::Superseded => "another login of the same user took the seat",
+            Self::Disconnected => "the relay disconnected us, probably for another login of the same user",
+            Self::Unreachable => "the relay cannot be reached",
+            Self::ConnectionLost => "the connection was lost",
+            Self::JoinFailed => "the relay does not behave as one",
+        })
+    }
 }
 
 /// Somebody in the room.
@@ -168,12 +225,14 @@ pub struct LampStatus {
 /// Something that went wrong.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, ToSchema)]
 pub struct DeviceFault {
-    /// Where: `camera`, `mic`, `meeting` or `state`.
+    /// Where: `camera`, `mic`, `meeting` or `memory`.
     pub part: String,
     /// What the log says about it.
     pub message: String,
     /// When, in seconds since 1970.
     pub at: u64,
+    /// Whether it goes on.
+    pub ongoing: bool,
 }
 
 /// The media that leave.

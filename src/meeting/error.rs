@@ -21,8 +21,20 @@ pub enum SessionError {
         message: String,
     },
     /// The relay refused the join.
-    #[error("relay {url}: refused the join of room {room:?}: {message}")]
+    #[error("relay {url}: refused the join of room {room:?}: {message}; ask whoever runs the meeting")]
     JoinRefused {
+        /// The relay.
+        url: String,
+        /// The room.
+        room: String,
+        /// Its words.
+        message: String,
+    },
+    /// The relay knows no such room.
+    #[error(
+        "relay {url}: knows no room {room:?}: {message}; check meeting.room, and that the meeting exists"
+    )]
+    UnknownRoom {
         /// The relay.
         url: String,
         /// The room.
@@ -40,8 +52,19 @@ pub enum SessionError {
         /// Its words.
         message: String,
     },
+    /// The relay disconnected us without a word (docs/protocol.md §3.5).
+    #[error(
+        "relay {url}: disconnected us without saying why; most likely another login of the same user took the seat: \
+         give this device a user id of its own"
+    )]
+    Disconnected {
+        /// The relay.
+        url: String,
+    },
     /// The meeting is over.
-    #[error("relay {url}: the meeting in room {room:?} is over")]
+    #[error(
+        "relay {url}: the meeting in room {room:?} is over; for another meeting, put its id into meeting.room"
+    )]
     RoomEnded {
         /// The relay.
         url: String,
@@ -111,7 +134,18 @@ impl SessionError {
     pub(super) fn refused(url: String, room: &str, kind: ErrorKind, message: String) -> Self {
         match Self::dismissed(url.clone(), room, kind, message.clone()) {
             Some(error) => error,
+            None if kind == ErrorKind::UnknownRoom => {
+                Self::UnknownRoom { url, room: room.to_owned(), message }
+            }
             None => Self::JoinRefused { url, room: room.to_owned(), message },
+        }
+    }
+
+    /// The connection broke after the join, and the relay had said nothing that explains it.
+    pub(super) fn lost(error: ConnectionError) -> Self {
+        match error {
+            ConnectionError { url, fault: Fault::Disconnected } => Self::Disconnected { url },
+            other => Self::Lost(other),
         }
     }
 
@@ -121,7 +155,7 @@ impl SessionError {
             ErrorKind::Superseded => Some(Self::Superseded { url, message }),
             ErrorKind::RoomEnded => Some(Self::RoomEnded { url, room: room.to_owned() }),
             ErrorKind::Auth => Some(Self::AuthRefused { url, message }),
-            ErrorKind::Other => None,
+            ErrorKind::UnknownRoom | ErrorKind::Other => None,
         }
     }
 }

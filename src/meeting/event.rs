@@ -1,8 +1,10 @@
-//! The words of the meeting (protocol.md §2) as types: what a participant says and what it hears.
+//! The words of the meeting (docs/protocol.md §2) as types: what a participant says and what it hears.
 //!
 //! Deployed relays vary. Fields that are missing or of an unexpected kind are read as absent where the
 //! meeting can go on without them; an event that cannot be understood at all becomes
 //! [`ServerEvent::Malformed`], which is logged and ignored.
+
+use std::time::Duration;
 
 use bytes::Bytes;
 use serde::de::{DeserializeOwned, Error as _};
@@ -10,7 +12,7 @@ use serde::{Deserialize, Deserializer, Serialize};
 use serde_json::value::RawValue;
 
 use super::refusal::ErrorKind;
-use super::roster::{Participant, PresenterChange, RoomState, id, optional_id};
+use super::roster::{Participant, PresenterChange, RoomState, id, lenient, optional_id};
 use crate::socketio::{Event, PacketError, Placeholder, quote};
 
 /// What the agent says about its seat when it joins.
@@ -169,6 +171,9 @@ pub enum EncodeError {
     Packet(#[from] PacketError),
 }
 
+/// How long deployed clients show a reaction (docs/receivers.md, "First generation").
+const REACTION_SHOWN: Duration = Duration::from_secs(2);
+
 /// What a participant hears.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum ServerEvent {
@@ -186,6 +191,20 @@ pub enum ServerEvent {
         /// Who asks, where the relay says it.
         from: Option<String>,
     },
+    /// `camera-state-changed` of somebody else.
+    CameraStateChanged {
+        /// Whose camera.
+        user_id: String,
+        /// Whether it is on now, where the relay says it.
+        has_video: Option<bool>,
+    },
+    /// `mic-state-changed` of somebody else.
+    MicStateChanged {
+        /// Whose microphone.
+        user_id: String,
+        /// Whether it is muted now, where the relay says it.
+        is_muted: Option<bool>,
+    },
     /// One of the three presenter events.
     PresenterChange(PresenterChange),
     /// `error`.
@@ -197,6 +216,12 @@ pub enum ServerEvent {
     },
     /// `room-ended`.
     RoomEnded,
+    /// Something for clients to show, which draw anew: a message, a reaction, another title. What it says was not looked
+    /// at.
+    ClientsRedraw {
+        /// After this time they draw once more.
+        again_after: Option<Duration>,
+    },
     /// An event that is none of the agent's business; its content was not looked at.
     Ignored {
         /// Its name.
@@ -218,6 +243,10 @@ impl ServerEvent {
             "room-state" => required(event).map(Self::RoomState),
             "user-joined" => required(event).map(Self::UserJoined),
             "user-left" => required(event).map(|UserLeft { user_id }| Self::UserLeft { user_id }),
+            "camera-state-changed" => required(event)
+                .map(|CameraState { user_id, has_video }| Self::CameraStateChanged { user_id, has_video }),
+            "mic-state-changed" => required(event)
+                .map(|MicState { user_id, is_muted }| Self::MicStateChanged { user_id, is_muted }),
             // Its payload only informs; the wish is in the name.
             "request-keyframe" => Ok(Self::RequestKeyframe {
                 from: required(event).ok().and_then(|RequestKeyframe { from_user_id }| from_user_id),
@@ -231,6 +260,8 @@ impl ServerEvent {
                 Self::Error { message, kind }
             }),
             "room-ended" => Ok(Self::RoomEnded),
+            "chat-message" | "meeting-title-updated" => Ok(Self::ClientsRedraw { again_after: None }),
+            "reaction-received" => Ok(Self::ClientsRedraw { again_after: Some(REACTION_SHOWN) }),
             name => Ok(Self::Ignored { name: quote(name) }),
         };
         read.unwrap_or_else(|why| Self::Malformed { event: event.name().to_owned(), why: quote(&why) })
@@ -250,6 +281,24 @@ fn required<T: DeserializeOwned>(event: &Event) -> Result<T, String> {
 struct UserLeft {
     #[serde(deserialize_with = "id")]
     user_id: String,
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct CameraState {
+    #[serde(deserialize_with = "id")]
+    user_id: String,
+    #[serde(default, deserialize_with = "lenient")]
+    has_video: Option<bool>,
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct MicState {
+    #[serde(deserialize_with = "id")]
+    user_id: String,
+    #[serde(default, deserialize_with = "lenient")]
+    is_muted: Option<bool>,
 }
 
 #[derive(Deserialize)]

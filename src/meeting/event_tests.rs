@@ -1,15 +1,21 @@
-//! What is said goes out word for word as protocol.md §2 has it; what is heard is read in all the shapes that
+//! What is said goes out word for word as docs/protocol.md §2 has it; what is heard is read in all the shapes that
 //! deployed relays give it.
 
 use bytes::Bytes;
 use proptest::prelude::*;
 
 use super::event::*;
+use super::identity::Identity;
 use super::refusal::ErrorKind;
 use super::roster::*;
 use crate::socketio::{Body, Event, Packet};
 
 const SEAT: Seat<'static> = Seat { room_id: "r", user_id: "u" };
+
+/// The agent under this user id, with connection `ours`.
+fn called(user_id: &str) -> Identity {
+    Identity::new("ours", Some(user_id))
+}
 
 fn said(event: &ClientEvent<'_>) -> String {
     Packet::new(Body::Event(event.to_event().unwrap())).encode().text
@@ -101,16 +107,16 @@ fn a_full_room_state() {
             broadcast_mode: Some(BroadcastMode::Single),
         }
     );
-    assert!(!state.can_broadcast("u"));
-    assert!(state.can_broadcast("v"), "absent means allowed");
-    assert!(state.can_broadcast("nobody"));
+    assert!(!state.can_broadcast(&called("u")));
+    assert!(state.can_broadcast(&called("v")), "absent means allowed");
+    assert!(state.can_broadcast(&called("nobody")));
     assert!(state.is_newer_relay());
 }
 
 #[test]
 fn a_bare_room_state_of_an_old_relay() {
     let ServerEvent::RoomState(state) = heard(r#"["room-state",{}]"#) else { panic!() };
-    assert!(state.can_broadcast("u"));
+    assert!(state.can_broadcast(&called("u")));
     assert!(!state.is_newer_relay());
 }
 
@@ -137,7 +143,7 @@ fn the_relays_word_about_us_goes_before_the_list() {
     else {
         panic!()
     };
-    assert!(!state.can_broadcast("u"));
+    assert!(!state.can_broadcast(&called("u")));
 }
 
 #[test]
@@ -151,6 +157,12 @@ fn presenter_events_say_who_may_broadcast() {
             r#"["broadcast-presenter-changed",{"participants":[{"userId":"u","canBroadcast":true}],"presenterUserId":"v"}]"#,
             Some(true),
         ),
+        // An earlier connection of ours is listed too: the one that speaks counts.
+        (
+            r#"["participant-list-changed",{"participants":[{"userId":"u","socketId":"old","canBroadcast":false},
+                {"userId":"u","socketId":"ours","canBroadcast":true}]}]"#,
+            Some(true),
+        ),
         (r#"["broadcast-presenter-changed",{"presenterUserId":"u"}]"#, Some(true)),
         (r#"["broadcast-presenter-changed",{"presenterUserId":"v","broadcastMode":"single"}]"#, Some(false)),
         (r#"["broadcast-mode-changed",{"broadcastMode":"all","presenterUserId":"v"}]"#, Some(true)),
@@ -160,7 +172,7 @@ fn presenter_events_say_who_may_broadcast() {
         (r#"["participant-list-changed",{"participants":[{"userId":"u"}]}]"#, None),
     ] {
         let ServerEvent::PresenterChange(change) = heard(json) else { panic!("{json}") };
-        assert_eq!(change.can_broadcast("u"), ours, "{json}");
+        assert_eq!(change.can_broadcast(&called("u")), ours, "{json}");
     }
 }
 
@@ -177,12 +189,24 @@ fn the_other_events() {
         ServerEvent::RequestKeyframe { from: Some("v".into()) }
     );
     assert_eq!(heard(r#"["request-keyframe"]"#), ServerEvent::RequestKeyframe { from: None });
+    assert_eq!(
+        heard(r#"["camera-state-changed",{"userId":9,"hasVideo":true}]"#),
+        ServerEvent::CameraStateChanged { user_id: "9".into(), has_video: Some(true) }
+    );
+    assert_eq!(
+        heard(r#"["camera-state-changed",{"userId":"v","hasVideo":"on"}]"#),
+        ServerEvent::CameraStateChanged { user_id: "v".into(), has_video: None }
+    );
+    assert_eq!(
+        heard(r#"["mic-state-changed",{"userId":"v","isMuted":false,"roomId":"r"}]"#),
+        ServerEvent::MicStateChanged { user_id: "v".into(), is_muted: Some(false) }
+    );
     assert_eq!(heard(r#"["room-ended"]"#), ServerEvent::RoomEnded);
     // What nobody wants is not even parsed.
     assert_eq!(heard(r#"["media-chunk",{"chunk":]"#), ServerEvent::Ignored { name: "media-chunk".into() });
     for (json, message) in [
-        (r#"["error",{"message":"no\nsuch room"}]"#, "no such room"),
-        (r#"["error","no such room"]"#, "no such room"),
+        (r#"["error",{"message":"slow\ndown"}]"#, "slow down"),
+        (r#"["error","slow down"]"#, "slow down"),
         (r#"["error",{"message":["a","b"],"statusCode":400}]"#, r#"["a","b"]"#),
     ] {
         assert_eq!(heard(json), ServerEvent::Error { message: message.into(), kind: ErrorKind::Other });
@@ -220,7 +244,7 @@ fn a_list_without_end_is_cut() {
 
 #[test]
 fn the_texts_of_errors_tell_their_kind() {
-    use ErrorKind::{Auth, Other, RoomEnded, Superseded};
+    use ErrorKind::{Auth, Other, RoomEnded, Superseded, UnknownRoom};
     for (message, kind) in [
         ("다른 기기에서 로그인되었습니다.", Superseded),
         ("다른 브라우저에서 접속하여 연결이 종료되었습니다", Superseded),
@@ -239,8 +263,18 @@ fn the_texts_of_errors_tell_their_kind() {
         ("Unauthorized", Auth),
         ("jwt expired", Auth),
         ("Authentication required", Auth),
-        ("Room not found", Other),
-        ("존재하지 않는 회의방입니다", Other),
+        ("새로운 접속이 감지되어 연결이 종료되었습니다.", Superseded),
+        ("The host has ended the meeting.", RoomEnded),
+        ("Room not found", UnknownRoom),
+        ("존재하지 않는 회의방입니다", UnknownRoom),
+        ("존재하지 않는 회의입니다. 회의 ID를 확인해주세요.", UnknownRoom),
+        ("회의를 찾을 수 없습니다", UnknownRoom),
+        ("The room does not exist", UnknownRoom),
+        ("Authentication error. Please reconnect.", Auth),
+        ("존재하지 않는 사용자입니다", Other),
+        ("User not found", Other),
+        ("Only the host can change the speaker.", Other),
+        ("Selected participant is not in this room.", Other),
         ("The room is full", Other),
         ("Please use another room", Other),
         ("The call was extended", Other),
@@ -255,7 +289,8 @@ proptest! {
     fn no_payload_whatever_makes_it_panic(
         name in prop_oneof![
             Just("room-state"), Just("user-joined"), Just("user-left"), Just("request-keyframe"), Just("error"),
-            Just("participant-list-changed"), Just("room-ended"),
+            Just("participant-list-changed"), Just("room-ended"), Just("camera-state-changed"),
+            Just("mic-state-changed"),
         ],
         payload in "[\\[\\]{}\",:a0-9. ]{0,30}|\\{\"(participants|userId|message|canBroadcast)\":[\\[\\]{}\",:a0-9 ]{0,20}\\}",
     ) {

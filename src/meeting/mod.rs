@@ -1,7 +1,7 @@
 //! The meeting as a participant sees it: the relay's dialect, one joined session, and the queue into it.
 //!
-//! - [`event`]: what is said and heard (protocol.md §2), as types; [`roster`]: who is in the room and may
-//!   broadcast; [`refusal`]: what a relay's error texts mean.
+//! - [`event`]: what is said and heard (docs/protocol.md §2), as types; [`roster`]: who is in the room and may
+//!   broadcast; [`identity`]: which of them is the agent; [`refusal`]: what a relay's error texts mean.
 //! - [`mod@outbox`]: the bounded queue of chunks between segmenter and socket, and its law.
 //! - [`session`]: one attempt: connect, join, publish, listen, leave; one task.
 //! - [`error`]: why a session ended.
@@ -16,6 +16,7 @@
 //! while let Some(event) = session.events.recv().await {
 //!     match event {
 //!         SessionEvent::Joined(joined) => …                      // a new epoch begins; publish
+//!         SessionEvent::Adopted(identity) => …                   // the room knows us by another user id
 //!         SessionEvent::Event(heard) => …                        // late joiners, presenter control, errors
 //!         SessionEvent::ChunkSent { chunk, queued } => …         // --trace-chunks, metrics
 //!         SessionEvent::ChunkTooLarge { .. } => …                // new epoch, lower bitrate
@@ -30,11 +31,13 @@
 //!
 //! The session does not retry, owns no clock of the media, and publishes nothing before `Joined`.
 
+mod announcer;
 pub mod backoff;
 pub mod error;
 pub mod event;
 #[cfg(test)]
 mod event_tests;
+pub mod identity;
 pub mod outbox;
 #[cfg(test)]
 mod outbox_tests;
@@ -46,6 +49,7 @@ pub mod spacing;
 pub use backoff::Backoff;
 pub use error::SessionError;
 pub use event::{Presence, ServerEvent};
+pub use identity::Identity;
 pub use outbox::{Outbox, OutboxLimits, OutboxReceiver, PutError, QueueState, StateChange, outbox};
 pub use refusal::ErrorKind;
 pub use roster::{BroadcastMode, Participant, PresenterChange, RoomState};

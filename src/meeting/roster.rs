@@ -6,6 +6,8 @@ use serde::de::{DeserializeOwned, Error as _, IgnoredAny, SeqAccess, Visitor};
 use serde::{Deserialize, Deserializer};
 use serde_json::value::RawValue;
 
+use super::identity::Identity;
+
 /// Most participants kept from one list; what a relay says beyond that is skipped. Bounds the memory that a
 /// message of a few MiB can turn into; no meeting of browsers comes near it.
 const MAX_PARTICIPANTS: usize = 4096;
@@ -56,13 +58,12 @@ pub struct RoomState {
 }
 
 impl RoomState {
-    /// Whether `user` may publish: the relay's word about the agent itself, else about `user` in the list,
-    /// else yes.
-    pub fn can_broadcast(&self, user: &str) -> bool {
-        self.can_broadcast.or_else(|| listed(&self.participants, user)).unwrap_or(true)
+    /// Whether the agent may publish: the relay's word about the joiner, else about the agent in the list, else yes.
+    pub fn can_broadcast(&self, agent: &Identity) -> bool {
+        self.can_broadcast.or_else(|| listed(&self.participants, agent)).unwrap_or(true)
     }
 
-    /// Whether the relay is of the newer kind, whose clients jump to the live edge (playback.md, rule 6):
+    /// Whether the relay is of the later generations, whose clients jump to the live edge (docs/protocol.md §3.4):
     /// it says `canBroadcast` or `broadcastMode`.
     pub fn is_newer_relay(&self) -> bool {
         self.can_broadcast.is_some()
@@ -98,27 +99,27 @@ pub struct PresenterChange {
 }
 
 impl PresenterChange {
-    /// Whether `user` may publish from now on, or `None` if the event does not say.
-    ///
-    /// The list decides; without an entry in it, mode `all` means yes and a named presenter means them only.
-    pub fn can_broadcast(&self, user: &str) -> Option<bool> {
-        listed(&self.participants, user).or(match (self.broadcast_mode, &self.presenter_user_id) {
+    /// Whether the agent may publish from now on, or `None` if the event does not say (docs/protocol.md §2.4).
+    pub fn can_broadcast(&self, agent: &Identity) -> Option<bool> {
+        listed(&self.participants, agent).or(match (self.broadcast_mode, &self.presenter_user_id) {
             (Some(BroadcastMode::All), _) => Some(true),
-            (_, Some(presenter)) => Some(presenter == user),
+            (_, Some(presenter)) => Some(presenter == agent.user_id()),
             (_, None) => None,
         })
     }
 }
 
-fn listed(participants: &[Participant], user: &str) -> Option<bool> {
-    participants.iter().find(|participant| participant.user_id == user)?.can_broadcast
+fn listed(participants: &[Participant], agent: &Identity) -> Option<bool> {
+    agent.find(participants)?.can_broadcast
 }
 
 // The readers below go through `RawValue`, not through serde's untagged enums: those build the whole value in
 // memory first, at many times its size on the wire.
 
 /// A value of the expected kind, or `None` for anything else.
-fn lenient<'de, D: Deserializer<'de>, T: DeserializeOwned>(deserializer: D) -> Result<Option<T>, D::Error> {
+pub(super) fn lenient<'de, D: Deserializer<'de>, T: DeserializeOwned>(
+    deserializer: D,
+) -> Result<Option<T>, D::Error> {
     let raw = Box::<RawValue>::deserialize(deserializer)?;
     Ok(serde_json::from_str(raw.get()).ok())
 }

@@ -8,10 +8,12 @@ use tokio::time::{Instant, timeout};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::AbortOnDropHandle;
 
+use super::announcer::Announcer;
 use super::error::SessionError;
-use super::event::{ClientEvent, EncodeError, Presence, Seat, ServerEvent};
-use super::outbox::{OutboxReceiver, Outgoing, QueuedChunk, StateChange};
-use super::roster::RoomState;
+use super::event::{ClientEvent, EncodeError, Presence, ServerEvent};
+use super::identity::Identity;
+use super::outbox::{OutboxReceiver, Outgoing, QueuedChunk};
+use super::roster::{Participant, RoomState};
 use super::spacing::gap_after;
 use crate::media::Chunk;
 use crate::socketio::{
@@ -21,7 +23,7 @@ use crate::socketio::{
 /// How long the relay may take from `join-room` to `room-state`.
 const JOIN_TIMEOUT: Duration = Duration::from_secs(10);
 
-/// How long leaving may take in all (protocol.md §2, `leave-room`).
+/// How long leaving may take in all (docs/protocol.md §2.1).
 const LEAVE_TIMEOUT: Duration = Duration::from_millis(500);
 
 /// What an event around a chunk takes at most of the relay's `maxPayload`.
@@ -53,8 +55,7 @@ pub struct SessionConfig {
     pub room: String,
     /// The name the others see.
     pub username: String,
-    /// The agent's user id. What the relay says about our connection goes before it; without either, the
-    /// Socket.IO session id is used.
+    /// The agent's user id, until the relay gives our connection another one ([`Identity`]).
     pub user_id: Option<String>,
     /// A picture for the others to show while the camera is off.
     pub avatar_url: Option<String>,
@@ -89,8 +90,11 @@ pub enum SessionEvent {
     /// The join worked; from now on the outbox is emptied. Always the first event, unless the session ends
     /// without it.
     Joined(Joined),
+    /// The relay knows the agent by another user id from here on; comes before the event that says so.
+    Adopted(Identity),
     /// The relay said something that concerns the agent. Never [`ServerEvent::Ignored`] or
-    /// [`ServerEvent::Malformed`], nor the agent's own `user-joined`.
+    /// [`ServerEvent::Malformed`], nor what the relay says of the agent itself: its own `user-joined`,
+    /// `camera-state-changed` or `mic-state-changed`.
     Event(ServerEvent),
     /// A chunk has gone to the kernel.
     ChunkSent {
@@ -116,8 +120,8 @@ pub enum SessionEvent {
 pub struct Joined {
     /// The room as the relay describes it.
     pub room: RoomState,
-    /// The user id under which the relay knows us.
-    pub user_id: String,
+    /// Who we are in it.
+    pub identity: Identity,
     /// The largest message the relay accepts, in bytes.
     pub max_payload: usize,
 }
@@ -211,14 +215,9 @@ impl Session {
                 });
             }
         };
-        let ours = room.participants.iter().find(|seat| seat.socket_id.as_deref() == Some(connection.sid()));
-        let user_id = ours.map(|seat| seat.user_id.clone());
-        let user_id = user_id.or_else(|| self.config.user_id.clone());
-        let joined = Joined {
-            user_id: user_id.unwrap_or_else(|| connection.sid().to_owned()),
-            max_payload: connection.max_payload(),
-            room,
-        };
+        let mut identity = Identity::new(connection.sid(), self.config.user_id.as_deref());
+        identity.adopt(&room.participants);
+        let joined = Joined { identity, max_payload: connection.max_payload(), room };
         Ok((connection, joined))
     }
 
@@ -268,8 +267,8 @@ impl Session {
 
     /// Publishes and listens until the agent wants to leave (`Ok`) or the session breaks.
     async fn attend(&mut self, connection: &mut Connection, joined: Joined) -> Result<(), SessionError> {
-        let user_id = joined.user_id.clone();
         let max_bytes = joined.max_payload.saturating_sub(EVENT_OVERHEAD_BYTES);
+        let mut announcer = Announcer::new(&self.config.room, joined.identity.clone());
         self.tell(SessionEvent::Joined(joined)).await;
         let stop = self.stop.clone();
         let mut in_flight = None;
@@ -296,10 +295,15 @@ impl Session {
                                 tracing::warn!(event, why, "the relay sent an event that makes no sense; ignored");
                             }
                         }
-                        ServerEvent::UserJoined(who) if who.user_id == user_id => {}
                         heard => {
                             if let ServerEvent::RoomState(state) = &heard {
                                 self.check_room(state)?;
+                            }
+                            if announcer.adopt(participants(&heard)) {
+                                self.tell(SessionEvent::Adopted(announcer.identity().clone())).await;
+                            }
+                            if is_about(announcer.identity(), &heard) {
+                                continue;
                             }
                             if let ServerEvent::Error { .. } | ServerEvent::RoomEnded = heard {
                                 last_words = Some((Instant::now(), heard.clone()));
@@ -309,9 +313,9 @@ impl Session {
                     },
                     Err(error) => return Err(self.explain(error, last_words)),
                 },
-                item = self.outbox.next(chunk_from, max_bytes), if connection.is_idle() => match item {
+                item = next_outgoing(&mut announcer, &mut self.outbox, chunk_from, max_bytes), if connection.is_idle() => match item {
                     Outgoing::State(change) => {
-                        let event = self.state_event(change, &user_id)?;
+                        let event = announcer.event(change)?;
                         connection.send(Body::Event(event)).map_err(SessionError::Lost)?;
                     }
                     Outgoing::Chunk(queued) => match connection.send(Body::Event(media_event(&queued)?)) {
@@ -333,23 +337,45 @@ impl Session {
         match last_words {
             Some((when, ServerEvent::Error { message, kind })) if when.elapsed() <= LAST_WORDS => {
                 SessionError::dismissed(url, &self.config.room, kind, message)
-                    .unwrap_or(SessionError::Lost(error))
+                    .unwrap_or_else(|| SessionError::lost(error))
             }
             Some((when, ServerEvent::RoomEnded)) if when.elapsed() <= LAST_WORDS => self.room_ended(),
-            _ => SessionError::Lost(error),
+            _ => SessionError::lost(error),
         }
     }
+}
 
-    fn state_event(&self, change: StateChange, user_id: &str) -> Result<Event, EncodeError> {
-        let seat = Seat { room_id: &self.config.room, user_id };
-        match change {
-            StateChange::Camera { has_video } => ClientEvent::CameraStateChanged { seat, has_video },
-            StateChange::Mic { is_muted } => ClientEvent::MicStateChanged { seat, is_muted },
-            StateChange::Speaking { speaking: true } => ClientEvent::SpeakingStart { seat },
-            StateChange::Speaking { speaking: false } => ClientEvent::SpeakingStop { seat },
-            StateChange::StreamReset => ClientEvent::StreamReset { seat },
+/// What goes out next: what is due again before what is new. Can be dropped while it waits.
+async fn next_outgoing(
+    announcer: &mut Announcer,
+    outbox: &mut OutboxReceiver,
+    chunk_from: Instant,
+    max_bytes: usize,
+) -> Outgoing {
+    match announcer.next_due() {
+        Some(change) => Outgoing::State(change),
+        None => outbox.next(chunk_from, max_bytes).await,
+    }
+}
+
+/// Those of whom an event tells both user id and socket.
+fn participants(heard: &ServerEvent) -> &[Participant] {
+    match heard {
+        ServerEvent::RoomState(state) => &state.participants,
+        ServerEvent::PresenterChange(change) => &change.participants,
+        ServerEvent::UserJoined(who) => std::slice::from_ref(who),
+        _ => &[],
+    }
+}
+
+/// Whether an event only tells the agent of itself.
+fn is_about(agent: &Identity, heard: &ServerEvent) -> bool {
+    match heard {
+        ServerEvent::UserJoined(who) => agent.is(who),
+        ServerEvent::CameraStateChanged { user_id, .. } | ServerEvent::MicStateChanged { user_id, .. } => {
+            user_id == agent.user_id()
         }
-        .to_event()
+        _ => false,
     }
 }
 

@@ -1,4 +1,4 @@
-//! The payloads of the relay dialect (protocol.md, section 2), as the relay reads and writes them.
+//! The payloads of the relay dialect (docs/protocol.md §2), as the relay reads and writes them.
 
 use bytes::Bytes;
 use serde::{Deserialize, Serialize};

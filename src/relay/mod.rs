@@ -1,6 +1,6 @@
 //! The embedded relay, for a LAN with no other server, and its viewer page.
 //!
-//! Speaks the relay dialect (protocol.md, section 2) over WebSocket and HTTP long-polling, as deployed web
+//! Speaks the relay dialect (docs/protocol.md §2) over WebSocket and HTTP long-polling, as deployed web
 //! clients expect it. It relays and never stores. `registry` knows who sits where, `gateway` what each event
 //! does, `lines` how to be rid of a peer that does not read, `site` serves `viewer/`.
 

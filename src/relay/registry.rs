@@ -101,7 +101,7 @@ impl<H> Room<H> {
     }
 
     /// Hands the floor to `presenter`, or to everybody. Who may not broadcast any more counts as camera off
-    /// and muted (protocol.md, section 2).
+    /// and muted (docs/protocol.md §2.4).
     fn set_presenter(&mut self, presenter: Option<String>) -> PresenterChanged {
         self.presenter = presenter;
         for index in 0..self.members.len() {

@@ -119,7 +119,7 @@ impl Connection {
             match packet.body {
                 Body::Event(event) => return Ok(Progress::Event(event)),
                 Body::Ack(ack) => return Ok(Progress::Ack(ack)),
-                Body::Disconnect => return Err(Fault::Closed("it disconnected us".to_owned())),
+                Body::Disconnect => return Err(Fault::Disconnected),
                 Body::ConnectError(json) => return Err(refusal(&json)),
                 Body::Connect(_) => {}
             }
@@ -239,7 +239,7 @@ impl Link {
                     return Err(Fault::WrongVersion("its CONNECT has no sid, as in Socket.IO 2"));
                 }
                 Body::ConnectError(json) => return Err(refusal(&json)),
-                Body::Disconnect => return Err(Fault::Closed("it disconnected us".to_owned())),
+                Body::Disconnect => return Err(Fault::Disconnected),
                 Body::Event(_) | Body::Ack(_) => {}
             }
         }

@@ -130,6 +130,9 @@ pub enum Fault {
     /// The connection ended.
     #[error("closed the connection ({0}); the relay's log says why")]
     Closed(String),
+    /// The server took us out of the namespace (Socket.IO DISCONNECT): the application there wanted that.
+    #[error("disconnected us; the relay's log says why")]
+    Disconnected,
     /// The server did not ping in time.
     #[error("sent no ping for {} s; the connection counts as dead", after.as_secs_f32())]
     Silent {

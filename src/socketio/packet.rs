@@ -2,7 +2,7 @@
 //!
 //! One WebSocket text frame is one Engine.IO packet; its first character is the type. A Socket.IO packet is
 //! the content of an Engine.IO `4` (message): type, `<n>-` attachments, `/namespace,`, ack id, JSON. Attachments
-//! follow as raw binary frames (protocol.md §1; socket.io-protocol v5; engine.io-protocol v4).
+//! follow as raw binary frames (docs/protocol.md §1; socket.io-protocol v5; engine.io-protocol v4).
 
 use std::borrow::Cow;
 use std::fmt::Write as _;

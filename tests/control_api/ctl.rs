@@ -5,8 +5,8 @@ use std::process::{Output, Stdio};
 
 use insta::assert_snapshot;
 use roomcam::control::{
-    CameraState, CameraStatus, DeviceFault, Limits, MeetingState, MicState, Paint, Participant, State,
-    Status, page,
+    Absence, AbsenceReason, CameraState, CameraStatus, DeviceFault, Limits, MeetingState, MicState, Paint,
+    Participant, State, Status, page,
 };
 use tokio::io::{AsyncBufReadExt, BufReader};
 use tokio::process::Command;
@@ -63,8 +63,14 @@ fn trouble_stands_out() {
                 part: "camera".into(),
                 message: "/dev/video0 is gone; plug it in".into(),
                 at: NOW - 90,
+                ongoing: true,
             },
-            DeviceFault { part: "meeting".into(), message: "the relay hung up".into(), at: NOW - 200_000 },
+            DeviceFault {
+                part: "meeting".into(),
+                message: "the relay hung up".into(),
+                at: NOW - 200_000,
+                ongoing: false,
+            },
         ],
         ..state()
     };
@@ -78,7 +84,7 @@ fn trouble_stands_out() {
     stream  nothing leaves, 812 of 832 kbit/s, epoch 3, 12.3 MB sent in 1200 chunks
     frames  9000 captured, 10 skipped, 20 filled in
     queue   2 chunks wait, 200 ms of media, 14.3 kB
-    faults  1 min ago camera: /dev/video0 is gone; plug it in
+    faults  1 min ago camera (goes on): /dev/video0 is gone; plug it in
             2 d 7 h ago meeting: the relay hung up
     ");
     let coloured = page(&status(trouble), NOW, Paint::Colour);
@@ -90,6 +96,35 @@ fn trouble_stands_out() {
     ] {
         assert!(coloured.contains(part), "{part:?} is not in {coloured:?}");
     }
+}
+
+#[test]
+fn who_is_not_in_the_meeting_says_why_and_when_it_tries_again() {
+    let mut away = status(State {
+        meeting: MeetingState::Connecting,
+        absence: Some(Absence {
+            reason: AbsenceReason::UnknownRoom,
+            message: "relay wss://relay.example/: knows no room \"blue\"; check meeting.room".into(),
+        }),
+        faults: Vec::new(),
+        ..state()
+    });
+    away.next_attempt_seconds = Some(11.2);
+    let page_lines = |status: &Status| {
+        page(status, NOW, Paint::Plain).lines().skip(1).take(2).collect::<Vec<_>>().join("\n")
+    };
+    assert_snapshot!(page_lines(&away), @r#"
+    meeting not in it: the relay knows no such room, blue at wss://relay.example/, as Pi
+    why     relay wss://relay.example/: knows no room "blue"; check meeting.room; next attempt in 12 s
+    "#);
+
+    away.next_attempt_seconds = None;
+    assert!(page_lines(&away).ends_with("; trying again now"));
+    let coloured = page(&away, NOW, Paint::Colour);
+    assert!(
+        coloured.contains("\x1b[1m\x1b[31mnot in it: the relay knows no such room\x1b[0m, blue"),
+        "{coloured:?}"
+    );
 }
 
 #[test]

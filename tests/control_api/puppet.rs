@@ -38,13 +38,19 @@ pub fn state() -> State {
         user_id: "roomcam-1".into(),
         username: "Pi".into(),
         meeting: MeetingState::Joined,
+        absence: None,
         participants: vec![Participant { user_id: "a1".into(), username: Some("Ann".into()) }],
         camera: CameraStatus { wanted_on: true, state: CameraState::On, device: Some("/dev/video0".into()) },
         mic: MicStatus { wanted_muted: true, state: MicState::Muted, device: None, speaking: false },
         flowing: true,
         lamps: vec![LampStatus { place: "pin 17".into(), shows: "mic-muted".into(), pattern: "on".into() }],
         epoch: 3,
-        faults: vec![DeviceFault { part: "mic".into(), message: "hw:1 is busy".into(), at: 1_700_000_000 }],
+        faults: vec![DeviceFault {
+            part: "mic".into(),
+            message: "hw:1 is busy".into(),
+            at: 1_700_000_000,
+            ongoing: false,
+        }],
     }
 }
 
@@ -52,6 +58,7 @@ pub fn status(state: State) -> Status {
     Status {
         versions: Versions { roomcam: "0.1.0".into(), gstreamer: "1.22.0".into() },
         uptime_seconds: 11_580.5,
+        next_attempt_seconds: None,
         state,
         stream: StreamStatus {
             chunks_sent: 1200,

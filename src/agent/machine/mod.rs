@@ -82,6 +82,8 @@ pub struct Machine {
     late_joiners: LateJoiners,
     /// Receivers throw away what they have, so a new timeline is due.
     restart_due: bool,
+    /// When clients draw anew once more.
+    redrawn_again: Option<Instant>,
     /// What the relay was told at the join.
     joined_as: Presence,
     actions: VecDeque<Action>,
@@ -107,6 +109,7 @@ impl Machine {
             backoff: Backoff::default(),
             late_joiners: LateJoiners::default(),
             restart_due: false,
+            redrawn_again: None,
             joined_as: Presence { has_video: false, is_muted: true },
             actions: VecDeque::new(),
         };
@@ -179,7 +182,10 @@ impl Machine {
                 }
             }
             Event::LateJoin => self.late_join(now),
-            Event::ParticipantsChanged => self.restart_due |= self.is_among_first_generation(),
+            Event::ClientsRedraw { again_after } => {
+                self.restart_due |= self.is_among_first_generation();
+                self.redrawn_again = again_after.map(|after| now + after).or(self.redrawn_again);
+            }
             Event::SessionEnded { refused, random } => self.session_ended(refused, random, now),
         }
         self.settle(now);
@@ -202,7 +208,8 @@ impl Machine {
             Seat::Away { retry } => Some(retry),
             _ => None,
         };
-        [seat, device(&self.camera), device(&self.mic), self.late_joiners.poll_timeout()]
+        let late_joiners = self.late_joiners.poll_timeout();
+        [seat, device(&self.camera), device(&self.mic), late_joiners, self.redrawn_again]
             .into_iter()
             .flatten()
             .min()

@@ -238,6 +238,9 @@ impl Machine {
     }
 
     fn serve_late_joiners(&mut self, now: Instant) {
+        if self.redrawn_again.take_if(|again| now >= *again).is_some() {
+            self.restart_due |= self.is_among_first_generation();
+        }
         let restart_due = std::mem::take(&mut self.restart_due);
         let Seat::Joined { late_join, .. } = self.seat else { return };
         if !self.flowing {

@@ -1,14 +1,16 @@
 //! What people at the device ask for over the control socket, and what they are told.
 
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use super::Runtime;
+use crate::agent::faults::Part;
 use crate::agent::machine::{Device, Event, Seat, Which};
 use crate::capture;
 use crate::control::{
     CameraState, CameraStatus, Command, LampStatus, MeetingState, MicState, MicStatus, Participant,
     QueueStatus, Refusal, Request, State, Status, StreamStatus, Versions,
 };
+use crate::meeting::Identity;
 
 impl Runtime {
     pub(super) async fn asked(&mut self, request: Request) {
@@ -91,6 +93,7 @@ impl Runtime {
                 gstreamer: capture::gstreamer_version(),
             },
             uptime_seconds: self.started.elapsed().as_secs_f64(),
+            next_attempt_seconds: self.next_attempt().map(|wait| wait.as_secs_f64()),
             state: self.state(),
             stream: StreamStatus {
                 chunks_sent: sent.chunks,
@@ -111,6 +114,30 @@ impl Runtime {
         }
     }
 
+    /// How long until the next attempt to join; `None` while there is none to wait for.
+    pub(super) fn next_attempt(&self) -> Option<Duration> {
+        match self.machine.seat() {
+            Seat::Away { retry } => Some(retry.saturating_duration_since(Instant::now())),
+            Seat::Joining { .. } | Seat::Joined { .. } | Seat::Leaving | Seat::Left => None,
+        }
+    }
+
+    fn fails(&self, part: Part) -> bool {
+        let lost = |which| matches!(self.machine.device(which), Device::Lost { .. } | Device::Reopening);
+        match part {
+            Part::Camera => lost(Which::Camera),
+            Part::Mic => lost(Which::Mic),
+            Part::Meeting => self.absence.is_some(),
+            Part::Memory => true,
+        }
+    }
+
+    /// The user id under which the room knows the agent, or will.
+    fn user_id(&self) -> &str {
+        let configured = || self.session_config.user_id.as_deref().unwrap_or_default();
+        self.room.identity().map_or_else(configured, Identity::user_id)
+    }
+
     fn state(&self) -> State {
         let panel = self.machine.panel_state();
         let name = |which| {
@@ -124,7 +151,7 @@ impl Runtime {
         State {
             relay: self.config.meeting.url.as_url().to_string(),
             room: self.session_config.room.clone(),
-            user_id: self.session_config.user_id.clone().unwrap_or_default(),
+            user_id: self.user_id().to_owned(),
             username: self.session_config.username.clone(),
             meeting: match self.machine.seat() {
                 Seat::Away { .. } | Seat::Joining { .. } => MeetingState::Connecting,
@@ -132,8 +159,10 @@ impl Runtime {
                 Seat::Joined { may_publish: false, .. } => MeetingState::WaitingForSeat,
                 Seat::Leaving | Seat::Left => MeetingState::Left,
             },
+            absence: self.absence.clone(),
             participants: self
-                .participants
+                .room
+                .others()
                 .iter()
                 .map(|other| Participant { user_id: other.user_id.clone(), username: other.username.clone() })
                 .collect(),
@@ -171,7 +200,7 @@ impl Runtime {
                 })
                 .collect(),
             epoch: self.publisher.epoch(),
-            faults: self.faults.history(),
+            faults: self.faults.history(|part| self.fails(part)),
         }
     }
 }

@@ -1,23 +1,32 @@
 //! What comes from the relay.
 
 use super::Runtime;
+use crate::agent::absence::absence;
 use crate::agent::faults::Part;
-use crate::agent::machine::{Event, LateJoinStrategy};
+use crate::agent::machine::{Event, LateJoinStrategy, Seat};
 use crate::config::LateJoin;
+use crate::control::{Absence, AbsenceReason};
 use crate::meeting::{Joined, Participant, ServerEvent, SessionError, SessionEvent};
 
-/// Participants known at most; a relay that names more is not believed.
-const MAX_KNOWN: usize = 4096;
+/// Somebody left, or changed the state of a camera or a microphone.
+const CLIENTS_REDRAW: Event = Event::ClientsRedraw { again_after: None };
 
 impl Runtime {
     pub(super) async fn heard(&mut self, event: Option<SessionEvent>) {
         let Some(event) = event else {
-            tracing::error!("the session died without saying why; trying again");
-            self.end_session();
-            return self.decide(Event::SessionEnded { refused: false, random: rand::random() }).await;
+            let message = "the session with the relay died without saying why".to_owned();
+            return self.be_away(Absence { reason: AbsenceReason::ConnectionLost, message }, false).await;
         };
         match event {
             SessionEvent::Joined(joined) => self.joined(joined).await,
+            SessionEvent::Adopted(identity) => {
+                tracing::info!(
+                    user_id = identity.user_id(),
+                    "the relay knows this device by another user id"
+                );
+                self.room.adopt(identity);
+                self.tell_state();
+            }
             SessionEvent::Event(event) => self.heard_event(event).await,
             SessionEvent::ChunkSent { chunk, queued } => {
                 if self.publisher.sent(chunk, queued) {
@@ -38,8 +47,9 @@ impl Runtime {
 
     async fn joined(&mut self, joined: Joined) {
         self.faults.clear(Part::Meeting);
-        let Joined { room, user_id, max_payload } = joined;
-        let may_publish = room.can_broadcast(&user_id);
+        self.absence = None;
+        let Joined { room, identity, max_payload } = joined;
+        let may_publish = room.can_broadcast(&identity);
         let late_join = match self.config.meeting.late_join {
             LateJoin::Auto if room.is_newer_relay() => LateJoinStrategy::Replay,
             LateJoin::Auto | LateJoin::Restart => LateJoinStrategy::Restart,
@@ -48,91 +58,126 @@ impl Runtime {
         };
         tracing::info!(
             room = self.session_config.room,
-            user_id,
+            user_id = identity.user_id(),
             participants = room.participants.len(),
             may_publish,
             ?late_join,
             "joined the room"
         );
         self.publisher.set_max_payload(max_payload);
-        self.see(room.participants, &user_id);
-        self.session_config.user_id = Some(user_id);
+        self.room.enter(identity, room.participants);
         self.decide(Event::Joined { may_publish, late_join }).await;
+        self.tell_state();
     }
 
     async fn heard_event(&mut self, event: ServerEvent) {
-        let own_id = self.session_config.user_id.clone().unwrap_or_default();
+        let Some(identity) = self.room.identity() else { return };
         match event {
             ServerEvent::UserJoined(who) => {
-                tracing::info!(user_id = who.user_id, username = who.username, "somebody joined");
-                self.participants.retain(|other| other.user_id != who.user_id);
-                if who.user_id != own_id && self.participants.len() < MAX_KNOWN {
-                    self.participants.push(who);
+                let (user_id, username) = (who.user_id.clone(), who.username.clone());
+                if self.room.add(who) {
+                    tracing::info!(user_id, username, "somebody joined");
+                    self.tell_state();
                 }
-                self.tell_state();
                 self.decide(Event::LateJoin).await;
             }
             ServerEvent::UserLeft { user_id } => {
-                tracing::info!(user_id, "somebody left");
-                self.participants.retain(|other| other.user_id != user_id);
-                self.tell_state();
-                self.decide(Event::ParticipantsChanged).await;
+                if self.room.remove(&user_id) {
+                    tracing::info!(user_id, "somebody left");
+                    self.tell_state();
+                }
+                self.decide(CLIENTS_REDRAW).await;
+            }
+            ServerEvent::CameraStateChanged { user_id, has_video } => {
+                if let Some(other) = self.room.other_mut(&user_id) {
+                    other.has_video = has_video;
+                }
+                self.decide(CLIENTS_REDRAW).await;
+            }
+            ServerEvent::MicStateChanged { user_id, is_muted } => {
+                if let Some(other) = self.room.other_mut(&user_id) {
+                    other.is_muted = is_muted;
+                }
+                self.decide(CLIENTS_REDRAW).await;
             }
             ServerEvent::RequestKeyframe { from } => {
                 tracing::debug!(from, "asked for a key frame");
                 self.decide(Event::LateJoin).await;
             }
             ServerEvent::RoomState(state) => {
-                let may_publish = state.can_broadcast(&own_id);
-                self.see(state.participants, &own_id);
-                self.may_publish(may_publish).await;
+                let may_publish = state.can_broadcast(identity);
+                self.see(Some(state.participants), Some(may_publish)).await;
             }
             ServerEvent::PresenterChange(change) => {
-                let may_publish = change.can_broadcast(&own_id);
-                if !change.participants.is_empty() {
-                    self.see(change.participants, &own_id);
-                }
-                if let Some(may_publish) = may_publish {
-                    self.may_publish(may_publish).await;
-                }
+                let may_publish = change.can_broadcast(identity);
+                let participants = Some(change.participants).filter(|list| !list.is_empty());
+                self.see(participants, may_publish).await;
             }
             ServerEvent::Error { message, .. } => tracing::warn!("the relay says: {message}"),
             ServerEvent::RoomEnded => {
-                tracing::info!(room = self.session_config.room, "the meeting is over");
-                self.end_session();
-                self.decide(Event::SessionEnded { refused: true, random: rand::random() }).await;
+                let (url, room) = (self.session_config.endpoint.url(), self.session_config.room.clone());
+                self.session_ended(&SessionError::RoomEnded { url, room }).await;
+            }
+            ServerEvent::ClientsRedraw { again_after } => {
+                self.decide(Event::ClientsRedraw { again_after }).await;
             }
             ServerEvent::Ignored { .. } | ServerEvent::Malformed { .. } => {}
         }
     }
 
-    /// The relay says who is in the room.
-    fn see(&mut self, mut participants: Vec<Participant>, own_id: &str) {
-        participants.retain(|participant| participant.user_id != own_id);
-        self.participants = participants;
-        self.tell_state();
-    }
-
-    async fn may_publish(&mut self, may_publish: bool) {
-        tracing::info!(may_publish, "the relay set the presenter's seat");
-        self.decide(Event::MayPublish(may_publish)).await;
-    }
-
-    fn end_session(&mut self) {
-        self.session = None;
-        self.participants.clear();
-        self.publisher.set_outbox(None);
+    /// The relay says who is in the room, and whether the agent may publish. Deployed gateways say so again and
+    /// again: only news is logged and told (docs/protocol.md §3.1).
+    async fn see(&mut self, participants: Option<Vec<Participant>>, may_publish: Option<bool>) {
+        let others = participants.is_some_and(|list| self.room.see(list));
+        let Seat::Joined { may_publish: before, .. } = self.machine.seat() else { return };
+        let seat = may_publish.filter(|now| *now != before);
+        if others || seat.is_some() {
+            tracing::info!(
+                participants = self.room.others().len() + 1,
+                may_publish = seat.unwrap_or(before),
+                "the room changed"
+            );
+            self.tell_state();
+        }
+        if let Some(now) = seat {
+            self.decide(Event::MayPublish(now)).await;
+        }
     }
 
     async fn session_ended(&mut self, error: &SessionError) {
-        self.end_session();
         let refused = matches!(
             error,
             SessionError::Superseded { .. }
                 | SessionError::RoomEnded { .. }
                 | SessionError::AuthRefused { .. }
         );
-        self.fault(Part::Meeting, &format!("{error}; trying again"));
+        self.be_away(absence(error, self.absence.as_ref()), refused).await;
+    }
+
+    /// The session is over. Status and faults say why until a join works; the log says it once.
+    async fn be_away(&mut self, absence: Absence, refused: bool) {
+        self.drop_session();
+        let news = self.faults.report(Part::Meeting, &absence.message);
+        let message = absence.message.clone();
+        self.absence = Some(absence);
         self.decide(Event::SessionEnded { refused, random: rand::random() }).await;
+        if news {
+            let wait = self.next_attempt().unwrap_or_default();
+            tracing::warn!("{message}; next attempt in {:.1} s", wait.as_secs_f64());
+        }
+        self.tell_state();
+    }
+
+    /// The agent is out of the meeting because somebody wants that.
+    pub(super) fn forget_meeting(&mut self) {
+        self.drop_session();
+        self.faults.clear(Part::Meeting);
+        self.absence = None;
+    }
+
+    fn drop_session(&mut self) {
+        self.session = None;
+        self.room.leave();
+        self.publisher.set_outbox(None);
     }
 }

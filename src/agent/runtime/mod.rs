@@ -24,16 +24,16 @@ use super::faults::{Faults, Part};
 use super::machine::{Action, Choice, Event, Machine, SILENT_DEVICE, Which};
 use super::memory::Memory;
 use super::publisher::Publisher;
+use super::room::Room;
 use super::settings::{DeviceSettings, session_config};
 use super::trace::Trace;
 use crate::capture::still::black_key_frame;
 use crate::capture::{CaptureError, MediaClock, Profile, Profiles};
 use crate::config::{Config, ConfigErrors};
-use crate::control::{Request, Requests};
+use crate::control::{Absence, Request, Requests};
 use crate::media::{StreamFormat, VideoFormat};
 use crate::meeting::{
-    OutboxLimits, Participant, Presence, SessionConfig, SessionEvent, SessionHandle, StateChange, outbox,
-    session,
+    OutboxLimits, Presence, SessionConfig, SessionEvent, SessionHandle, StateChange, outbox, session,
 };
 use crate::panel::{Panel, PanelError, Pressed};
 use crate::service::Service;
@@ -121,8 +121,9 @@ struct Runtime {
     reload: Option<Reload>,
     session_config: SessionConfig,
     session: Option<SessionHandle>,
-    /// Who else is in the room.
-    participants: Vec<Participant>,
+    room: Room,
+    /// Why the agent is not in the meeting, although it is to be.
+    absence: Option<Absence>,
     requests: Option<Requests>,
     memory: Memory,
     service: Service,
@@ -173,7 +174,8 @@ impl Runtime {
             profiles,
             reload,
             session: None,
-            participants: Vec::new(),
+            room: Room::default(),
+            absence: None,
             requests,
             memory,
             service: Service::from_environment(),
@@ -263,8 +265,7 @@ impl Runtime {
                     let left = session.shutdown().await;
                     tracing::info!(?left, "left the room");
                 }
-                self.publisher.set_outbox(None);
-                self.participants.clear();
+                self.forget_meeting();
             }
             Action::AnnounceCamera { has_video } => {
                 self.publisher.announce(StateChange::Camera { has_video })

@@ -5,6 +5,7 @@ use std::time::{Duration, Instant};
 
 use super::Runtime;
 use crate::agent::machine::{Device, Seat, Which};
+use crate::control::Absence;
 
 /// While media flow, a chunk is cut every cadence; without one for this long the agent is stuck. Shorter than what a
 /// device may take to be given up.
@@ -34,13 +35,21 @@ impl Runtime {
     /// One line for a person.
     pub(super) fn summary(&self) -> String {
         let room = &self.session_config.room;
-        let mut line = match self.machine.seat() {
-            Seat::Away { .. } | Seat::Joining { .. } => format!("Connecting to room {room}"),
-            Seat::Joined { may_publish: true, .. } => format!("In room {room}"),
-            Seat::Joined { may_publish: false, .. } => {
+        let mut line = match (self.machine.seat(), &self.absence) {
+            (Seat::Away { .. } | Seat::Joining { .. }, None) => format!("Connecting to room {room}"),
+            (Seat::Away { .. } | Seat::Joining { .. }, Some(Absence { reason, .. })) => {
+                let next = self.next_attempt().map_or_else(
+                    || "trying now".to_owned(),
+                    // Nobody updates the line while the time runs, so it says what stays true.
+                    |wait| format!("trying again within {} s", wait.as_secs() + 1),
+                );
+                format!("Not in room {room}: {reason}; {next}")
+            }
+            (Seat::Joined { may_publish: true, .. }, _) => format!("In room {room}"),
+            (Seat::Joined { may_publish: false, .. }, _) => {
                 format!("In room {room}, waiting for the presenter's seat")
             }
-            Seat::Leaving | Seat::Left => format!("Out of room {room}, as asked for"),
+            (Seat::Leaving | Seat::Left, _) => format!("Out of room {room}, as asked for"),
         };
         for (which, name, on, off) in
             [(Which::Camera, "camera", "on", "off"), (Which::Mic, "mic", "live", "muted")]

@@ -1,0 +1,62 @@
+//! State events of the agent, under the user id that the room knows.
+
+use std::collections::VecDeque;
+use std::mem::discriminant;
+
+use super::event::{ClientEvent, EncodeError, Seat};
+use super::identity::Identity;
+use super::outbox::StateChange;
+use super::roster::Participant;
+use crate::socketio::Event;
+
+/// Writes state events. When the relay gives the agent another user id, what was announced under the old one is due
+/// again: receivers match events by user id, and did not know whose it was.
+#[derive(Debug)]
+pub(super) struct Announcer {
+    room: String,
+    identity: Identity,
+    /// The last announcement of each kind.
+    announced: Vec<StateChange>,
+    due: VecDeque<StateChange>,
+}
+
+impl Announcer {
+    pub(super) fn new(room: &str, identity: Identity) -> Self {
+        Self { room: room.to_owned(), identity, announced: Vec::new(), due: VecDeque::new() }
+    }
+
+    pub(super) fn identity(&self) -> &Identity {
+        &self.identity
+    }
+
+    /// Takes in a list of the relay. Says whether the agent has another user id now.
+    pub(super) fn adopt(&mut self, participants: &[Participant]) -> bool {
+        let adopted = self.identity.adopt(participants);
+        if adopted {
+            self.due.extend(self.announced.drain(..));
+        }
+        adopted
+    }
+
+    /// The next announcement that is due again.
+    pub(super) fn next_due(&mut self) -> Option<StateChange> {
+        self.due.pop_front()
+    }
+
+    pub(super) fn event(&mut self, change: StateChange) -> Result<Event, EncodeError> {
+        // A reset speaks of the chunks after it, which have gone by when it would be repeated.
+        if change != StateChange::StreamReset {
+            self.announced.retain(|earlier| discriminant(earlier) != discriminant(&change));
+            self.announced.push(change);
+        }
+        let seat = Seat { room_id: &self.room, user_id: self.identity.user_id() };
+        match change {
+            StateChange::Camera { has_video } => ClientEvent::CameraStateChanged { seat, has_video },
+            StateChange::Mic { is_muted } => ClientEvent::MicStateChanged { seat, is_muted },
+            StateChange::Speaking { speaking: true } => ClientEvent::SpeakingStart { seat },
+            StateChange::Speaking { speaking: false } => ClientEvent::SpeakingStop { seat },
+            StateChange::StreamReset => ClientEvent::StreamReset { seat },
+        }
+        .to_event()
+    }
+}
