@@ -3,6 +3,7 @@
 //! - [`machine`]: the pure state machine, events and time in, actions out (both in `event`);
 //! - `device`: a camera or a microphone that is open, opening or closed;
 //! - `faults`: what went wrong last;
+//! - `former`: workers that still close a device, or hang in its driver;
 //! - `late_join`: when those who came late are served;
 //! - `memory`: what people chose last, kept over a restart;
 //! - `publisher`: the media path, from frames through the segmenter to the outbox;
@@ -14,8 +15,11 @@
 //! - `traffic`: how much is sent.
 
 mod device;
+#[cfg(test)]
+mod device_tests;
 mod event;
 mod faults;
+mod former;
 mod late_join;
 pub mod machine;
 mod memory;

@@ -22,6 +22,15 @@ const RETRY: Duration = Duration::from_millis(20);
 /// How long a failed state change waits for its explanation.
 pub(super) const EXPLANATION: Duration = Duration::from_millis(500);
 
+/// How soon an attempt that is given up ends, where no driver holds the thread.
+const ATTENTION: Duration = Duration::from_millis(20);
+
+/// An attempt to open a device: how long it may take, and whether anybody still wants it.
+struct Attempt<'a> {
+    deadline: Instant,
+    given_up: &'a dyn Fn() -> bool,
+}
+
 /// What wakes the thread.
 #[derive(Debug)]
 pub(super) enum Wake {
@@ -55,7 +64,7 @@ pub(super) struct Worker {
 impl Worker {
     /// The life of the pipeline. Returns when told to stop, or when nobody waits for the opening any more.
     pub(super) fn run(self, opened: oneshot::Sender<Result<Opened, CaptureError>>) {
-        let (launch, pipeline) = match self.open() {
+        let (launch, pipeline) = match self.open(&|| opened.is_closed()) {
             Ok(ready) => ready,
             Err(error) => {
                 let _ = opened.send(Err(error));
@@ -73,8 +82,9 @@ impl Worker {
         self.report(error);
     }
 
-    fn open(&self) -> Result<(Launch, Running), CaptureError> {
-        let deadline = Instant::now() + OPEN_TIMEOUT;
+    /// Opens the device and waits for its first frame, or until the attempt is given up.
+    fn open(&self, given_up: &dyn Fn() -> bool) -> Result<(Launch, Running), CaptureError> {
+        let attempt = Attempt { deadline: Instant::now() + OPEN_TIMEOUT, given_up };
         super::init()?;
         let launch = Launch::new(&self.profile, &self.request)?;
         tracing::debug!(track = %launch.track, device = launch.device, text = launch.text, "opening");
@@ -89,10 +99,10 @@ impl Worker {
         // Running time is then clock minus base time, and stays so: nothing but us sets the base time.
         pipeline.0.set_start_time(gst::ClockTime::NONE);
         if launch.looped {
-            self.prepare_loop(&launch, &pipeline.0, deadline)?;
+            self.prepare_loop(&launch, &pipeline.0, &attempt)?;
         }
         pipeline.0.set_base_time(self.clock.gst().time());
-        self.change_state(&launch, &pipeline.0, gst::State::Playing, deadline)?;
+        self.change_state(&launch, &pipeline.0, gst::State::Playing, &attempt)?;
         Ok((launch, pipeline))
     }
 
@@ -102,16 +112,16 @@ impl Worker {
         &self,
         launch: &Launch,
         pipeline: &gst::Pipeline,
-        deadline: Instant,
+        attempt: &Attempt<'_>,
     ) -> Result<(), CaptureError> {
-        self.change_state(launch, pipeline, gst::State::Paused, deadline)?;
+        self.change_state(launch, pipeline, gst::State::Paused, &attempt)?;
         if !rewind(pipeline, gst::SeekFlags::FLUSH) {
             return Err(CaptureError::Device {
                 device: launch.device.clone(),
                 reason: "the file cannot be sought in, so it cannot be looped; put it into a WebM, Matroska or WAV file".to_owned(),
             });
         }
-        self.settle(launch, pipeline, deadline)
+        self.settle(launch, pipeline, attempt)
     }
 
     fn change_state(
@@ -119,10 +129,13 @@ impl Worker {
         launch: &Launch,
         pipeline: &gst::Pipeline,
         state: gst::State,
-        deadline: Instant,
+        attempt: &Attempt<'_>,
     ) -> Result<(), CaptureError> {
+        if (attempt.given_up)() {
+            return Err(no_frame(launch));
+        }
         match pipeline.set_state(state) {
-            Ok(_) => self.settle(launch, pipeline, deadline),
+            Ok(_) => self.settle(launch, pipeline, attempt),
             Err(_) => Err(self.why_not(launch)),
         }
     }
@@ -133,17 +146,21 @@ impl Worker {
         &self,
         launch: &Launch,
         pipeline: &gst::Pipeline,
-        deadline: Instant,
+        attempt: &Attempt<'_>,
     ) -> Result<(), CaptureError> {
-        let left = deadline.saturating_duration_since(Instant::now());
-        let (result, reached, pending) = pipeline.state(gst::ClockTime::try_from(left).ok());
-        match result {
-            Err(_) => Err(self.why_not(launch)),
-            Ok(gst::StateChangeSuccess::Async) => {
-                tracing::debug!(?reached, ?pending, device = launch.device, "did not settle");
-                Err(CaptureError::NoFrame { device: launch.device.clone(), after: OPEN_TIMEOUT })
+        loop {
+            let left = attempt.deadline.saturating_duration_since(Instant::now());
+            let (result, reached, pending) =
+                pipeline.state(gst::ClockTime::try_from(left.min(ATTENTION)).ok());
+            match result {
+                Err(_) => return Err(self.why_not(launch)),
+                Ok(gst::StateChangeSuccess::Async) if left.is_zero() || (attempt.given_up)() => {
+                    tracing::debug!(?reached, ?pending, device = launch.device, "did not settle");
+                    return Err(no_frame(launch));
+                }
+                Ok(gst::StateChangeSuccess::Async) => {}
+                Ok(_) => return Ok(()),
             }
-            Ok(_) => Ok(()),
         }
     }
 
@@ -208,6 +225,11 @@ impl Worker {
             }
         }
     }
+}
+
+/// Also what an attempt ends with that was given up: nobody hears it.
+fn no_frame(launch: &Launch) -> CaptureError {
+    CaptureError::NoFrame { device: launch.device.clone(), after: OPEN_TIMEOUT }
 }
 
 /// A pipeline that is taken to `NULL`, which closes its device, when it goes out of scope.
