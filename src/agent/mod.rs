@@ -1,11 +1,12 @@
 //! The participant: what it wants, what it has, and what it does about the difference.
 //!
 //! - [`machine`]: the pure state machine, events and time in, actions out (both in `event`);
+//! - `background`: work that may take longer than a frame, on a thread of its own;
+//! - `choice_file`: what people chose last, kept over a restart;
 //! - `device`: a camera or a microphone that is open, opening or closed;
 //! - `faults`: what went wrong last;
 //! - `former`: workers that still close a device, or hang in its driver;
 //! - `late_join`: when those who came late are served;
-//! - `memory`: what people chose last, kept over a restart;
 //! - `publisher`: the media path, from frames through the segmenter to the outbox;
 //! - `runtime`: drives all of them, and answers whoever asks over the control socket;
 //! - `settings`: from the configuration to what devices and session ask for;
@@ -14,15 +15,18 @@
 //! - `trace`: one JSON line per published chunk;
 //! - `traffic`: how much is sent.
 
+mod background;
+mod choice_file;
 mod device;
 #[cfg(test)]
 mod device_tests;
 mod event;
 mod faults;
 mod former;
+#[cfg(test)]
+mod gate;
 mod late_join;
 pub mod machine;
-mod memory;
 mod publisher;
 mod runtime;
 mod settings;

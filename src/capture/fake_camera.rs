@@ -1,7 +1,12 @@
 //! A camera in a test's hands: it opens when the test lets it, delivers when the test lets it, and refuses a second
-//! opener, as V4L2 devices do.
+//! opener, as V4L2 devices do. Its pictures are 160x120 at 30 fps,
+//! whatever is asked for.
 
-#![allow(unsafe_code, clippy::unwrap_used, reason = "GStreamer's subclassing macros; a test fails by panicking")]
+#![allow(
+    unsafe_code,
+    clippy::unwrap_used,
+    reason = "GStreamer's subclassing macros; a test fails by panicking"
+)]
 
 use std::collections::HashMap;
 use std::sync::{Arc, Condvar, LazyLock, Mutex, MutexGuard};
@@ -12,6 +17,20 @@ use gst::subclass::prelude::*;
 use gstreamer as gst;
 
 use super::{CameraSettings, Profile};
+
+/// The profile that opens it, and a microphone that works.
+pub(crate) const PROFILE: &str = r#"
+description = "a camera in a test's hands"
+[video]
+source = "fakecamera name={device}"
+encoder = "vp8enc name=encoder deadline=1 cpu-used=8 lag-in-frames=0"
+codec = "vp8"
+bitrate_property = "target-bitrate"
+[audio]
+source = "audiotestsrc is-live=true samplesperbuffer=960 ! audio/x-raw,rate=48000,channels=1"
+encoder = "opusenc name=encoder frame-size=20"
+bitrate_property = "bitrate"
+"#;
 
 /// The cameras of all tests, by the name of their element.
 static CAMERAS: LazyLock<Mutex<HashMap<String, Arc<Camera>>>> = LazyLock::new(Mutex::default);
@@ -31,7 +50,6 @@ struct State {
     open: bool,
     attempts: usize,
     refusals: usize,
-    size: (i32, i32),
 }
 
 impl Camera {
@@ -66,27 +84,13 @@ impl FakeCamera {
         super::init().unwrap();
         gst::Element::register(None, "fakecamera", gst::Rank::NONE, Element::static_type()).unwrap();
         let camera = Arc::new(Camera::default());
-        camera.state().size = (160, 120);
         let before = CAMERAS.lock().unwrap().insert(name.to_owned(), camera.clone());
         assert!(before.is_none(), "two cameras are called {name}");
         Self { name: name.to_owned(), camera }
     }
 
-    /// What opens it. Encoding is quick, because the pictures are small.
     pub(crate) fn profile() -> Profile {
-        let text = r#"
-            description = "a camera in a test's hands"
-            [video]
-            source = "fakecamera name={device}"
-            encoder = "vp8enc name=encoder deadline=1 cpu-used=8 lag-in-frames=0"
-            codec = "vp8"
-            bitrate_property = "target-bitrate"
-            [audio]
-            source = "audiotestsrc is-live=true samplesperbuffer=960 ! audio/x-raw,rate=48000,channels=1"
-            encoder = "opusenc name=encoder frame-size=20"
-            bitrate_property = "bitrate"
-        "#;
-        Profile::parse("fake", text).unwrap()
+        Profile::parse("fake", PROFILE).unwrap()
     }
 
     pub(crate) fn settings(&self) -> CameraSettings {
@@ -150,12 +154,9 @@ mod element {
 
         /// The camera's test picture, and the pad where it comes out.
         fn fill(&self) {
-            let (width, height) = self.camera().state().size;
-            let text = format!(
-                "videotestsrc is-live=true ! video/x-raw,format=I420,width={width},height={height},framerate=30/1 \
-                 ! identity name=out"
-            );
-            let source = gst::parse::bin_from_description(&text, true).unwrap();
+            let text = "videotestsrc is-live=true ! video/x-raw,format=I420,width=160,height=120,framerate=30/1 \
+                        ! identity";
+            let source = gst::parse::bin_from_description(text, true).unwrap();
             let out = source.static_pad("src").unwrap();
             let camera = self.camera();
             out.add_probe(gst::PadProbeType::BUFFER, move |_, _| match camera.state().withholds {

@@ -20,6 +20,8 @@ mod profile;
 mod profiles;
 mod short;
 mod sink;
+#[cfg(test)]
+mod sink_tests;
 pub mod still;
 mod worker;
 

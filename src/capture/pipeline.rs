@@ -161,4 +161,3 @@ impl Drop for Pipeline {
         self.cut();
     }
 }
-

@@ -5,6 +5,7 @@
 use std::sync::mpsc as std_mpsc;
 use std::time::{Duration, Instant};
 
+use gst::glib;
 use gst::prelude::*;
 use gstreamer as gst;
 use tokio::sync::{mpsc, oneshot};
@@ -15,6 +16,7 @@ use super::pipeline::{CaptureEvent, OPEN_TIMEOUT};
 use super::profile::{self, Overlay, Profile};
 use super::sink::{self, Intake, SharedOutlet};
 use super::{CaptureError, MediaClock, overlay};
+use crate::log_limit::TextLimit;
 
 /// How often a failure that found the channel full is offered again.
 const RETRY: Duration = Duration::from_millis(20);
@@ -188,6 +190,7 @@ impl Worker {
 
     /// Serves the pipeline until it fails (`Some`) or is to stop (`None`).
     fn watch(&self, launch: &Launch, pipeline: &gst::Pipeline) -> Option<CaptureError> {
+        let mut warnings = TextLimit::default();
         loop {
             // The sending half is ours too, so the channel cannot end before `Stop` arrives.
             match self.wakes.recv().ok()? {
@@ -202,7 +205,10 @@ impl Worker {
                         return Some(CaptureError::Ended { device: launch.device.clone() });
                     }
                     gst::MessageView::Warning(warning) => {
-                        tracing::warn!(device = launch.device, "{}", warning.error());
+                        let text = warning.error().to_string();
+                        if let Some(more) = warnings.admit(&text, Instant::now()) {
+                            tracing::warn!(device = launch.device, "{text}{more}");
+                        }
                     }
                     _ => {}
                 },
@@ -286,7 +292,7 @@ fn forward_bus(pipeline: &gst::Pipeline, waker: std_mpsc::Sender<Wake>, outlet: 
 
 /// The root mean square of the loudest channel in a message of the element `level`.
 fn loudest(structure: &gst::StructureRef) -> Option<f64> {
-    let channels = structure.get::<gst::glib::ValueArray>("rms").ok()?;
+    let channels = structure.get::<glib::ValueArray>("rms").ok()?;
     channels.iter().filter_map(|channel| channel.get::<f64>().ok()).reduce(f64::max)
 }
 
@@ -306,12 +312,35 @@ fn rewind(pipeline: &gst::Pipeline, flags: gst::SeekFlags) -> bool {
 fn set_bitrate(launch: &Launch, pipeline: &gst::Pipeline, bits_per_second: u32) {
     let value = launch.scale_bitrate(bits_per_second);
     let encoder = pipeline.by_name(profile::ENCODER);
-    match encoder.filter(|encoder| encoder.find_property(&launch.bitrate_property).is_some()) {
-        Some(encoder) => encoder.set_property_from_str(&launch.bitrate_property, &value.to_string()),
-        None => tracing::warn!(
+    let set = encoder.ok_or("there is none");
+    if let Err(reason) = set.and_then(|encoder| set_number(&encoder, &launch.bitrate_property, value)) {
+        tracing::warn!(
             profile = launch.profile,
             property = launch.bitrate_property,
-            "the encoder has no such property; its bitrate stays as it is"
-        ),
+            value,
+            "the encoder's bitrate stays as it is: {reason}"
+        );
     }
+}
+
+/// Sets a property that a profile names. GObject's own setters panic on a value that does not fit.
+fn set_number(element: &gst::Element, name: &str, number: u32) -> Result<(), &'static str> {
+    let property = element.find_property(name).ok_or("it has no such property")?;
+    if !property.flags().contains(glib::ParamFlags::WRITABLE)
+        || property.flags().contains(glib::ParamFlags::CONSTRUCT_ONLY)
+    {
+        return Err("the property cannot be set");
+    }
+    let value = if let Some(range) = property.downcast_ref::<glib::ParamSpecInt>() {
+        let fits = |number: &i32| (range.minimum()..=range.maximum()).contains(number);
+        i32::try_from(number).ok().filter(fits).map(|number| number.to_value())
+    } else if let Some(range) = property.downcast_ref::<glib::ParamSpecUInt>() {
+        Some(number)
+            .filter(|number| (range.minimum()..=range.maximum()).contains(number))
+            .map(|n| n.to_value())
+    } else {
+        return Err("the property is no number");
+    };
+    element.set_property_from_value(name, &value.ok_or("the property does not go so far")?);
+    Ok(())
 }
