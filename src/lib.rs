@@ -15,4 +15,5 @@ pub mod service;
 pub mod socketio;
 pub mod webm;
 pub mod media;
+mod log_limit;
 pub mod config;

@@ -158,6 +158,23 @@ async fn a_lower_bitrate_makes_smaller_frames_without_a_break() {
 }
 
 #[tokio::test]
+async fn a_bitrate_that_the_named_property_cannot_hold_leaves_the_camera_running() {
+    let clock = MediaClock::new().unwrap();
+    // A choice among names, a number up to 16, a switch, and nothing at all.
+    for property in ["keyframe-mode", "cpu-used", "qos", "no-such-property"] {
+        let mut wrong = profile("test-pattern");
+        wrong.video.as_mut().unwrap().bitrate_property = property.to_owned();
+        let (pipeline, mut events) = Pipeline::open_camera(&clock, &wrong, &camera("auto")).await.unwrap();
+        next_frame(&mut events).await;
+
+        pipeline.set_bitrate(100_000);
+
+        frames(&mut events, 40).await;
+        pipeline.close().await.unwrap();
+    }
+}
+
+#[tokio::test]
 async fn camera_and_microphone_share_one_clock_even_if_one_starts_later() {
     let clock = MediaClock::new().unwrap();
     let test = profile("test-pattern");

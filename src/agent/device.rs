@@ -1,20 +1,18 @@
 //! A camera or a microphone as the runtime sees it: closed, opening or open, and one stream of news.
 
-use std::future::{Future, pending};
-use std::pin::Pin;
+use std::future::pending;
 use std::time::Duration;
 
 use tokio::sync::mpsc;
-use tokio::task::JoinHandle;
 
+use super::former::FormerWorkers;
 use crate::capture::{
-    CameraSettings, CaptureError, CaptureEvent, MediaClock, MicSettings, Pipeline, Profile,
+    CameraSettings, CaptureError, CaptureEvent, MediaClock, MicSettings, Opening, Pipeline, Profile,
 };
 use crate::config::Mute;
 use crate::media::CaptureTime;
 
-/// How much of what a microphone hears next to the moment of unmuting is given up: an Opus packet, whose first
-/// samples the encoder may have taken from before.
+/// Audio discarded after unmuting: one Opus packet, because it may contain samples from before.
 const AFTER_SILENCE: Duration = Duration::from_millis(20);
 /// What a level is measured over.
 const LEVEL_SPAN: Duration = Duration::from_millis(100);
@@ -28,11 +26,21 @@ pub enum Source {
     Mic(MicSettings, Mute),
 }
 
-type Opened = (Pipeline, mpsc::Receiver<CaptureEvent>);
+impl Source {
+    /// The device as configured, perhaps `auto`.
+    fn configured(&self) -> &str {
+        match self {
+            Self::Camera(settings) => &settings.device,
+            Self::Mic(settings, _) => &settings.device,
+        }
+    }
+}
 
 enum State {
     Closed,
-    Opening(Pin<Box<dyn Future<Output = Result<Opened, CaptureError>> + Send>>),
+    /// To be opened as soon as its former worker has let go of it.
+    Waiting,
+    Opening(Opening),
     Open {
         pipeline: Pipeline,
         events: mpsc::Receiver<CaptureEvent>,
@@ -54,14 +62,23 @@ pub struct Device {
     state: State,
     /// Whether what runs was opened with other settings than it has now.
     outdated: bool,
-    /// The pipeline that is being closed; a device cannot be opened again before that is done.
-    closing: Option<JoinHandle<Result<(), CaptureError>>>,
+    /// The device as configured when it was last opened.
+    opened_as: String,
+    former: FormerWorkers,
 }
 
 impl Device {
     /// A closed device.
     pub fn new(source: Source, profile: Profile, clock: MediaClock) -> Self {
-        Self { source, profile, clock, state: State::Closed, outdated: false, closing: None }
+        Self {
+            source,
+            profile,
+            clock,
+            state: State::Closed,
+            outdated: false,
+            opened_as: String::new(),
+            former: FormerWorkers::default(),
+        }
     }
 
     /// What is opened, and how.
@@ -78,31 +95,24 @@ impl Device {
         self.outdated = true;
     }
 
-    /// Begins to open it; [`Device::next`] tells how that went.
+    /// Begins to open it; [`Device::next`] tells how that went. A device whose driver hangs is opened as soon as the
+    /// driver comes back: that is a failure once, and again after each [`Device::close`].
     pub fn open(&mut self) {
-        if let State::Hushed { pipeline, events } = std::mem::replace(&mut self.state, State::Closed) {
-            // From the first packet that holds nothing of the time before.
-            let from = self.clock.now().after(AFTER_SILENCE);
-            self.state = State::Open { pipeline, events, from };
-            return;
+        match std::mem::replace(&mut self.state, State::Waiting) {
+            State::Hushed { pipeline, events } => {
+                // From the first packet that holds nothing of the time before.
+                let from = self.clock.now().after(AFTER_SILENCE);
+                self.state = State::Open { pipeline, events, from };
+            }
+            state => self.give_back(state),
         }
-        self.outdated = false;
-        let (clock, profile, source) = (self.clock.clone(), self.profile.clone(), self.source.clone());
-        let closing = self.closing.take();
-        self.state = State::Opening(Box::pin(async move {
-            if let Some(closing) = closing {
-                report_close(closing.await);
-            }
-            match source {
-                Source::Camera(settings) => Pipeline::open_camera(&clock, &profile, &settings).await,
-                Source::Mic(settings, _) => Pipeline::open_mic(&clock, &profile, &settings).await,
-            }
-        }));
     }
 
     /// Closes it, or what counts as that. When this returns, nothing that it captures comes out any more; the
-    /// device itself is given back shortly after, unless it is a microphone that muting keeps open.
+    /// device itself is given back shortly after, or as soon as its driver lets go of it, unless it is a microphone
+    /// that muting keeps open.
     pub fn close(&mut self) {
+        self.former.tell_again();
         match std::mem::replace(&mut self.state, State::Closed) {
             State::Open { pipeline, events, .. }
                 if !self.outdated && matches!(self.source, Source::Mic(_, Mute::Silence)) =>
@@ -110,38 +120,60 @@ impl Device {
                 self.state = State::Hushed { pipeline, events };
             }
             State::Hushed { pipeline, events } => self.state = State::Hushed { pipeline, events },
-            State::Open { pipeline, .. } => self.give_back(pipeline),
-            State::Closed | State::Opening(_) => {}
+            state => self.give_back(state),
         }
     }
 
     /// Closes it, also if muting would keep it open.
     pub fn give_up(&mut self) {
-        if let State::Open { pipeline, .. } | State::Hushed { pipeline, .. } =
-            std::mem::replace(&mut self.state, State::Closed)
-        {
-            self.give_back(pipeline);
-        }
+        let state = std::mem::replace(&mut self.state, State::Closed);
+        self.give_back(state);
     }
 
-    /// Closes it for good, and waits until the device is given back.
+    /// Closes it for good, and waits until the device is given back, or until it is known that its driver hangs.
     pub async fn shut(&mut self) {
         self.give_up();
-        if let Some(closing) = self.closing.take() {
-            report_close(closing.await);
-        }
+        self.former.end().await;
     }
 
-    fn give_back(&mut self, pipeline: Pipeline) {
-        pipeline.cut();
-        self.closing = Some(tokio::spawn(pipeline.close()));
+    fn give_back(&mut self, state: State) {
+        let (device, closing) = match state {
+            State::Closed | State::Waiting => return,
+            State::Opening(opening) => (self.opened_as.clone(), opening.cancel()),
+            State::Open { pipeline, .. } | State::Hushed { pipeline, .. } => {
+                (pipeline.device().to_owned(), pipeline.begin_close())
+            }
+        };
+        self.former.closes(self.opened_as.clone(), device, closing);
+    }
+
+    /// Starts a worker.
+    fn begin(&mut self) -> Result<(), CaptureError> {
+        self.outdated = false;
+        self.opened_as = self.source.configured().to_owned();
+        self.state = State::Opening(match &self.source {
+            Source::Camera(settings) => Opening::camera(&self.clock, &self.profile, settings)?,
+            Source::Mic(settings, _) => Opening::mic(&self.clock, &self.profile, settings)?,
+        });
+        Ok(())
+    }
+
+    /// Opening has failed.
+    fn failed(&mut self, error: CaptureError) -> CaptureEvent {
+        match (std::mem::replace(&mut self.state, State::Closed), &error) {
+            (State::Opening(opening), CaptureError::OpenTimeout { .. }) => {
+                self.former.hangs(self.opened_as.clone(), error.clone(), opening.cancel());
+            }
+            (state, _) => self.give_back(state),
+        }
+        CaptureEvent::Failed(error)
     }
 
     /// What it is called in messages, while it is open.
     pub fn name(&self) -> Option<&str> {
         match &self.state {
             State::Open { pipeline, .. } => Some(pipeline.device()),
-            State::Closed | State::Opening(_) | State::Hushed { .. } => None,
+            State::Closed | State::Waiting | State::Opening(_) | State::Hushed { .. } => None,
         }
     }
 
@@ -158,15 +190,18 @@ impl Device {
         loop {
             match &mut self.state {
                 State::Closed => return pending().await,
-                State::Opening(opening) => match opening.as_mut().await {
+                State::Waiting => {
+                    let free = self.former.gone(self.source.configured()).await;
+                    if let Err(error) = free.and_then(|()| self.begin()) {
+                        return self.failed(error);
+                    }
+                }
+                State::Opening(opening) => match opening.done().await {
                     Ok((pipeline, events)) => {
                         tracing::info!(device = pipeline.device(), "{} opened", pipeline.track());
                         self.state = State::Open { pipeline, events, from: CaptureTime::default() };
                     }
-                    Err(error) => {
-                        self.state = State::Closed;
-                        return CaptureEvent::Failed(error);
-                    }
+                    Err(error) => return self.failed(error),
                 },
                 State::Open { pipeline, events, from } => {
                     let event = next_event(pipeline, events).await;
@@ -199,12 +234,4 @@ async fn next_event(pipeline: &Pipeline, events: &mut mpsc::Receiver<CaptureEven
         .recv()
         .await
         .unwrap_or_else(|| CaptureEvent::Failed(CaptureError::Ended { device: pipeline.device().to_owned() }))
-}
-
-fn report_close(closed: Result<Result<(), CaptureError>, tokio::task::JoinError>) {
-    match closed {
-        Ok(Ok(())) => {}
-        Ok(Err(error)) => tracing::warn!("{error}"),
-        Err(error) => tracing::warn!("closing a device: {error}"),
-    }
 }

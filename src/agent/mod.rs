@@ -2,11 +2,13 @@
 //!
 //! - [`machine`]: the pure state machine, events and time in, actions out (both in `event`);
 //! - `absence`: why the agent is not in the meeting;
+//! - `background`: work that may take longer than a frame, on a thread of its own;
 //! - `beat`: when chunks are cut;
+//! - `choice_file`: what people chose last, kept over a restart;
 //! - `device`: a camera or a microphone that is open, opening or closed;
 //! - `faults`: what went wrong last;
+//! - `former`: workers that still close a device, or hang in its driver;
 //! - `late_join`: when those who came late are served;
-//! - `memory`: what people chose last, kept over a restart;
 //! - `publisher`: the media path, from frames through the segmenter to the outbox;
 //! - `room`: who is in the room;
 //! - `runtime`: drives all of them, and answers whoever asks over the control socket;
@@ -17,13 +19,19 @@
 //! - `traffic`: how much is sent.
 
 mod absence;
+mod background;
 mod beat;
+mod choice_file;
 mod device;
+#[cfg(test)]
+mod device_tests;
 mod event;
 mod faults;
+mod former;
+#[cfg(test)]
+mod gate;
 mod late_join;
 pub mod machine;
-mod memory;
 mod publisher;
 mod room;
 mod runtime;

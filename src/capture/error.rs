@@ -157,7 +157,7 @@ pub enum CaptureError {
     },
 
     /// The device did not close in time; it may be hung.
-    #[error("{device}: did not close within {} s; it may stay occupied until the service restarts", .after.as_secs())]
+    #[error("{device}: did not close within {} s; it can be opened again when its driver lets go of it; if it does not, unplug it and plug it in again", .after.as_secs())]
     CloseTimeout {
         /// The device, as configured.
         device: String,

@@ -8,8 +8,11 @@
 mod clock;
 pub mod devices;
 mod error;
+#[cfg(test)]
+pub(crate) mod fake_camera;
 mod fault;
 mod launch;
+mod opening;
 mod overlay;
 mod pipeline;
 pub mod probe;
@@ -17,6 +20,8 @@ mod profile;
 mod profiles;
 mod short;
 mod sink;
+#[cfg(test)]
+mod sink_tests;
 pub mod still;
 mod worker;
 
@@ -26,6 +31,7 @@ use gstreamer as gst;
 
 pub use clock::MediaClock;
 pub use error::CaptureError;
+pub use opening::{Closing, Opening};
 pub use pipeline::{CLOSE_TIMEOUT, CameraSettings, CaptureEvent, MicSettings, OPEN_TIMEOUT, Pipeline};
 pub use profile::{AudioProfile, AutoDevice, Overlay, Profile, VideoProfile};
 pub use profiles::Profiles;

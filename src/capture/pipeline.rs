@@ -1,18 +1,15 @@
 //! One running pipeline: a device that is open and yields encoded frames.
 
-use std::sync::mpsc as std_mpsc;
-use std::sync::{Arc, Mutex};
-use std::thread::JoinHandle;
 use std::time::Duration;
 
 use gst::prelude::*;
 use gstreamer as gst;
 use gstreamer_video as gst_video;
-use tokio::sync::{mpsc, oneshot};
+use tokio::sync::mpsc;
 
-use super::launch::Request;
-use super::sink::{self, Outlet, SharedOutlet};
-use super::worker::{EXPLANATION, Opened, Wake, Worker};
+use super::opening::{Closing, Opening, WorkerThread};
+use super::sink::{self, SharedOutlet};
+use super::worker::Wake;
 use super::{CaptureError, MediaClock, Profile};
 use crate::media::{Frame, Track, VideoFormat};
 
@@ -23,7 +20,7 @@ pub const CLOSE_TIMEOUT: Duration = Duration::from_secs(2);
 
 /// How many events wait for the consumer at most: a second of pictures at 30 fps, or 0.6 s of sound. A consumer
 /// that is later than that has a problem that more memory does not solve.
-const CHANNEL: usize = 32;
+pub(super) const CHANNEL: usize = 32;
 
 /// What a pipeline reports, in order.
 #[derive(Debug, Clone, PartialEq)]
@@ -39,7 +36,8 @@ pub enum CaptureEvent {
         /// 0 is full scale, a quiet room about -60, silence minus infinity.
         dbfs: f64,
     },
-    /// This many frames were dropped here, because the channel was full: skipped media (playback.md, rule 3).
+    /// This many frames were lost here: they found the channel full, or nobody knows when they were captured. The
+    /// pictures after them build on them, so the next one to show is a key frame.
     Overrun {
         /// At least 1.
         lost: u64,
@@ -76,11 +74,12 @@ pub struct MicSettings {
 /// for that.
 #[derive(Debug)]
 pub struct Pipeline {
-    track: Track,
-    device: String,
-    outlet: SharedOutlet,
-    pad: Option<gst::Pad>,
-    thread: WorkerThread,
+    pub(super) track: Track,
+    pub(super) device: String,
+    pub(super) outlet: SharedOutlet,
+    /// The appsink's pad: events pushed into it travel upstream.
+    pub(super) pad: Option<gst::Pad>,
+    pub(super) thread: WorkerThread,
 }
 
 impl Pipeline {
@@ -93,7 +92,7 @@ impl Pipeline {
         profile: &Profile,
         settings: &CameraSettings,
     ) -> Result<(Self, mpsc::Receiver<CaptureEvent>), CaptureError> {
-        Self::open(clock, profile, Request::Camera(settings.clone())).await
+        Opening::camera(clock, profile, settings)?.done().await
     }
 
     /// Opens a microphone. Never blocks the caller's thread; takes at most [`OPEN_TIMEOUT`] and a
@@ -103,37 +102,7 @@ impl Pipeline {
         profile: &Profile,
         settings: &MicSettings,
     ) -> Result<(Self, mpsc::Receiver<CaptureEvent>), CaptureError> {
-        Self::open(clock, profile, Request::Mic(settings.clone())).await
-    }
-
-    async fn open(
-        clock: &MediaClock,
-        profile: &Profile,
-        request: Request,
-    ) -> Result<(Self, mpsc::Receiver<CaptureEvent>), CaptureError> {
-        let (events, receiver) = mpsc::channel(CHANNEL);
-        let (waker, wakes) = std_mpsc::channel();
-        let outlet = Arc::new(Mutex::new(Outlet::new(events.clone())));
-        let track = request.track();
-        let configured = request.device().to_owned();
-        let worker = Worker {
-            clock: clock.clone(),
-            profile: profile.clone(),
-            request,
-            outlet: outlet.clone(),
-            failures: events,
-            waker: waker.clone(),
-            wakes,
-        };
-        let (opened_sender, opened) = oneshot::channel();
-        let thread = WorkerThread::spawn(worker, opened_sender, waker, &configured)?;
-        let silent = || CaptureError::OpenTimeout { device: configured.clone(), after: OPEN_TIMEOUT };
-        let Opened { device, pad } = match tokio::time::timeout(OPEN_TIMEOUT + EXPLANATION, opened).await {
-            Ok(Ok(opened)) => opened?,
-            // Too late, or the thread died. If it still gets somewhere it finds nobody waiting, and closes.
-            Ok(Err(_)) | Err(_) => return Err(silent()),
-        };
-        Ok((Self { track, device, outlet, pad, thread }, receiver))
+        Opening::mic(clock, profile, settings)?.done().await
     }
 
     /// What it captures.
@@ -158,7 +127,7 @@ impl Pipeline {
         self.thread.wake(Wake::SetBitrate(bits_per_second));
     }
 
-    /// Frames dropped because the channel was full, since the pipeline was opened.
+    /// Frames lost since the pipeline was opened.
     pub fn overruns(&self) -> u64 {
         sink::lock(&self.outlet).lost()
     }
@@ -169,74 +138,26 @@ impl Pipeline {
         sink::lock(&self.outlet).cut();
     }
 
-    /// Cuts, closes the device and waits for it, at most [`CLOSE_TIMEOUT`].
-    pub async fn close(mut self) -> Result<(), CaptureError> {
+    /// Cuts and begins to close the device.
+    pub fn begin_close(mut self) -> Closing {
         self.cut();
         // A pad keeps its element alive; the device's element must not outlive its thread.
         self.pad = None;
-        let device = std::mem::take(&mut self.device);
-        self.thread.finish(device).await
+        self.thread.stop()
+    }
+
+    /// Cuts, closes the device and waits for it, at most [`CLOSE_TIMEOUT`].
+    pub async fn close(self) -> Result<(), CaptureError> {
+        let device = self.device.clone();
+        let mut closing = self.begin_close();
+        tokio::time::timeout(CLOSE_TIMEOUT, closing.done())
+            .await
+            .map_err(|_| CaptureError::CloseTimeout { device, after: CLOSE_TIMEOUT })
     }
 }
 
 impl Drop for Pipeline {
     fn drop(&mut self) {
         self.cut();
-    }
-}
-
-/// The thread behind a pipeline. Dropping this tells it to close the device and end, and does not wait.
-#[derive(Debug)]
-struct WorkerThread {
-    waker: std_mpsc::Sender<Wake>,
-    handle: Option<JoinHandle<()>>,
-    /// Fails as soon as the thread is through: its sender is the last thing the thread drops.
-    ended: Option<oneshot::Receiver<()>>,
-}
-
-impl WorkerThread {
-    fn spawn(
-        worker: Worker,
-        opened: oneshot::Sender<Result<Opened, CaptureError>>,
-        waker: std_mpsc::Sender<Wake>,
-        device: &str,
-    ) -> Result<Self, CaptureError> {
-        let (end, ended) = oneshot::channel::<()>();
-        let handle = std::thread::Builder::new()
-            .name(format!("capture-{}", worker.request.track()))
-            .spawn(move || {
-                worker.run(opened);
-                drop(end);
-            })
-            .map_err(|error| CaptureError::Device {
-                device: device.to_owned(),
-                reason: format!("cannot start a thread: {error}"),
-            })?;
-        Ok(Self { waker, handle: Some(handle), ended: Some(ended) })
-    }
-
-    fn wake(&self, wake: Wake) {
-        // A thread that is gone needs no waking: its pipeline has failed and said so.
-        let _ = self.waker.send(wake);
-    }
-
-    async fn finish(&mut self, device: String) -> Result<(), CaptureError> {
-        self.wake(Wake::Stop);
-        if let Some(ended) = self.ended.take()
-            && tokio::time::timeout(CLOSE_TIMEOUT, ended).await.is_err()
-        {
-            return Err(CaptureError::CloseTimeout { device, after: CLOSE_TIMEOUT });
-        }
-        if let Some(handle) = self.handle.take() {
-            // Only its last instructions are left to wait for.
-            let _ = handle.join();
-        }
-        Ok(())
-    }
-}
-
-impl Drop for WorkerThread {
-    fn drop(&mut self) {
-        self.wake(Wake::Stop);
     }
 }

@@ -1,7 +1,7 @@
 //! Where GStreamer's threads hand frames over: the appsink's callback and the way out of the room.
 
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use bytes::Bytes;
 use gst::prelude::*;
@@ -12,12 +12,15 @@ use tokio::sync::mpsc::error::TrySendError;
 
 use super::pipeline::CaptureEvent;
 use super::{CaptureError, MediaClock};
+use crate::log_limit::LogLimit;
 use crate::media::{CaptureTime, Frame, Track, VideoFormat};
 
 /// What one Opus packet lasts; the profiles set it (`opusenc frame-size=20`).
 const OPUS_PACKET: Duration = Duration::from_millis(20);
+/// `GST_ALLOCATOR_SYSMEM`: memory that is only memory.
+const SYSTEM_MEMORY: &str = "SystemMemory";
 
-/// The way out: a bounded channel, and the count of what did not fit.
+/// The way out: a bounded channel, and the count of what was lost before it.
 ///
 /// It sits behind a mutex that the streaming thread takes per frame and nobody else takes but [`Outlet::cut`],
 /// once: after it has returned, no frame can be on its way (law 1). A flag alone would leave that gap.
@@ -51,7 +54,7 @@ impl Outlet {
         self.channel = None;
     }
 
-    /// How many frames found the channel full.
+    /// How many frames were lost.
     pub(super) fn lost(&self) -> u64 {
         self.lost
     }
@@ -68,9 +71,14 @@ impl Outlet {
         }
         let told = self.tell_due() && self.send(CaptureEvent::Frame(frame));
         if !told {
-            self.lost += 1;
-            self.lost_due += 1;
+            self.lose();
         }
+    }
+
+    /// A frame is lost here.
+    fn lose(&mut self) {
+        self.lost += 1;
+        self.lost_due += 1;
     }
 
     /// Tells how loud it is.
@@ -108,10 +116,13 @@ pub(super) struct Intake {
     outlet: SharedOutlet,
     /// What was asked of a camera; codec and fallback for the frame rate.
     wanted: Option<VideoFormat>,
-    /// The caps that `wanted` or `lookahead` were last read from.
+    /// The caps that what follows, and `wanted`, were last read from.
     caps: Option<gst::Caps>,
-    /// The Opus encoder's delay, from the `OpusHead` in its caps.
+    /// The stream's headers. An encoder may also send them as buffers.
+    headers: Vec<gst::Buffer>,
+    /// The Opus encoder's delay, from the `OpusHead` among them.
     lookahead: Duration,
+    unusable: LogLimit,
 }
 
 impl Intake {
@@ -121,7 +132,16 @@ impl Intake {
         outlet: SharedOutlet,
         wanted: Option<VideoFormat>,
     ) -> Self {
-        Self { track, clock, outlet, wanted, caps: None, lookahead: Duration::ZERO }
+        Self {
+            track,
+            clock,
+            outlet,
+            wanted,
+            caps: None,
+            headers: Vec::new(),
+            lookahead: Duration::ZERO,
+            unusable: LogLimit::default(),
+        }
     }
 
     /// Makes `sink` hand its samples to this intake.
@@ -138,24 +158,49 @@ impl Intake {
         );
     }
 
-    fn take(&mut self, sample: gst::Sample, base: gst::ClockTime) {
+    pub(super) fn take(&mut self, sample: gst::Sample, base: gst::ClockTime) {
         self.notice_caps(&sample);
-        let Some(frame) = self.frame(sample, base) else { return };
-        lock(&self.outlet).push(frame);
+        if sample.buffer().is_none_or(|buffer| self.is_header(buffer)) {
+            return;
+        }
+        match self.frame(sample, base) {
+            Ok(frame) => lock(&self.outlet).push(frame),
+            Err(reason) => {
+                lock(&self.outlet).lose();
+                if let Some(more) = self.unusable.admit(Instant::now()) {
+                    tracing::warn!("a frame of the {} track is lost: {reason}{more}", self.track);
+                }
+            }
+        }
     }
 
-    /// A frame, or `None` for what is no frame: stream headers, and buffers that no time is known of.
-    fn frame(&self, sample: gst::Sample, base: gst::ClockTime) -> Option<Frame> {
-        let captured = self.captured(&sample, base)?;
-        let buffer = sample.buffer_owned()?;
-        drop(sample);
-        if buffer.flags().contains(gst::BufferFlags::HEADER) && buffer.duration().is_none() {
-            return None;
+    /// Whether a buffer is a stream header and no frame. The flag alone does not tell: a key frame that repeats the
+    /// headers in front of its picture carries it too (H.264).
+    fn is_header(&self, buffer: &gst::BufferRef) -> bool {
+        if !buffer.flags().contains(gst::BufferFlags::HEADER) {
+            return false;
         }
+        let listed = |header: &gst::Buffer| {
+            let (header, buffer) = (header.map_readable(), buffer.map_readable());
+            matches!((header, buffer), (Ok(header), Ok(buffer)) if *header == *buffer)
+        };
+        buffer.pts().is_none() || self.headers.iter().any(listed)
+    }
+
+    /// A frame, or why it cannot be used.
+    fn frame(&self, sample: gst::Sample, base: gst::ClockTime) -> Result<Frame, &'static str> {
+        let captured = self.captured(&sample, base).ok_or("the encoder does not say when it was captured")?;
+        let buffer = sample.buffer_owned().ok_or("it has no data")?;
+        drop(sample);
         let key = self.track == Track::Audio || !buffer.flags().contains(gst::BufferFlags::DELTA_UNIT);
-        // The mapping lives as long as the Bytes do: the encoder's memory is shared, not copied.
-        let data = Bytes::from_owner(buffer.into_mapped_buffer_readable().ok()?);
-        Some(Frame { track: self.track, captured, key, data })
+        let unreadable = "its memory cannot be read";
+        let data = if is_pooled(&buffer) {
+            Bytes::copy_from_slice(&buffer.map_readable().map_err(|_| unreadable)?)
+        } else {
+            // The mapping lives as long as the Bytes do: the encoder's memory is shared, not copied.
+            Bytes::from_owner(buffer.into_mapped_buffer_readable().map_err(|_| unreadable)?)
+        };
+        Ok(Frame { track: self.track, captured, key, data })
     }
 
     /// When the first sample that went into this frame was captured.
@@ -185,13 +230,14 @@ impl Intake {
         }
         self.caps = Some(caps.to_owned());
         let Some(structure) = caps.structure(0) else { return };
+        self.headers = stream_headers(structure);
         match self.wanted {
             Some(wanted) => {
                 let format = actual_format(structure, wanted);
                 self.wanted = Some(format);
                 lock(&self.outlet).announce(format);
             }
-            None => self.lookahead = opus_lookahead(structure),
+            None => self.lookahead = opus_lookahead(&self.headers),
         }
     }
 }
@@ -210,17 +256,34 @@ pub(super) fn actual_format(caps: &gst::StructureRef, wanted: VideoFormat) -> Vi
     VideoFormat { width: side("width", wanted.width), height: side("height", wanted.height), fps, ..wanted }
 }
 
+/// Whether the encoder waits for its memory to come back: a hardware encoder has a handful of buffers, and hundreds of
+/// frames may wait for the relay.
+fn is_pooled(buffer: &gst::BufferRef) -> bool {
+    // A piece of a pooled buffer does not know the pool, but its memory is the device's.
+    let is_of_a_device = |memory: &gst::MemoryRef| !memory.is_type(SYSTEM_MEMORY);
+    has_pool(buffer) || buffer.iter_memories().any(is_of_a_device)
+}
+
+#[allow(unsafe_code, reason = "gstreamer-rs has no accessor for this field")]
+fn has_pool(buffer: &gst::BufferRef) -> bool {
+    // SAFETY: the reference guarantees a valid GstBuffer. The field is set by the pool before it hands the buffer out,
+    // and unset by it only when the last reference has gone.
+    unsafe { !(*buffer.as_ptr()).pool.is_null() }
+}
+
+fn stream_headers(caps: &gst::StructureRef) -> Vec<gst::Buffer> {
+    let headers = caps.get::<gst::Array>("streamheader").ok();
+    let headers = headers.iter().flat_map(|headers| headers.iter());
+    headers.filter_map(|header| header.get::<gst::Buffer>().ok()).collect()
+}
+
 /// The pre-skip of the `OpusHead` (RFC 7845 §5.1: little-endian samples at 48 kHz, at byte 10); zero where an
 /// encoder does not tell, such an encoder does not shift its time stamps either.
-fn opus_lookahead(caps: &gst::StructureRef) -> Duration {
-    let pre_skip = caps
-        .get::<gst::Array>("streamheader")
-        .ok()
-        .and_then(|headers| headers.first().and_then(|head| head.get::<gst::Buffer>().ok()))
-        .and_then(|head| {
-            let head = head.map_readable().ok()?;
-            Some(u16::from_le_bytes([*head.get(10)?, *head.get(11)?]))
-        });
+fn opus_lookahead(headers: &[gst::Buffer]) -> Duration {
+    let pre_skip = headers.first().and_then(|head| {
+        let head = head.map_readable().ok()?;
+        Some(u16::from_le_bytes([*head.get(10)?, *head.get(11)?]))
+    });
     Duration::from_nanos(u64::from(pre_skip.unwrap_or(0)) * 1_000_000_000 / 48_000)
 }
 

@@ -5,6 +5,7 @@
 use std::sync::mpsc as std_mpsc;
 use std::time::{Duration, Instant};
 
+use gst::glib;
 use gst::prelude::*;
 use gstreamer as gst;
 use tokio::sync::{mpsc, oneshot};
@@ -15,12 +16,22 @@ use super::pipeline::{CaptureEvent, OPEN_TIMEOUT};
 use super::profile::{self, Overlay, Profile};
 use super::sink::{self, Intake, SharedOutlet};
 use super::{CaptureError, MediaClock, overlay};
+use crate::log_limit::TextLimit;
 
 /// How often a failure that found the channel full is offered again.
 const RETRY: Duration = Duration::from_millis(20);
 
 /// How long a failed state change waits for its explanation.
 pub(super) const EXPLANATION: Duration = Duration::from_millis(500);
+
+/// How soon an attempt that is given up ends, where no driver holds the thread.
+const ATTENTION: Duration = Duration::from_millis(20);
+
+/// An attempt to open a device: how long it may take, and whether anybody still wants it.
+struct Attempt<'a> {
+    deadline: Instant,
+    given_up: &'a dyn Fn() -> bool,
+}
 
 /// What wakes the thread.
 #[derive(Debug)]
@@ -55,7 +66,7 @@ pub(super) struct Worker {
 impl Worker {
     /// The life of the pipeline. Returns when told to stop, or when nobody waits for the opening any more.
     pub(super) fn run(self, opened: oneshot::Sender<Result<Opened, CaptureError>>) {
-        let (launch, pipeline) = match self.open() {
+        let (launch, pipeline) = match self.open(&|| opened.is_closed()) {
             Ok(ready) => ready,
             Err(error) => {
                 let _ = opened.send(Err(error));
@@ -73,8 +84,9 @@ impl Worker {
         self.report(error);
     }
 
-    fn open(&self) -> Result<(Launch, Running), CaptureError> {
-        let deadline = Instant::now() + OPEN_TIMEOUT;
+    /// Opens the device and waits for its first frame, or until the attempt is given up.
+    fn open(&self, given_up: &dyn Fn() -> bool) -> Result<(Launch, Running), CaptureError> {
+        let attempt = Attempt { deadline: Instant::now() + OPEN_TIMEOUT, given_up };
         super::init()?;
         let launch = Launch::new(&self.profile, &self.request)?;
         tracing::debug!(track = %launch.track, device = launch.device, text = launch.text, "opening");
@@ -89,10 +101,10 @@ impl Worker {
         // Running time is then clock minus base time, and stays so: nothing but us sets the base time.
         pipeline.0.set_start_time(gst::ClockTime::NONE);
         if launch.looped {
-            self.prepare_loop(&launch, &pipeline.0, deadline)?;
+            self.prepare_loop(&launch, &pipeline.0, &attempt)?;
         }
         pipeline.0.set_base_time(self.clock.gst().time());
-        self.change_state(&launch, &pipeline.0, gst::State::Playing, deadline)?;
+        self.change_state(&launch, &pipeline.0, gst::State::Playing, &attempt)?;
         Ok((launch, pipeline))
     }
 
@@ -102,16 +114,16 @@ impl Worker {
         &self,
         launch: &Launch,
         pipeline: &gst::Pipeline,
-        deadline: Instant,
+        attempt: &Attempt<'_>,
     ) -> Result<(), CaptureError> {
-        self.change_state(launch, pipeline, gst::State::Paused, deadline)?;
+        self.change_state(launch, pipeline, gst::State::Paused, &attempt)?;
         if !rewind(pipeline, gst::SeekFlags::FLUSH) {
             return Err(CaptureError::Device {
                 device: launch.device.clone(),
                 reason: "the file cannot be sought in, so it cannot be looped; put it into a WebM, Matroska or WAV file".to_owned(),
             });
         }
-        self.settle(launch, pipeline, deadline)
+        self.settle(launch, pipeline, attempt)
     }
 
     fn change_state(
@@ -119,10 +131,13 @@ impl Worker {
         launch: &Launch,
         pipeline: &gst::Pipeline,
         state: gst::State,
-        deadline: Instant,
+        attempt: &Attempt<'_>,
     ) -> Result<(), CaptureError> {
+        if (attempt.given_up)() {
+            return Err(no_frame(launch));
+        }
         match pipeline.set_state(state) {
-            Ok(_) => self.settle(launch, pipeline, deadline),
+            Ok(_) => self.settle(launch, pipeline, attempt),
             Err(_) => Err(self.why_not(launch)),
         }
     }
@@ -133,17 +148,21 @@ impl Worker {
         &self,
         launch: &Launch,
         pipeline: &gst::Pipeline,
-        deadline: Instant,
+        attempt: &Attempt<'_>,
     ) -> Result<(), CaptureError> {
-        let left = deadline.saturating_duration_since(Instant::now());
-        let (result, reached, pending) = pipeline.state(gst::ClockTime::try_from(left).ok());
-        match result {
-            Err(_) => Err(self.why_not(launch)),
-            Ok(gst::StateChangeSuccess::Async) => {
-                tracing::debug!(?reached, ?pending, device = launch.device, "did not settle");
-                Err(CaptureError::NoFrame { device: launch.device.clone(), after: OPEN_TIMEOUT })
+        loop {
+            let left = attempt.deadline.saturating_duration_since(Instant::now());
+            let (result, reached, pending) =
+                pipeline.state(gst::ClockTime::try_from(left.min(ATTENTION)).ok());
+            match result {
+                Err(_) => return Err(self.why_not(launch)),
+                Ok(gst::StateChangeSuccess::Async) if left.is_zero() || (attempt.given_up)() => {
+                    tracing::debug!(?reached, ?pending, device = launch.device, "did not settle");
+                    return Err(no_frame(launch));
+                }
+                Ok(gst::StateChangeSuccess::Async) => {}
+                Ok(_) => return Ok(()),
             }
-            Ok(_) => Ok(()),
         }
     }
 
@@ -171,6 +190,7 @@ impl Worker {
 
     /// Serves the pipeline until it fails (`Some`) or is to stop (`None`).
     fn watch(&self, launch: &Launch, pipeline: &gst::Pipeline) -> Option<CaptureError> {
+        let mut warnings = TextLimit::default();
         loop {
             // The sending half is ours too, so the channel cannot end before `Stop` arrives.
             match self.wakes.recv().ok()? {
@@ -185,7 +205,10 @@ impl Worker {
                         return Some(CaptureError::Ended { device: launch.device.clone() });
                     }
                     gst::MessageView::Warning(warning) => {
-                        tracing::warn!(device = launch.device, "{}", warning.error());
+                        let text = warning.error().to_string();
+                        if let Some(more) = warnings.admit(&text, Instant::now()) {
+                            tracing::warn!(device = launch.device, "{text}{more}");
+                        }
                     }
                     _ => {}
                 },
@@ -208,6 +231,11 @@ impl Worker {
             }
         }
     }
+}
+
+/// Also what an attempt ends with that was given up: nobody hears it.
+fn no_frame(launch: &Launch) -> CaptureError {
+    CaptureError::NoFrame { device: launch.device.clone(), after: OPEN_TIMEOUT }
 }
 
 /// A pipeline that is taken to `NULL`, which closes its device, when it goes out of scope.
@@ -264,7 +292,7 @@ fn forward_bus(pipeline: &gst::Pipeline, waker: std_mpsc::Sender<Wake>, outlet: 
 
 /// The root mean square of the loudest channel in a message of the element `level`.
 fn loudest(structure: &gst::StructureRef) -> Option<f64> {
-    let channels = structure.get::<gst::glib::ValueArray>("rms").ok()?;
+    let channels = structure.get::<glib::ValueArray>("rms").ok()?;
     channels.iter().filter_map(|channel| channel.get::<f64>().ok()).reduce(f64::max)
 }
 
@@ -284,12 +312,35 @@ fn rewind(pipeline: &gst::Pipeline, flags: gst::SeekFlags) -> bool {
 fn set_bitrate(launch: &Launch, pipeline: &gst::Pipeline, bits_per_second: u32) {
     let value = launch.scale_bitrate(bits_per_second);
     let encoder = pipeline.by_name(profile::ENCODER);
-    match encoder.filter(|encoder| encoder.find_property(&launch.bitrate_property).is_some()) {
-        Some(encoder) => encoder.set_property_from_str(&launch.bitrate_property, &value.to_string()),
-        None => tracing::warn!(
+    let set = encoder.ok_or("there is none");
+    if let Err(reason) = set.and_then(|encoder| set_number(&encoder, &launch.bitrate_property, value)) {
+        tracing::warn!(
             profile = launch.profile,
             property = launch.bitrate_property,
-            "the encoder has no such property; its bitrate stays as it is"
-        ),
+            value,
+            "the encoder's bitrate stays as it is: {reason}"
+        );
     }
+}
+
+/// Sets a property that a profile names. GObject's own setters panic on a value that does not fit.
+fn set_number(element: &gst::Element, name: &str, number: u32) -> Result<(), &'static str> {
+    let property = element.find_property(name).ok_or("it has no such property")?;
+    if !property.flags().contains(glib::ParamFlags::WRITABLE)
+        || property.flags().contains(glib::ParamFlags::CONSTRUCT_ONLY)
+    {
+        return Err("the property cannot be set");
+    }
+    let value = if let Some(range) = property.downcast_ref::<glib::ParamSpecInt>() {
+        let fits = |number: &i32| (range.minimum()..=range.maximum()).contains(number);
+        i32::try_from(number).ok().filter(fits).map(|number| number.to_value())
+    } else if let Some(range) = property.downcast_ref::<glib::ParamSpecUInt>() {
+        Some(number)
+            .filter(|number| (range.minimum()..=range.maximum()).contains(number))
+            .map(|n| n.to_value())
+    } else {
+        return Err("the property is no number");
+    };
+    element.set_property_from_value(name, &value.ok_or("the property does not go so far")?);
+    Ok(())
 }

@@ -20,9 +20,10 @@ impl Runtime {
                 let _ = answer.send(self.status());
             }
             Request::Snapshot(answer) => self.take_snapshot(answer),
+            Request::Command(Command::Reload, answer) => self.read_again(answer),
             Request::Command(command, answer) => {
                 let done = self.obey(command).await;
-                let _ = answer.send(done.map(|()| self.status()));
+                self.answer(answer, done);
             }
         }
     }
@@ -48,7 +49,8 @@ impl Runtime {
                 tracing::info!("asked to join the meeting");
                 self.decide(Event::Join).await;
             }
-            Command::Reload => self.reload().await?,
+            // Takes a while, and is answered then.
+            Command::Reload => {}
         }
         Ok(())
     }
@@ -83,7 +85,7 @@ impl Runtime {
         }
     }
 
-    fn status(&self) -> Status {
+    pub(super) fn status(&self) -> Status {
         let counters = self.publisher.segmenter.counters();
         let sent = self.publisher.traffic(Instant::now());
         let waiting = self.publisher.waiting();

@@ -68,6 +68,7 @@ impl Runtime {
         match event {
             CaptureEvent::Format(format) => {
                 self.camera_format = Some(format);
+                self.black.prepare(format);
                 if Some(format) != self.publisher.segmenter.format().video
                     && self.machine.carries(Which::Camera)
                 {
@@ -88,11 +89,9 @@ impl Runtime {
             }
             CaptureEvent::Level { dbfs } => self.decide(Event::Level { dbfs }).await,
             CaptureEvent::Overrun { lost } => {
-                tracing::warn!(
-                    lost,
-                    ?which,
-                    "the agent is too slow: frames were lost between encoder and segmenter"
-                );
+                if let Some(more) = self.lost_frames.admit(Instant::now()) {
+                    tracing::warn!(lost, ?which, "frames were lost between encoder and segmenter{more}");
+                }
                 if which == Which::Camera {
                     self.publisher.segmenter.lose_pictures();
                     self.ask_for_key_frame();

@@ -1,11 +1,16 @@
 //! Drives the machine: everything that has a clock, a socket or a device.
 //!
 //! One task. Frames come from the two devices, go through the segmenter and, at the cadence, into the outbox;
-//! what happens meanwhile goes to the machine, and what it decides is done here.
+//! what happens meanwhile goes to the machine, and what it decides is done here. What may take longer than a frame
+//! (opening a device, a black picture, writing a file, reading the configuration) is done on other threads.
 
 mod asked;
+mod black;
 mod captured;
 mod heard;
+mod lamps;
+#[cfg(test)]
+mod loop_tests;
 mod reload;
 mod supervised;
 
@@ -18,11 +23,14 @@ use bytes::Bytes;
 use tokio::time::sleep_until;
 use tracing::Instrument as _;
 
+use self::black::BlackFrames;
 use self::captured::KeyFrames;
+use self::lamps::Shown;
+use self::reload::Reloading;
+use super::choice_file::ChoiceFile;
 use super::device::{Device, Source};
 use super::faults::{Faults, Part};
 use super::machine::{Action, Choice, Event, Machine, SILENT_DEVICE, Which};
-use super::memory::Memory;
 use super::publisher::Publisher;
 use super::room::Room;
 use super::settings::{DeviceSettings, session_config};
@@ -31,6 +39,7 @@ use crate::capture::still::black_key_frame;
 use crate::capture::{CaptureError, MediaClock, Profile, Profiles};
 use crate::config::{Config, ConfigErrors};
 use crate::control::{Absence, Request, Requests};
+use crate::log_limit::LogLimit;
 use crate::media::{StreamFormat, VideoFormat};
 use crate::meeting::{
     OutboxLimits, Presence, SessionConfig, SessionEvent, SessionHandle, StateChange, outbox, session,
@@ -54,8 +63,8 @@ pub struct RunOptions {
     pub reload: Option<Reload>,
 }
 
-/// Reads the configuration again.
-pub type Reload = Box<dyn Fn() -> Result<Config, ConfigErrors>>;
+/// Reads the configuration again. It is called on a thread of its own, because it reads files.
+pub type Reload = Box<dyn Fn() -> Result<Config, ConfigErrors> + Send + Sync>;
 
 /// Why the agent does not start. Once started it tries again whatever fails, but for the panel: without a lamp
 /// that can be trusted it does not go on.
@@ -110,22 +119,23 @@ struct Runtime {
     panel_fault: Option<PanelError>,
     camera: Option<Device>,
     mic: Option<Device>,
-    /// A black key frame of the format it was made for.
-    black: Option<(VideoFormat, Bytes)>,
+    shown: Shown,
+    black: BlackFrames,
     camera_format: Option<VideoFormat>,
     key_frames: KeyFrames,
+    lost_frames: LogLimit,
     profile: Profile,
     clock: MediaClock,
     config: Config,
     profiles: Option<PathBuf>,
-    reload: Option<Reload>,
+    reloading: Reloading,
     session_config: SessionConfig,
     session: Option<SessionHandle>,
     room: Room,
     /// Why the agent is not in the meeting, although it is to be.
     absence: Option<Absence>,
     requests: Option<Requests>,
-    memory: Memory,
+    choice_file: ChoiceFile,
     service: Service,
     faults: Faults,
     started: Instant,
@@ -140,8 +150,8 @@ impl Runtime {
         let black = equipment.black()?;
         let Equipment { profile, format, camera, mic } = equipment;
         let device = |source| Device::new(source, profile.clone(), clock.clone());
-        let (memory, forgotten) = Memory::open(state_directory);
-        let choice = memory.recall(Choice {
+        let (choice_file, forgotten) = ChoiceFile::open(state_directory);
+        let choice = choice_file.recall(Choice {
             camera: camera.is_some().then_some(config.capture.start_camera),
             mic: mic.is_some().then_some(config.capture.start_mic),
             attending: true,
@@ -156,6 +166,7 @@ impl Runtime {
             machine: Machine::new(Instant::now(), choice),
             panel,
             panel_fault: None,
+            shown: Shown::new(),
             publisher: Publisher::new(
                 StreamFormat { video: format },
                 clock.clone(),
@@ -164,20 +175,21 @@ impl Runtime {
             ),
             camera: camera.map(device),
             mic: mic.map(device),
-            black,
+            black: BlackFrames::new(profile.clone(), black),
             camera_format: format,
             key_frames: KeyFrames::default(),
+            lost_frames: LogLimit::default(),
             profile: profile.clone(),
             clock: clock.clone(),
             session_config: session_config(&config.meeting)?,
             config: config.clone(),
             profiles,
-            reload,
+            reloading: Reloading::new(reload),
             session: None,
             room: Room::default(),
             absence: None,
             requests,
-            memory,
+            choice_file,
             service: Service::from_environment(),
             faults: Faults::default(),
             started: Instant::now(),
@@ -200,6 +212,10 @@ impl Runtime {
             let span = tracing::info_span!("agent", room = self.session_config.room);
             self.run_in_room(shutdown.as_mut()).instrument(span).await;
         }
+        while self.choice_file.is_awaited() {
+            let kept = self.choice_file.next().await;
+            self.choice_kept(kept).await;
+        }
         for device in [&mut self.camera, &mut self.mic].into_iter().flatten() {
             device.shut().await;
         }
@@ -212,6 +228,7 @@ impl Runtime {
         while !self.stopping && self.session_config.room == room {
             let timeout = self.machine.poll_timeout();
             let blink = self.panel.poll_timeout();
+            let lamps_have_followed = self.lamps_have_followed();
             tokio::select! {
                 () = &mut shutdown => {
                     self.service.stopping();
@@ -223,6 +240,9 @@ impl Runtime {
                 () = sleep_until(self.publisher.next_cut().into()), if self.machine.is_flowing() => self.cut(),
                 pressed = self.panel.next_press() => self.pressed(pressed).await,
                 request = next_request(&mut self.requests) => self.asked(request).await,
+                kept = self.choice_file.next() => self.choice_kept(kept).await,
+                made = self.black.next() => self.black_made(made),
+                read = self.reloading.next(), if lamps_have_followed => self.reloaded(read).await,
                 () = until(timeout) => self.decide(Event::Tick).await,
                 () = until(blink) => {
                     let ticked = self.panel.tick(Instant::now());
@@ -242,7 +262,8 @@ impl Runtime {
             acted = true;
         }
         self.ask_for_key_frame();
-        if acted {
+        // What is closed is not told as closed before it is kept.
+        if acted && self.lamps_have_followed() {
             self.tell_state();
         }
     }
@@ -251,15 +272,8 @@ impl Runtime {
         match action {
             Action::Connect(presence) => self.connect(presence),
             Action::Exit => self.stopping = true,
-            Action::Remember(choice) => {
-                if let Err(error) = self.memory.remember(choice) {
-                    self.fault(Part::Memory, &error.to_string());
-                }
-            }
-            Action::ShowPanel(state) => {
-                let shown = self.panel.show(&state, Instant::now());
-                self.trust_panel(shown).await;
-            }
+            Action::Remember(choice) => self.choice_file.keep(choice),
+            Action::ShowPanel(state) => self.show_panel(state).await,
             Action::Leave => {
                 if let Some(session) = self.session.take() {
                     let left = session.shutdown().await;
@@ -292,12 +306,8 @@ impl Runtime {
                     self.tell_failure(which, CaptureError::NoFrame { device, after: SILENT_DEVICE });
                 }
             }
-            Action::ShowCamera => {
-                if let Some(format) = self.camera_format {
-                    self.publisher.segmenter.show_camera(format);
-                }
-            }
-            Action::ShowBlack => self.show_black().await,
+            Action::ShowCamera => self.show_camera(),
+            Action::ShowBlack => self.show_black(),
             Action::HearMicrophone => self.publisher.segmenter.hear_microphone(),
             Action::HearSilence => self.publisher.segmenter.hear_silence(),
             Action::StartMedia(origin) => self.publisher.begin(origin, Duration::ZERO),
@@ -345,22 +355,6 @@ impl Runtime {
         let session = session::spawn(self.session_config.clone(), presence, receiver);
         self.session = Some(session);
         self.publisher.set_outbox(Some(outbox));
-    }
-
-    async fn show_black(&mut self) {
-        let Some(format) = self.publisher.segmenter.format().video else { return };
-        if self.black.as_ref().is_none_or(|(made_for, _)| *made_for != format) {
-            let profile = self.profile.clone();
-            let made = tokio::task::spawn_blocking(move || black_key_frame(format, &profile)).await;
-            match made {
-                Ok(Ok(frame)) => self.black = Some((format, frame)),
-                Ok(Err(error)) => tracing::error!("no black picture in the camera's new format: {error}"),
-                Err(error) => tracing::error!("no black picture in the camera's new format: {error}"),
-            }
-        }
-        if let Some((_, frame)) = &self.black {
-            self.publisher.segmenter.show_black(frame.clone());
-        }
     }
 
     /// Something went wrong, and is tried again: logged when it is news.

@@ -1,43 +1,103 @@
 //! The configuration, read again: what changed is restarted, the rest goes on.
 
+use std::future::pending;
+use std::sync::Arc;
 use std::time::Instant;
 
-use super::{Equipment, Runtime};
+use bytes::Bytes;
+
+use super::lamps::CommandAnswer;
+use super::{Equipment, Reload, Runtime};
+use crate::agent::background::Background;
 use crate::agent::device::{Device, Source};
-use crate::agent::machine::{Event, Which};
+use crate::agent::machine::{self, Event, Which};
 use crate::agent::settings::session_config;
 use crate::config::{Capture, Config};
 use crate::control::Refusal;
-use crate::media::StreamFormat;
+use crate::media::{StreamFormat, VideoFormat};
+use crate::meeting::SessionConfig;
 use crate::panel::{Buttons, Lamps, Panel, PanelError};
 
+/// All that a new configuration needs and that can fail or take long: files are read, and a picture is encoded.
+pub(super) struct Prepared {
+    config: Config,
+    equipment: Equipment,
+    black: Option<(VideoFormat, Bytes)>,
+    session_config: SessionConfig,
+}
+
+/// The configuration that is being read again, and those who asked for it.
+pub(super) struct Reloading {
+    reload: Option<Arc<dyn Fn() -> Result<Config, crate::config::ConfigErrors> + Send + Sync>>,
+    job: Option<Background<Result<Prepared, String>>>,
+    /// Who asked for what is being read.
+    asked: Vec<CommandAnswer>,
+    /// Who asked after that had begun; it may have been changed since.
+    asked_again: Vec<CommandAnswer>,
+}
+
+impl Reloading {
+    pub(super) fn new(reload: Option<Reload>) -> Self {
+        Self { reload: reload.map(Arc::from), job: None, asked: Vec::new(), asked_again: Vec::new() }
+    }
+
+    pub(super) fn is_under_way(&self) -> bool {
+        self.job.is_some()
+    }
+
+    /// Waits until what was asked for is read; for ever if nothing was. Can be dropped while it waits.
+    pub(super) async fn next(&mut self) -> Result<Prepared, String> {
+        let Some(job) = &mut self.job else { return pending().await };
+        let read = job.done().await;
+        self.job = None;
+        read.unwrap_or_else(|lost| Err(format!("it cannot be read: {lost}")))
+    }
+}
+
 impl Runtime {
-    /// Reads the configuration again. If anything in it does not work, nothing changes.
-    pub(super) async fn reload(&mut self) -> Result<(), Refusal> {
-        self.service.reloading();
-        let reloaded = match &self.reload {
-            Some(reload) => reload().map_err(|errors| errors.to_string()),
-            None => Err("this daemon runs without a configuration file: start it again".to_owned()),
+    /// Reads the configuration again, for whoever asks. If anything in it does not work, nothing changes.
+    pub(super) fn read_again(&mut self, answer: CommandAnswer) {
+        tracing::debug!("asked to read the configuration again");
+        if self.reloading.is_under_way() {
+            self.reloading.asked_again.push(answer);
+            return;
+        }
+        let Some(reload) = self.reloading.reload.clone() else {
+            let reason = "this daemon runs without a configuration file: start it again";
+            return self.answer(answer, Err(unusable(reason)));
         };
-        let applied = match reloaded {
-            Ok(config) => self.apply(config).await,
+        self.service.reloading();
+        self.reloading.asked.push(answer);
+        let profiles = self.profiles.clone();
+        self.reloading.job = Some(Background::start("reload", move || {
+            let config = reload().map_err(|errors| errors.to_string())?;
+            let equipment = Equipment::new(&config, profiles).map_err(|error| error.to_string())?;
+            let black = equipment.black().map_err(|error| error.to_string())?;
+            let session_config = session_config(&config.meeting).map_err(|error| error.to_string())?;
+            Ok(Prepared { config, equipment, black, session_config })
+        }));
+    }
+
+    pub(super) async fn reloaded(&mut self, read: Result<Prepared, String>) {
+        let applied = match read {
+            Ok(prepared) => self.apply(prepared).await,
             Err(reason) => Err(reason),
         };
         self.service.ready();
-        applied.map_err(|reason| {
-            tracing::error!("the configuration was read again and is not used; the old one stays: {reason}");
-            Refusal::unusable(reason)
-        })
+        let applied = applied.map_err(|reason| unusable(&reason));
+        for answer in std::mem::take(&mut self.reloading.asked) {
+            self.answer(answer, applied.clone());
+        }
+        for answer in std::mem::take(&mut self.reloading.asked_again) {
+            self.read_again(answer);
+        }
     }
 
-    async fn apply(&mut self, config: Config) -> Result<(), String> {
+    async fn apply(&mut self, prepared: Prepared) -> Result<(), String> {
+        let Prepared { config, equipment, black, session_config } = prepared;
         for warning in &config.warnings {
             tracing::warn!("{warning}");
         }
-        // What can fail comes first.
-        let equipment = Equipment::new(&config, self.profiles.clone()).map_err(|error| error.to_string())?;
-        let black = equipment.black().map_err(|error| error.to_string())?;
-        let session_config = session_config(&config.meeting).map_err(|error| error.to_string())?;
         let mut changed = Vec::new();
         if config.panel != self.config.panel {
             self.change_panel(&config).await?;
@@ -53,11 +113,12 @@ impl Runtime {
             self.decide(Event::Rejoin).await;
             changed.push("meeting");
         }
-        (self.black, self.camera_format) = (black, format);
+        self.camera_format = format;
+        self.renew_black(profile.clone(), black);
         if other_tracks {
             // Receivers make another MediaSource for it, because the connection is new.
             self.publisher.set_format(StreamFormat { video: format });
-            self.feed_new_tracks().await;
+            self.feed_new_tracks();
         }
         let Capture { start_camera, start_mic, cadence: every, .. } = self.config.capture;
         let profile_changed = profile != self.profile;
@@ -82,9 +143,9 @@ impl Runtime {
     }
 
     /// What a new segmenter is to carry, which begins with camera and microphone.
-    async fn feed_new_tracks(&mut self) {
+    fn feed_new_tracks(&mut self) {
         if !self.machine.carries(Which::Camera) {
-            self.show_black().await;
+            self.show_black();
         }
         if !self.machine.carries(Which::Mic) {
             self.publisher.segmenter.hear_silence();
@@ -101,29 +162,30 @@ impl Runtime {
         start: bool,
     ) -> bool {
         let (profile, clock) = (self.profile.clone(), self.clock.clone());
+        let is_there = self.machine.device(which) != machine::Device::Absent;
         let slot = match which {
             Which::Camera => &mut self.camera,
             Which::Mic => &mut self.mic,
         };
         match (slot.as_mut(), source) {
-            (None, None) => return false,
-            (Some(device), Some(source)) if *device.source() == source && !profile_changed => return false,
+            (Some(device), Some(source)) if is_there && *device.source() == source && !profile_changed => {
+                return false;
+            }
             (Some(device), Some(source)) => {
                 device.change(source, profile);
-                self.decide(Event::Reopen(which)).await;
+                self.decide(if is_there { Event::Reopen(which) } else { Event::Equip(which, Some(start)) })
+                    .await;
             }
             (None, Some(source)) => {
                 *slot = Some(Device::new(source, profile, clock));
                 self.decide(Event::Equip(which, Some(start))).await;
             }
-            (Some(_), None) => {
+            (_, None) if !is_there => return false,
+            (_, None) => {
                 self.decide(Event::Equip(which, None)).await;
-                let gone = match which {
-                    Which::Camera => self.camera.take(),
-                    Which::Mic => self.mic.take(),
-                };
-                if let Some(mut gone) = gone {
-                    gone.shut().await;
+                // It stays in its slot, because its driver may take a while to give it back.
+                if let Some(device) = self.device(which) {
+                    device.give_up();
                 }
             }
         }
@@ -149,4 +211,9 @@ impl Runtime {
         self.trust_panel(shown).await;
         refused.map_or(Ok(()), |error| Err(error.to_string()))
     }
+}
+
+fn unusable(reason: &str) -> Refusal {
+    tracing::error!("the configuration was read again and is not used; the old one stays: {reason}");
+    Refusal::unusable(reason)
 }

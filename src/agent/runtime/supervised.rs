@@ -14,7 +14,7 @@ const STUCK: Duration = Duration::from_secs(4);
 impl Runtime {
     /// To be called after everything that happened.
     pub(super) fn tell_supervisor(&mut self, now: Instant) {
-        if self.has_started() {
+        if self.has_started() && !self.reloading.is_under_way() {
             self.service.ready();
         }
         if !self.machine.is_flowing() || self.publisher.last_cut().is_none_or(|cut| now < cut + STUCK) {

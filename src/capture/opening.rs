@@ -1,0 +1,168 @@
+//! The thread behind a pipeline, from its start to its end: a device that is being opened, or closed.
+
+use std::sync::mpsc as std_mpsc;
+use std::sync::{Arc, Mutex};
+
+use tokio::sync::{mpsc, oneshot};
+use tokio::time::Instant;
+
+use super::launch::Request;
+use super::pipeline::{CHANNEL, CameraSettings, CaptureEvent, MicSettings, OPEN_TIMEOUT, Pipeline};
+use super::sink::{Outlet, SharedOutlet};
+use super::worker::{EXPLANATION, Opened, Wake, Worker};
+use super::{CaptureError, MediaClock, Profile};
+use crate::media::Track;
+
+/// A device that is being opened. Dropping it gives the attempt up, as [`Opening::cancel`] does without telling when
+/// the device is free again.
+#[derive(Debug)]
+pub struct Opening {
+    track: Track,
+    /// The device as configured.
+    configured: String,
+    outlet: SharedOutlet,
+    events: Option<mpsc::Receiver<CaptureEvent>>,
+    opened: oneshot::Receiver<Result<Opened, CaptureError>>,
+    deadline: Instant,
+    thread: Option<WorkerThread>,
+}
+
+impl Opening {
+    /// Begins to open a camera, on a thread of its own.
+    pub fn camera(
+        clock: &MediaClock,
+        profile: &Profile,
+        settings: &CameraSettings,
+    ) -> Result<Self, CaptureError> {
+        Self::begin(clock, profile, Request::Camera(settings.clone()))
+    }
+
+    /// Begins to open a microphone, on a thread of its own.
+    pub fn mic(clock: &MediaClock, profile: &Profile, settings: &MicSettings) -> Result<Self, CaptureError> {
+        Self::begin(clock, profile, Request::Mic(settings.clone()))
+    }
+
+    fn begin(clock: &MediaClock, profile: &Profile, request: Request) -> Result<Self, CaptureError> {
+        let (events, receiver) = mpsc::channel(CHANNEL);
+        let (waker, wakes) = std_mpsc::channel();
+        let outlet = Arc::new(Mutex::new(Outlet::new(events.clone())));
+        let (track, configured) = (request.track(), request.device().to_owned());
+        let worker = Worker {
+            clock: clock.clone(),
+            profile: profile.clone(),
+            request,
+            outlet: outlet.clone(),
+            failures: events,
+            waker: waker.clone(),
+            wakes,
+        };
+        let (opened_sender, opened) = oneshot::channel();
+        let thread = WorkerThread::spawn(worker, opened_sender, waker, &configured)?;
+        let deadline = Instant::now() + OPEN_TIMEOUT + EXPLANATION;
+        Ok(Self { track, configured, outlet, events: Some(receiver), opened, deadline, thread: Some(thread) })
+    }
+
+    /// Waits until the device is open and has delivered its first frame, or until that has failed; at most
+    /// [`OPEN_TIMEOUT`] since the opening began, and a moment for the explanation. Can be dropped while it waits
+    /// without losing anything; after it has returned, it only fails.
+    ///
+    /// After [`CaptureError::OpenTimeout`] the driver still has the thread: until [`Opening::cancel`]'s end, the
+    /// device cannot be opened again.
+    pub async fn done(&mut self) -> Result<(Pipeline, mpsc::Receiver<CaptureEvent>), CaptureError> {
+        let hung = || CaptureError::OpenTimeout { device: self.configured.clone(), after: OPEN_TIMEOUT };
+        let Opened { device, pad } = match tokio::time::timeout_at(self.deadline, &mut self.opened).await {
+            Ok(Ok(opened)) => opened?,
+            // Too late, or the thread died.
+            Ok(Err(_)) | Err(_) => return Err(hung()),
+        };
+        let (Some(thread), Some(events)) = (self.thread.take(), self.events.take()) else {
+            return Err(hung());
+        };
+        let pipeline = Pipeline { track: self.track, device, outlet: self.outlet.clone(), pad, thread };
+        Ok((pipeline, events))
+    }
+
+    /// Gives the attempt up: what is open already is closed. A driver that is busy opening finishes that first.
+    pub fn cancel(mut self) -> Closing {
+        self.thread.take().map_or_else(Closing::over, |mut thread| thread.stop())
+    }
+}
+
+/// A device that is being closed.
+#[derive(Debug)]
+pub struct Closing {
+    /// Fails as soon as the thread is through; `None` once that is known.
+    ended: Option<oneshot::Receiver<()>>,
+}
+
+impl Closing {
+    fn over() -> Self {
+        Self { ended: None }
+    }
+
+    /// Waits until the device is closed, for as long as its driver takes. Can be dropped while it waits.
+    pub async fn done(&mut self) {
+        if let Some(ended) = &mut self.ended {
+            // Nothing is ever sent: the channel ends with the thread.
+            let _ = ended.await;
+            self.ended = None;
+        }
+    }
+
+    /// Whether the device is closed.
+    pub fn is_over(&mut self) -> bool {
+        if let Some(ended) = &mut self.ended
+            && ended.try_recv() != Err(oneshot::error::TryRecvError::Empty)
+        {
+            self.ended = None;
+        }
+        self.ended.is_none()
+    }
+}
+
+/// The thread behind a pipeline. Dropping this tells it to close the device and end, and does not wait.
+#[derive(Debug)]
+pub(super) struct WorkerThread {
+    waker: std_mpsc::Sender<Wake>,
+    /// Its sender is the last thing the thread drops.
+    ended: Option<oneshot::Receiver<()>>,
+}
+
+impl WorkerThread {
+    fn spawn(
+        worker: Worker,
+        opened: oneshot::Sender<Result<Opened, CaptureError>>,
+        waker: std_mpsc::Sender<Wake>,
+        device: &str,
+    ) -> Result<Self, CaptureError> {
+        let (end, ended) = oneshot::channel::<()>();
+        std::thread::Builder::new()
+            .name(format!("capture-{}", worker.request.track()))
+            .spawn(move || {
+                worker.run(opened);
+                drop(end);
+            })
+            .map_err(|error| CaptureError::Device {
+                device: device.to_owned(),
+                reason: format!("cannot start a thread: {error}"),
+            })?;
+        Ok(Self { waker, ended: Some(ended) })
+    }
+
+    pub(super) fn wake(&self, wake: Wake) {
+        // A thread that is gone needs no waking: its pipeline has failed and said so.
+        let _ = self.waker.send(wake);
+    }
+
+    /// Has the thread close the device and end.
+    pub(super) fn stop(&mut self) -> Closing {
+        self.wake(Wake::Stop);
+        Closing { ended: self.ended.take() }
+    }
+}
+
+impl Drop for WorkerThread {
+    fn drop(&mut self) {
+        self.wake(Wake::Stop);
+    }
+}
