@@ -17,9 +17,11 @@ impl Runtime {
         match event {
             SessionEvent::Joined(joined) => self.joined(joined).await,
             SessionEvent::Adopted(identity) => {
-                tracing::info!(
+                // The relay forwards chunks under the configured id all the same (docs/protocol.md §3.3).
+                tracing::warn!(
                     user_id = identity.user_id(),
-                    "the relay knows this device by another user id"
+                    "the relay lists this device under another user id, where viewers look for its picture; put that \
+                     one into meeting.user_id"
                 );
                 self.room.adopt(identity);
                 self.tell_state();
@@ -107,6 +109,7 @@ impl Runtime {
                 let participants = Some(change.participants).filter(|list| !list.is_empty());
                 self.see(participants, may_publish).await;
             }
+            ServerEvent::ReactionReceived | ServerEvent::ChatMessage => {}
             ServerEvent::Error { message, .. } => tracing::warn!("the relay says: {message}"),
             ServerEvent::RoomEnded => {
                 let (url, room) = (self.session_config.endpoint.url(), self.session_config.room.clone());
