@@ -157,7 +157,10 @@ impl Runtime {
         self.decide(Event::SessionEnded { refused, random: rand::random() }).await;
         if news {
             let wait = self.next_attempt().unwrap_or_default();
-            tracing::warn!("{message}; next attempt in {:.1} s", wait.as_secs_f64());
+            tracing::warn!(
+                "{message}; next attempt in {:.1} s, and again until it works",
+                wait.as_secs_f64()
+            );
         }
         self.tell_state();
     }
