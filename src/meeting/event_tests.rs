@@ -202,6 +202,8 @@ fn the_other_events() {
         ServerEvent::MicStateChanged { user_id: "v".into(), is_muted: Some(false) }
     );
     assert_eq!(heard(r#"["room-ended"]"#), ServerEvent::RoomEnded);
+    assert_eq!(heard(r#"["reaction-received",{"emoji":]"#), ServerEvent::ReactionReceived);
+    assert_eq!(heard(r#"["chat-message",{"message":"hi"}]"#), ServerEvent::ChatMessage);
     // What nobody wants is not even parsed.
     assert_eq!(heard(r#"["media-chunk",{"chunk":]"#), ServerEvent::Ignored { name: "media-chunk".into() });
     for (json, message) in [

@@ -20,9 +20,11 @@ impl Runtime {
         match event {
             SessionEvent::Joined(joined) => self.joined(joined).await,
             SessionEvent::Adopted(identity) => {
-                tracing::info!(
+                // The relay forwards chunks under the configured id all the same (docs/protocol.md §3.3).
+                tracing::warn!(
                     user_id = identity.user_id(),
-                    "the relay knows this device by another user id"
+                    "the relay lists this device under another user id, where viewers look for its picture; put that \
+                     one into meeting.user_id"
                 );
                 self.room.adopt(identity);
                 self.tell_state();
@@ -113,6 +115,7 @@ impl Runtime {
                 let participants = Some(change.participants).filter(|list| !list.is_empty());
                 self.see(participants, may_publish).await;
             }
+            ServerEvent::ReactionReceived | ServerEvent::ChatMessage => {}
             ServerEvent::Error { message, .. } => tracing::warn!("the relay says: {message}"),
             ServerEvent::RoomEnded => {
                 let (url, room) = (self.session_config.endpoint.url(), self.session_config.room.clone());
@@ -163,7 +166,10 @@ impl Runtime {
         self.decide(Event::SessionEnded { refused, random: rand::random() }).await;
         if news {
             let wait = self.next_attempt().unwrap_or_default();
-            tracing::warn!("{message}; next attempt in {:.1} s", wait.as_secs_f64());
+            tracing::warn!(
+                "{message}; next attempt in {:.1} s, and again until it works",
+                wait.as_secs_f64()
+            );
         }
         self.tell_state();
     }
