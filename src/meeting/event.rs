@@ -205,11 +205,6 @@ pub enum ServerEvent {
         /// Whether it is muted now, where the relay says it.
         is_muted: Option<bool>,
     },
-    /// `reaction-received`. Clients of the first generation lose their media over it (docs/receivers.md §5.1); what the
-    /// reaction is was not looked at.
-    ReactionReceived,
-    /// `chat-message`, likewise.
-    ChatMessage,
     /// One of the three presenter events.
     PresenterChange(PresenterChange),
     /// `error`.
@@ -252,8 +247,6 @@ impl ServerEvent {
                 .map(|CameraState { user_id, has_video }| Self::CameraStateChanged { user_id, has_video }),
             "mic-state-changed" => required(event)
                 .map(|MicState { user_id, is_muted }| Self::MicStateChanged { user_id, is_muted }),
-            "reaction-received" => Ok(Self::ReactionReceived),
-            "chat-message" => Ok(Self::ChatMessage),
             // Its payload only informs; the wish is in the name.
             "request-keyframe" => Ok(Self::RequestKeyframe {
                 from: required(event).ok().and_then(|RequestKeyframe { from_user_id }| from_user_id),

@@ -115,7 +115,6 @@ impl Runtime {
                 let participants = Some(change.participants).filter(|list| !list.is_empty());
                 self.see(participants, may_publish).await;
             }
-            ServerEvent::ReactionReceived | ServerEvent::ChatMessage => {}
             ServerEvent::Error { message, .. } => tracing::warn!("the relay says: {message}"),
             ServerEvent::RoomEnded => {
                 let (url, room) = (self.session_config.endpoint.url(), self.session_config.room.clone());
