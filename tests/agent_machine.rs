@@ -6,9 +6,11 @@
 use std::time::{Duration, Instant};
 
 use proptest::prelude::*;
-use roomcam::agent::machine::{Action, Choice, Device, Event, LateJoinStrategy, Machine, Seat, Which};
+use roomcam::agent::machine::{
+    Action, Choice, Device, Event, LATE_JOIN_INTERVAL, LONGEST_SETTLING, LateJoinStrategy, Machine, Seat, Which,
+};
 use roomcam::panel::{Camera, Command, Mic, PanelState};
-use roomcam::webm::Origin;
+use roomcam::webm::{Origin, ReplayFrom};
 
 #[derive(Debug, Clone)]
 enum Step {
@@ -24,7 +26,7 @@ enum Step {
     Join { may_publish: bool, late_join: LateJoinStrategy },
     MayPublish(bool),
     LateJoin,
-    NothingToReplay,
+    Redraw { again: bool },
     EndSession { refused: bool },
     Pass { millis: u64 },
 }
@@ -61,7 +63,7 @@ fn step() -> impl Strategy<Value = Step> {
             .prop_map(|(may_publish, late_join)| Step::Join { may_publish, late_join }),
         1 => any::<bool>().prop_map(Step::MayPublish),
         2 => Just(Step::LateJoin),
-        1 => Just(Step::NothingToReplay),
+        2 => any::<bool>().prop_map(|again| Step::Redraw { again }),
         1 => any::<bool>().prop_map(|refused| Step::EndSession { refused }),
         6 => (0u64..8000).prop_map(|millis| Step::Pass { millis }),
     ]
@@ -103,8 +105,10 @@ struct World {
     lamps: Option<PanelState>,
     /// Where the last flow of media began.
     last_origin: Option<Origin>,
-    last_late_join: Option<Instant>,
+    late_join: LateJoinStrategy,
     last_replay: Option<Instant>,
+    /// What the room was told of the devices.
+    announced: Vec<Action>,
 }
 
 impl World {
@@ -137,8 +141,9 @@ impl World {
             speaking: false,
             lamps: None,
             last_origin: None,
-            last_late_join: None,
+            late_join: LateJoinStrategy::Replay,
             last_replay: None,
+            announced: Vec::new(),
         };
         world.tell(Event::Tick);
         world
@@ -160,6 +165,9 @@ impl World {
     }
 
     fn carry_out(&mut self, action: Action) {
+        if matches!(action, Action::AnnounceCamera { .. } | Action::AnnounceMic { .. }) {
+            self.announced.push(action);
+        }
         match action {
             Action::Connect(presence) => {
                 assert!(!self.connecting && !self.joined, "connects twice");
@@ -173,7 +181,7 @@ impl World {
                     assert!(!self.camera.open && !self.mic.open, "leaves before the devices are closed");
                 }
                 (self.joined, self.connecting, self.speaking) = (false, false, false);
-                self.last_late_join = None;
+                self.last_replay = None;
             }
             Action::Exit => panic!("ends without having been asked to"),
             Action::Remember(choice) => {
@@ -199,11 +207,11 @@ impl World {
                 self.speaking = speaking;
             }
             Action::AnnounceCamera { has_video } => {
-                assert!(self.joined && self.camera.told != has_video, "says what the room knows");
+                assert!(self.joined && self.may_repeat(self.camera.told != has_video), "says what the room knows");
                 self.camera.told = has_video;
             }
             Action::AnnounceMic { is_muted } => {
-                assert!(self.joined && self.mic.told == is_muted, "says what the room knows");
+                assert!(self.joined && self.may_repeat(self.mic.told == is_muted), "says what the room knows");
                 self.mic.told = !is_muted;
             }
             Action::AnnounceReset => assert!(self.joined),
@@ -239,16 +247,30 @@ impl World {
             }
             Action::StopMedia => assert!(std::mem::replace(&mut self.flowing, false), "stops twice"),
             Action::DoubtSent => assert!(!self.flowing),
-            Action::BeginEpoch(_) | Action::Replay => {
+            Action::BeginEpoch { origin, hold } => {
                 assert!(self.flowing);
-                let early = self.last_late_join.is_some_and(|last| self.now - last < Duration::from_secs(1));
-                assert!(!early, "late joiners are served more than once a second");
-                self.last_late_join = Some(self.now);
-                if action == Action::Replay {
-                    self.last_replay = Some(self.now);
+                assert_eq!(origin, Origin::Zero);
+                assert!(self.late_join != LateJoinStrategy::Replay, "clients that jump need no new timeline");
+                assert!(hold <= LONGEST_SETTLING, "nothing is sent for {hold:?}");
+                self.last_origin = Some(origin);
+            }
+            Action::Replay(from) => {
+                assert!(self.flowing);
+                if self.late_join == LateJoinStrategy::Replay {
+                    assert_eq!(from, ReplayFrom::KeyFrame);
+                    let early = self.last_replay.is_some_and(|last| self.now - last < LATE_JOIN_INTERVAL);
+                    assert!(!early, "late joiners are served more than once a second");
+                } else {
+                    assert_eq!(from, ReplayFrom::Start);
                 }
+                self.last_replay = Some(self.now);
             }
         }
+    }
+
+    /// Whether a state may be announced: if it is news, or where newcomers are told what the relay heard at our join.
+    fn may_repeat(&self, news: bool) -> bool {
+        news || self.late_join == LateJoinStrategy::Restart
     }
 
     /// What must hold whenever the machine is at rest.
@@ -320,18 +342,14 @@ impl World {
                 }
             }
             Step::LateJoin => self.tell(Event::LateJoin),
-            Step::NothingToReplay => {
-                // It follows upon a replay at once, and then nobody was served.
-                if self.flowing && self.last_replay == Some(self.now) {
-                    self.last_late_join = None;
-                    self.last_replay = None;
-                    self.tell(Event::NothingToReplay);
-                }
+            Step::Redraw { again } => {
+                let again_after = again.then_some(Duration::from_secs(2));
+                self.tell(Event::ClientsRedraw { again_after });
             }
             Step::EndSession { refused } => {
                 if self.joined || self.connecting {
                     (self.joined, self.connecting) = (false, false);
-                    self.last_late_join = None;
+                    self.last_replay = None;
                     self.speaking = false;
                     self.tell(Event::SessionEnded { refused, random: 0.5 });
                 }
@@ -369,7 +387,7 @@ impl World {
 
     fn join(&mut self, may_publish: bool, late_join: LateJoinStrategy) {
         if std::mem::take(&mut self.connecting) {
-            (self.joined, self.may_publish) = (true, may_publish);
+            (self.joined, self.may_publish, self.late_join) = (true, may_publish, late_join);
             self.tell(Event::Joined { may_publish, late_join });
         }
     }
@@ -429,18 +447,83 @@ proptest! {
 #[test]
 fn a_burst_of_late_joiners_is_served_once_a_second() {
     let mut world = World::new(Some(true), Some(true));
-    world.join(true, LateJoinStrategy::Restart);
+    world.join(true, LateJoinStrategy::Replay);
     world.step(Step::Deliver(Which::Camera));
     let mut served = Vec::new();
     for _ in 0..30 {
         world.step(Step::LateJoin);
-        served.extend(world.last_late_join);
         world.step(Step::Deliver(Which::Camera));
-        world.step(Step::Deliver(Which::Mic));
         world.pass(Duration::from_millis(100));
+        served.extend(world.last_replay);
     }
     served.dedup();
     assert_eq!(served.len(), 3, "in three seconds");
+}
+
+/// A world in which everybody has a client of the first generation, and whose camera and microphone deliver.
+fn first_generation() -> World {
+    let mut world = World::new(Some(true), Some(true));
+    world.join(true, LateJoinStrategy::Restart);
+    world.step(Step::Deliver(Which::Camera));
+    world.step(Step::Deliver(Which::Mic));
+    world.pass(Duration::from_secs(4));
+    world.step(Step::Deliver(Which::Camera));
+    world.step(Step::Deliver(Which::Mic));
+    world.last_origin = None;
+    world
+}
+
+#[test]
+fn clients_of_the_first_generation_get_a_new_timeline_whenever_they_draw_anew() {
+    for step in [
+        Step::LateJoin,
+        Step::Redraw { again: false },
+        Step::Choose(Which::Mic, false),
+        Step::Choose(Which::Camera, false),
+    ] {
+        let mut world = first_generation();
+        world.step(step.clone());
+        assert_eq!(world.last_origin, Some(Origin::Zero), "{step:?}");
+        world.last_replay = None;
+        world.pass(Duration::from_millis(350));
+        assert!(world.last_replay.is_some(), "{step:?}: replayed for those who were not ready");
+    }
+}
+
+#[test]
+fn a_reaction_is_drawn_twice() {
+    let mut world = first_generation();
+    world.step(Step::Redraw { again: true });
+    assert_eq!(world.last_origin.take(), Some(Origin::Zero));
+    world.pass(Duration::from_millis(1990));
+    assert_eq!(world.last_origin, None);
+    world.pass(Duration::from_millis(20));
+    assert_eq!(world.last_origin, Some(Origin::Zero), "when it is taken away");
+}
+
+#[test]
+fn newcomers_of_the_first_generation_are_told_what_has_changed_since_the_join() {
+    let mut world = first_generation();
+    world.step(Step::Choose(Which::Camera, false));
+    world.announced.clear();
+
+    world.step(Step::LateJoin);
+
+    assert_eq!(world.announced, [Action::AnnounceCamera { has_video: false }]);
+}
+
+#[test]
+fn newer_clients_keep_their_timeline_whatever_others_do() {
+    let mut world = World::new(Some(true), Some(true));
+    world.join(true, LateJoinStrategy::Replay);
+    world.step(Step::Deliver(Which::Camera));
+    world.step(Step::Deliver(Which::Mic));
+    world.last_origin = None;
+    world.step(Step::Redraw { again: true });
+    world.step(Step::LateJoin);
+    world.step(Step::Choose(Which::Mic, false));
+    world.pass(Duration::from_secs(3));
+    assert_eq!(world.last_origin, None);
 }
 
 #[test]
@@ -537,11 +620,11 @@ fn after_a_pause_that_leaves_viewers_dry_they_are_made_to_jump_and_otherwise_not
         world.press(Command::ToggleCamera);
         world.last_origin
     };
-    assert_eq!(origin_after(1000, LateJoinStrategy::Replay), Some(Origin::ContinueAfterPause));
+    assert_eq!(origin_after(1000, LateJoinStrategy::Replay), Some(Origin::LeadIn));
     assert_eq!(origin_after(100, LateJoinStrategy::Replay), Some(Origin::Continue));
     assert_eq!(
         origin_after(1000, LateJoinStrategy::Restart),
-        Some(Origin::Continue),
-        "old clients do not jump"
+        Some(Origin::Zero),
+        "old clients do not jump, and have thrown away what they had"
     );
 }

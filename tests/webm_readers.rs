@@ -217,7 +217,7 @@ fn an_epoch_in_the_middle_of_a_stream_starts_with_an_init_segment_and_a_key_fram
     let starts: Vec<(u64, u32, bool)> = chunks
         .iter()
         .filter(|chunk| chunk.has_init())
-        .map(|chunk| (chunk.seq, chunk.epoch, chunk.key))
+        .map(|chunk| (chunk.seq, chunk.epoch, chunk.key.is_some()))
         .collect();
 
     // Pictures 30 to 49 are given up: picture 50 is the next key frame.

@@ -4,7 +4,7 @@
 
 use bytes::Bytes;
 use roomcam::media::{CaptureTime, Chunk, Frame, StreamFormat, Track, VideoCodec, VideoFormat};
-use roomcam::webm::{Origin, Segmenter};
+use roomcam::webm::{Origin, ReplayFrom, Segmenter};
 
 const FORMAT: VideoFormat = VideoFormat { codec: VideoCodec::Vp8, width: 64, height: 48, fps: 25 };
 const PICTURE_MS: u64 = 40;
@@ -71,51 +71,174 @@ fn a_camera_that_stalls_is_filled_while_the_voice_goes_on() {
     // Two seconds without a picture: one that is too late by so much never comes in this run.
     let chunks = run(&mut segmenter, 3000, 5000, 100_000, 30);
 
-    assert_eq!(chunks.len(), 20);
+    // The voice waits for the camera, for no block may cross the end of a chunk; then it has company.
+    assert!(chunks.len() >= 18, "{}", chunks.len());
     assert!(chunks.iter().skip(3).all(|chunk| chunk.video.is_some() && chunk.audio.is_some()));
     // While the camera is waited for, the microphone alone moves the end; from then on both do.
     let step = |pair: &[Chunk]| pair[1].end.as_millis() - pair[0].end.as_millis();
     let steps: Vec<u64> = chunks[3..].windows(2).map(step).collect();
-    assert!(steps.iter().all(|step| *step == CADENCE_MS), "{steps:?}");
+    // Chunks end where repeats and packets may, which is not at every beat the same.
+    assert!(steps.iter().all(|step| (80..=120).contains(step)), "{steps:?}");
+}
+
+/// Runs as [`run`] does until a replay comes, and returns it and the chunks before it.
+fn run_to_replay(segmenter: &mut Segmenter, from_ms: u64, to_ms: u64) -> (Vec<Chunk>, Chunk) {
+    let mut chunks = run(segmenter, from_ms, to_ms, 10, 30);
+    let at = chunks.iter().position(Chunk::is_replay).expect("a replay");
+    let replay = chunks.remove(at);
+    chunks.truncate(at);
+    (chunks, replay)
 }
 
 #[test]
-fn a_late_joiner_gets_an_init_segment_a_key_frame_and_all_since() {
+fn a_late_joiner_gets_an_init_segment_a_key_frame_and_all_since_with_the_next_chunk() {
     let mut segmenter = Segmenter::new(StreamFormat { video: Some(FORMAT) }, 1 << 20);
-    assert_eq!(segmenter.replay(), None);
-    let young = run(&mut segmenter, 1000, 1300, 10, 30);
-    let replay = segmenter.replay().expect("a stream that has just begun is replayed from its start");
-    assert_eq!((replay.start(), replay.end), (young[0].start(), young.last().unwrap().end));
-
-    segmenter.begin_epoch(Origin::Continue);
-    run(&mut segmenter, 1300, 1600, 10, 30);
-    assert_eq!(segmenter.replay(), None, "less than 0.4 s of media in the middle of a timeline");
-
-    let chunks = run(&mut segmenter, 1600, 3000, 10, 30);
-    let replay = segmenter.replay().expect("a key frame far enough back");
-
-    assert!(replay.replay && replay.key && replay.has_init());
-    let last = chunks.last().unwrap();
-    assert_eq!((replay.end, replay.seq), (last.end, last.seq + 1));
-    assert!(replay.bytes.ends_with(&last.bytes));
-}
-
-#[test]
-fn receivers_that_begin_in_the_middle_of_a_timeline_get_enough_to_jump_into() {
-    let mut segmenter = Segmenter::new(StreamFormat { video: Some(FORMAT) }, 1 << 20);
-    segmenter.begin_epoch(Origin::ContinueAfresh);
     let before = run(&mut segmenter, 1000, 3000, 10, 30);
-    assert_eq!(before[0].video.map(|at| at.as_millis()), Some(0), "at zero there is nothing to jump over");
-    assert!(before[0].end.as_millis() < 2 * CADENCE_MS);
+    segmenter.request_replay(ReplayFrom::KeyFrame);
+    assert!(segmenter.wants_key_frame(), "those who watch are spared a pause by a key frame behind it");
 
-    segmenter.begin_epoch(Origin::ContinueAfresh);
-    let after = run(&mut segmenter, 3000, 5000, 10, 30);
+    let (between, replay) = run_to_replay(&mut segmenter, 3000, 3500);
 
-    let first = &after[0];
-    assert!(first.has_init() && first.key);
-    assert_eq!(first.video, Some(first.before.video), "it begins where the last epoch ended");
-    assert!(first.end.as_millis() - first.start().as_millis() >= 400, "{first:?}");
-    assert!(after[1].end.as_millis() - first.end.as_millis() < 2 * CADENCE_MS);
+    assert!(between.len() <= 1, "in the first chunk or the second: {}", between.len());
+    let last = between.last().or(before.last()).unwrap();
+    assert_eq!((replay.seq, replay.before), (last.seq + 1, last.end), "it is the next chunk of the stream");
+    let repeated = replay.bytes.slice(replay.init_len..replay.init_len + replay.repeated_len);
+    assert!(repeated.ends_with(&last.cluster()));
+    assert!(replay.key.is_some());
+    assert_eq!(segmenter.counters().replays, 1);
+}
+
+#[test]
+fn in_the_middle_of_a_timeline_a_replay_has_enough_to_jump_into() {
+    let mut segmenter = Segmenter::new(StreamFormat { video: Some(FORMAT) }, 1 << 20);
+    run(&mut segmenter, 1000, 3000, 10, 30);
+    segmenter.begin_epoch(Origin::Continue);
+    segmenter.request_replay(ReplayFrom::KeyFrame);
+
+    let (before, replay) = run_to_replay(&mut segmenter, 3000, 4000);
+
+    let media = replay.end.as_millis() - before[0].key.unwrap().as_millis();
+    assert!((400..700).contains(&media), "{media} ms of media since a key frame");
+}
+
+#[test]
+fn receivers_that_cannot_seek_get_everything_since_the_start_of_the_timeline() {
+    let mut segmenter = Segmenter::new(StreamFormat { video: Some(FORMAT) }, 1 << 20);
+    run(&mut segmenter, 1000, 3000, 10, 30);
+    segmenter.begin_epoch(Origin::Zero);
+    let mut chunks = run(&mut segmenter, 3000, 4000, 10, 30);
+    segmenter.request_replay(ReplayFrom::Start);
+
+    let (between, replay) = run_to_replay(&mut segmenter, 4000, 4500);
+
+    chunks.extend(between);
+    let sent: Vec<u8> = chunks.iter().flat_map(|chunk| chunk.cluster()).collect();
+    assert_eq!(replay.bytes[replay.init_len..replay.init_len + replay.repeated_len], sent);
+    assert_eq!(chunks[0].start().as_millis(), 0);
+}
+
+#[test]
+fn what_was_seen_and_heard_before_is_gone_with_its_epoch() {
+    type Change = fn(&mut Segmenter);
+    let changes: [(&str, Change); 5] = [
+        ("camera off", |segmenter| segmenter.show_black(Bytes::from_static(b"black"))),
+        ("camera on", |segmenter| segmenter.show_camera(FORMAT)),
+        ("muted", Segmenter::hear_silence),
+        ("a skip", Segmenter::skip),
+        ("a new epoch", |segmenter| segmenter.begin_epoch(Origin::Continue)),
+    ];
+    for (what, change) in changes {
+        let mut segmenter = Segmenter::new(StreamFormat { video: Some(FORMAT) }, 1 << 20);
+        let before = run(&mut segmenter, 1000, 3000, 10, 30);
+        change(&mut segmenter);
+        segmenter.request_replay(ReplayFrom::KeyFrame);
+
+        let after = run(&mut segmenter, 3000, 5000, 10, 30);
+
+        let replay = after.iter().find(|chunk| chunk.is_replay()).unwrap_or_else(|| panic!("{what}: no replay"));
+        let last = before.last().unwrap().cluster();
+        let old = replay.bytes.windows(last.len()).any(|bytes| bytes == last);
+        assert!(!old, "{what}: the replay has media of before");
+    }
+}
+
+#[test]
+fn a_replay_that_the_relay_does_not_accept_is_given_up() {
+    let mut segmenter = Segmenter::new(StreamFormat { video: Some(FORMAT) }, 900);
+    run(&mut segmenter, 1000, 3000, 10, 30);
+    segmenter.request_replay(ReplayFrom::KeyFrame);
+
+    let chunks = run(&mut segmenter, 3000, 8000, 10, 30);
+
+    assert!(!chunks.iter().any(Chunk::is_replay));
+    assert_eq!(segmenter.counters().replays_missed, 1);
+    assert!(!segmenter.wants_key_frame(), "nobody waits any more");
+}
+
+#[test]
+fn chunks_of_a_timeline_that_is_gone_give_nothing_back() {
+    let mut segmenter = Segmenter::new(StreamFormat { video: Some(FORMAT) }, 1 << 20);
+    let before = run(&mut segmenter, 1000, 3000, 10, 30);
+    segmenter.begin_epoch(Origin::Zero);
+    let after = run(&mut segmenter, 3000, 3300, 10, 30);
+
+    segmenter.take_back(&before[before.len() - 3..]);
+
+    let next = run(&mut segmenter, 3300, 3500, 10, 30);
+    assert_eq!(next[0].before, after.last().unwrap().end);
+}
+
+#[test]
+fn a_camera_that_stalls_after_a_skip_does_not_silence_the_voice() {
+    let mut segmenter = Segmenter::new(StreamFormat { video: Some(FORMAT) }, 1 << 20);
+    run(&mut segmenter, 1000, 3000, 10, 30);
+    segmenter.skip();
+
+    let chunks = run(&mut segmenter, 3000, 5000, 100_000, 30);
+
+    let heard: u64 = chunks.iter().filter_map(|chunk| chunk.mic).map(|mic| mic.frames).sum();
+    assert!(heard > 1400 / PACKET_MS, "{heard} packets in two seconds");
+    let media = chunks.last().unwrap().end.as_millis() - chunks[0].before.as_millis();
+    assert!(media > 1400, "{media} ms");
+}
+
+#[test]
+fn an_epoch_that_begins_while_the_camera_stalls_shows_its_last_key_frame() {
+    let mut segmenter = Segmenter::new(StreamFormat { video: Some(FORMAT) }, 1 << 20);
+    run(&mut segmenter, 1000, 3000, 10, 30);
+    segmenter.begin_epoch(Origin::Zero);
+
+    let chunks = run(&mut segmenter, 3000, 5000, 100_000, 30);
+
+    assert!(chunks[0].starts_epoch() && chunks[0].key.is_some() && chunks[0].camera.is_none());
+    assert!(chunks.iter().all(|chunk| chunk.mic.is_some()));
+}
+
+#[test]
+fn pictures_lost_on_the_way_do_not_interrupt_the_voice() {
+    let mut segmenter = Segmenter::new(StreamFormat { video: Some(FORMAT) }, 1 << 20);
+    let before = run(&mut segmenter, 1000, 3000, 10, 30);
+    segmenter.lose_pictures();
+
+    let after = run(&mut segmenter, 3000, 4000, 10, 30);
+
+    assert_eq!(after[0].before, before.last().unwrap().end);
+    let heard: u64 = after.iter().filter_map(|chunk| chunk.mic).map(|mic| mic.frames).sum();
+    assert!(heard >= 45, "{heard} packets in a second");
+}
+
+#[test]
+fn a_stream_that_waited_for_its_camera_begins_live() {
+    let mut segmenter = Segmenter::new(StreamFormat { video: Some(FORMAT) }, 1 << 20);
+    // The microphone has been heard for 1.5 s when it is decided that black is shown.
+    assert!(run(&mut segmenter, 1000, 2500, 100_000, 30).is_empty());
+    segmenter.show_black(Bytes::from_static(b"black"));
+
+    let chunks = run(&mut segmenter, 2500, 3000, 100_000, 30);
+
+    let oldest = chunks[0].oldest().unwrap();
+    let age = CaptureTime::from_millis(2500).since(oldest);
+    assert!(age.as_millis() <= 150, "it begins {age:?} behind");
 }
 
 #[test]
@@ -125,13 +248,13 @@ fn receivers_that_ran_out_of_media_are_put_so_far_behind_that_they_jump() {
     segmenter.skip();
     let end = segmenter.counters();
 
-    segmenter.begin_epoch(Origin::ContinueAfterPause);
+    segmenter.begin_epoch(Origin::LeadIn);
     let after = run(&mut segmenter, 13_000, 15_000, 10, 30);
 
     let first = &after[0];
-    assert!(first.has_init() && first.key);
-    assert_eq!(first.video, Some(first.before.video), "it begins where the last epoch ended");
-    let media = first.end.as_millis() - first.before.video.max(first.before.audio).as_millis();
+    assert!(first.has_init() && first.key.is_some());
+    assert_eq!(first.video, Some(first.before), "it begins where the last epoch ended");
+    let media = first.duration().as_millis();
     assert!((5_100..5_500).contains(&media), "{media} ms in the first chunk");
     assert!(first.bytes.len() < 25_000, "{} bytes", first.bytes.len());
     assert!(segmenter.counters().filler - end.filler > 5_000 / PICTURE_MS, "what nobody captured is filled");
@@ -141,5 +264,5 @@ fn receivers_that_ran_out_of_media_are_put_so_far_behind_that_they_jump() {
     }
     segmenter.begin_epoch(Origin::Continue);
     let third = run(&mut segmenter, 15_000, 15_400, 10, 30);
-    assert!(third[0].end.as_millis() - third[0].before.video.as_millis() < 400, "once, not at each epoch");
+    assert!(third[0].duration().as_millis() < 400, "once, not at each epoch");
 }

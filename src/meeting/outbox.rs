@@ -259,7 +259,8 @@ impl OutboxReceiver {
             }
             tokio::select! {
                 () = self.0.filled.notified() => {}
-                () = sleep_until(chunk_from), if now < chunk_from => {}
+                // Made when it is polled: outside a runtime, where nothing waits, there is no clock for it.
+                () = async { sleep_until(chunk_from).await }, if now < chunk_from => {}
             }
         }
     }

@@ -5,14 +5,21 @@ use std::time::Duration;
 use bytes::Bytes;
 use futures_util::FutureExt;
 use proptest::prelude::*;
+use tokio::time::Instant;
 
 use super::outbox::*;
-use crate::media::Chunk;
+use crate::media::{Chunk, MediaTime};
 
 const CADENCE: Duration = Duration::from_millis(100);
 
 fn chunk(seq: u64, size: usize) -> Chunk {
-    Chunk { seq, epoch: 1, bytes: Bytes::from(vec![0; size]), ..Chunk::default() }
+    let (before, end) = (MediaTime::from_millis(seq * 100), MediaTime::from_millis((seq + 1) * 100));
+    Chunk { seq, epoch: 1, bytes: Bytes::from(vec![0; size]), before, end, ..Chunk::default() }
+}
+
+/// As [`chunk`], with an init segment of one byte.
+fn first_chunk(seq: u64, size: usize) -> Chunk {
+    Chunk { init_len: 1, ..chunk(seq, size) }
 }
 
 fn limits(millis: u64, bytes: usize) -> OutboxLimits {
@@ -20,12 +27,12 @@ fn limits(millis: u64, bytes: usize) -> OutboxLimits {
 }
 
 fn put(outbox: &Outbox, seq: u64, size: usize) -> Result<(), PutError> {
-    outbox.put(chunk(seq, size), "mime", CADENCE)
+    outbox.put(chunk(seq, size), "mime")
 }
 
-/// What comes out now: `Ok` a chunk's number, `Err` a change of state.
+/// What comes out now, no chunk being joined to another: `Ok` a chunk's number, `Err` a change of state.
 fn take(receiver: &mut OutboxReceiver) -> Option<Result<u64, StateChange>> {
-    Some(match receiver.next().now_or_never()? {
+    Some(match receiver.next(Instant::now(), 0).now_or_never()? {
         Outgoing::Chunk(queued) => Ok(queued.chunk.seq),
         Outgoing::State(change) => Err(change),
     })
@@ -104,6 +111,62 @@ async fn the_head_knows_how_long_it_has_waited() {
     assert_eq!(outbox.state(), expected);
 }
 
+/// What comes out now, joined: the bytes of a chunk and how many were joined to it.
+fn take_joined(receiver: &mut OutboxReceiver, max_bytes: usize) -> Option<(usize, u32)> {
+    match receiver.next(Instant::now(), max_bytes).now_or_never()? {
+        Outgoing::Chunk(queued) => Some((queued.chunk.bytes.len(), queued.chunk.joined)),
+        Outgoing::State(change) => panic!("{change:?}"),
+    }
+}
+
+#[test]
+fn chunks_that_have_waited_are_joined_but_none_to_an_init_segment() {
+    let (outbox, mut receiver) = outbox(OutboxLimits::default());
+    for seq in 0..3 {
+        put(&outbox, seq, 10).unwrap();
+    }
+    outbox.put(first_chunk(3, 100), "mime").unwrap();
+    put(&outbox, 4, 10).unwrap();
+    outbox.put(chunk(5, 10), "other").unwrap();
+
+    assert_eq!(take_joined(&mut receiver, 1000), Some((30, 2)));
+    assert_eq!(outbox.state().bytes, 30 + 100 + 20, "what is on its way still waits");
+    receiver.chunk_gone();
+    assert_eq!(outbox.state().bytes, 100 + 20);
+    assert_eq!(take_joined(&mut receiver, 1000), Some((110, 1)), "the init segment comes first");
+    receiver.chunk_gone();
+    assert_eq!(take_joined(&mut receiver, 1000), Some((10, 0)), "another type");
+    receiver.chunk_gone();
+    assert_eq!(outbox.state(), QueueState::default());
+}
+
+#[test]
+fn chunks_are_joined_as_far_as_the_relay_accepts() {
+    let (outbox, mut receiver) = outbox(OutboxLimits::default());
+    for seq in 0..5 {
+        put(&outbox, seq, 10).unwrap();
+    }
+    assert_eq!(take_joined(&mut receiver, 25), Some((20, 1)));
+    receiver.chunk_gone();
+    assert_eq!(take_joined(&mut receiver, 5), Some((10, 0)), "one that is larger goes alone");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_chunk_waits_for_its_time_and_a_state_does_not() {
+    let (outbox, mut receiver) = outbox(OutboxLimits::default());
+    let start = Instant::now();
+    let from = start + Duration::from_millis(50);
+    put(&outbox, 0, 10).unwrap();
+    outbox.announce(StateChange::Mic { is_muted: true });
+
+    let state = receiver.next(from, 1000).await;
+    assert!(matches!(state, Outgoing::State(StateChange::Mic { is_muted: true })));
+    assert_eq!(start.elapsed(), Duration::ZERO);
+    let chunk = receiver.next(from, 1000).await;
+    assert!(matches!(chunk, Outgoing::Chunk(_)));
+    assert_eq!(start.elapsed(), Duration::from_millis(50));
+}
+
 #[tokio::test]
 async fn a_waiting_session_wakes_up() {
     let (outbox, mut receiver) = outbox(OutboxLimits::default());
@@ -114,7 +177,7 @@ async fn a_waiting_session_wakes_up() {
 }
 
 async fn take_one(receiver: &mut OutboxReceiver) -> u64 {
-    match receiver.next().await {
+    match receiver.next(Instant::now(), 0).await {
         Outgoing::Chunk(queued) => queued.chunk.seq,
         Outgoing::State(change) => panic!("{change:?}"),
     }

@@ -247,9 +247,9 @@ impl Machine {
             return;
         }
         if restart_due {
-            if late_join == LateJoinStrategy::Reset {
-                self.actions.push_back(Action::AnnounceReset);
-            }
+            // Where it is not known, it is ignored. Some clients between the generations know it, and do not throw away
+            // by themselves what they have.
+            self.actions.push_back(Action::AnnounceReset);
             let hold = self.late_joiners.restart(now);
             self.actions.push_back(Action::BeginEpoch { origin: Origin::Zero, hold });
         }
