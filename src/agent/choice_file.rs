@@ -36,9 +36,11 @@ struct Writing {
     late: bool,
 }
 
+type WriteChoice = dyn Fn(&Path, Kept) -> io::Result<()> + Send + Sync;
+
 /// How the file is written.
 struct Disk {
-    write: Arc<dyn Fn(&Path, Kept) -> io::Result<()> + Send + Sync>,
+    write: Arc<WriteChoice>,
     /// How long the lamps wait for it.
     patience: Duration,
 }

@@ -116,7 +116,7 @@ impl Worker {
         pipeline: &gst::Pipeline,
         attempt: &Attempt<'_>,
     ) -> Result<(), CaptureError> {
-        self.change_state(launch, pipeline, gst::State::Paused, &attempt)?;
+        self.change_state(launch, pipeline, gst::State::Paused, attempt)?;
         if !rewind(pipeline, gst::SeekFlags::FLUSH) {
             return Err(CaptureError::Device {
                 device: launch.device.clone(),

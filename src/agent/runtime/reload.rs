@@ -28,7 +28,7 @@ pub(super) struct Prepared {
 
 /// The configuration that is being read again, and those who asked for it.
 pub(super) struct Reloading {
-    reload: Option<Arc<dyn Fn() -> Result<Config, crate::config::ConfigErrors> + Send + Sync>>,
+    reload: Option<Arc<Reload>>,
     job: Option<Background<Result<Prepared, String>>>,
     /// Who asked for what is being read.
     asked: Vec<CommandAnswer>,
@@ -38,7 +38,7 @@ pub(super) struct Reloading {
 
 impl Reloading {
     pub(super) fn new(reload: Option<Reload>) -> Self {
-        Self { reload: reload.map(Arc::from), job: None, asked: Vec::new(), asked_again: Vec::new() }
+        Self { reload: reload.map(Arc::new), job: None, asked: Vec::new(), asked_again: Vec::new() }
     }
 
     pub(super) fn is_under_way(&self) -> bool {
