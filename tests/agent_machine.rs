@@ -27,6 +27,7 @@ enum Step {
     MayPublish(bool),
     LateJoin,
     Redraw { again: bool },
+    ElderLeaves,
     EndSession { refused: bool },
     Pass { millis: u64 },
 }
@@ -64,6 +65,7 @@ fn step() -> impl Strategy<Value = Step> {
         1 => any::<bool>().prop_map(Step::MayPublish),
         2 => Just(Step::LateJoin),
         2 => any::<bool>().prop_map(|again| Step::Redraw { again }),
+        1 => Just(Step::ElderLeaves),
         1 => any::<bool>().prop_map(|refused| Step::EndSession { refused }),
         6 => (0u64..8000).prop_map(|millis| Step::Pass { millis }),
     ]
@@ -214,6 +216,11 @@ impl World {
                 assert!(self.joined && self.may_repeat(self.mic.told == is_muted), "says what the room knows");
                 self.mic.told = !is_muted;
             }
+            Action::JoinAgain(presence) => {
+                assert!(self.joined && self.late_join == LateJoinStrategy::Restart);
+                assert_eq!((presence.has_video, presence.is_muted), (self.camera.told, !self.mic.told));
+                self.announced.push(action);
+            }
             Action::AnnounceReset => assert!(self.joined),
             Action::Open(which) => {
                 // Law 1, going live: the lamp no longer says "muted" or "off" when the device opens.
@@ -342,6 +349,7 @@ impl World {
                 }
             }
             Step::LateJoin => self.tell(Event::LateJoin),
+            Step::ElderLeaves => self.tell(Event::ElderLeft),
             Step::Redraw { again } => {
                 let again_after = again.then_some(Duration::from_secs(2));
                 self.tell(Event::ClientsRedraw { again_after });
@@ -488,6 +496,17 @@ fn clients_of_the_first_generation_get_a_new_timeline_whenever_they_draw_anew() 
         world.pass(Duration::from_millis(350));
         assert!(world.last_replay.is_some(), "{step:?}: replayed for those who were not ready");
     }
+}
+
+#[test]
+fn the_room_is_joined_again_when_somebody_leaves_who_was_there_before() {
+    let mut world = first_generation();
+    world.announced.clear();
+
+    world.step(Step::ElderLeaves);
+
+    assert!(matches!(world.announced[..], [Action::JoinAgain(_)]), "{:?}", world.announced);
+    assert_eq!(world.last_origin, Some(Origin::Zero));
 }
 
 #[test]

@@ -14,7 +14,8 @@ use roomcam::socketio::Limits;
 
 const LIVE: Presence = Presence { has_video: true, is_muted: false };
 const MIME: &str = "video/webm; codecs=\"vp8, opus\"";
-const CADENCE: Duration = Duration::from_millis(100);
+/// Two of them are more than the relay accepts in one message, so that they are not joined.
+const LARGE: usize = 600_000;
 
 #[tokio::test]
 async fn joins_publishes_state_before_media_and_leaves() {
@@ -26,7 +27,7 @@ async fn joins_publishes_state_before_media_and_leaves() {
     let mut session = session::spawn(config, LIVE, receiver);
 
     // Put in before the join: the chunk must wait for it, and the state must overtake the chunk.
-    outbox.put(chunk(0, b"first"), MIME, CADENCE).unwrap();
+    outbox.put(chunk(0, b"first"), MIME).unwrap();
     outbox.announce(StateChange::Camera { has_video: false });
     outbox.announce(StateChange::Mic { is_muted: true });
     outbox.announce(StateChange::Camera { has_video: true });
@@ -102,7 +103,7 @@ async fn joins_publishes_state_before_media_and_leaves() {
     assert_eq!(left.await.unwrap(), Left::Acknowledged);
     assert_eq!(text(&mut server).await, "41");
     assert_eq!(
-        outbox.put(chunk(1, b"late"), MIME, CADENCE).unwrap_err().to_string(),
+        outbox.put(chunk(1, b"late"), MIME).unwrap_err().to_string(),
         "the outbox is closed; its session is over"
     );
 }
@@ -189,8 +190,8 @@ async fn a_chunk_above_the_relays_limit_is_reported_and_the_next_one_sent() {
     let mut session = session::spawn(config(&relay), LIVE, receiver);
     let mut server = relay.accept().await;
     server.join_with_limit("room-1", 1000).await;
-    outbox.put(chunk(0, &[0; 1001]), MIME, CADENCE).unwrap();
-    outbox.put(chunk(1, &[1; 1000]), MIME, CADENCE).unwrap();
+    outbox.put(chunk(0, &[0; 1001]), MIME).unwrap();
+    outbox.put(chunk(1, &[1; 1000]), MIME).unwrap();
     assert!(matches!(next(&mut session).await, SessionEvent::Joined(_)));
     let SessionEvent::ChunkTooLarge { chunk, max } = next(&mut session).await else { panic!() };
     assert_eq!((chunk.seq, max), (0, 1000));
@@ -212,7 +213,7 @@ async fn a_relay_that_stops_reading_fills_the_outbox_and_is_still_heard() {
     let stalled = async {
         loop {
             while outbox.has_room() {
-                outbox.put(chunk(seq, &[0; 100_000]), MIME, CADENCE).unwrap();
+                outbox.put(chunk(seq, &[0; LARGE]), MIME).unwrap();
                 seq += 1;
             }
             // A report means that there is room again; silence for long means a stall.
@@ -237,9 +238,9 @@ async fn a_relay_that_stops_reading_fills_the_outbox_and_is_still_heard() {
     let cleared = outbox.clear_media();
     assert_eq!(cleared.len(), 9);
     let first_cleared = cleared[0].seq;
-    outbox.put(chunk(seq, b"after"), MIME, CADENCE).unwrap();
+    outbox.put(chunk(seq, b"after"), MIME).unwrap();
     for _ in 0..first_cleared {
-        assert_eq!(media(&mut server).await.1.len(), 100_000);
+        assert_eq!(media(&mut server).await.1.len(), LARGE);
     }
     assert_eq!(
         text(&mut server).await,

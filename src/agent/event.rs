@@ -101,6 +101,8 @@ pub enum Event {
         /// After this time they draw once more.
         again_after: Option<Duration>,
     },
+    /// Somebody left who was in the room before the agent.
+    ElderLeft,
     /// The session with the relay is over.
     SessionEnded {
         /// Whether trying again soon cannot mend it: another login took the seat, the meeting is over, the
@@ -143,6 +145,8 @@ pub enum Action {
         /// Whether somebody speaks.
         speaking: bool,
     },
+    /// Join the room once more on the same connection, with this presence.
+    JoinAgain(Presence),
     /// Tell the receivers to throw their MediaSource away.
     AnnounceReset,
     /// Open the device.

@@ -12,6 +12,8 @@ const MAX_KNOWN: usize = 4096;
 pub(super) struct Room {
     identity: Option<Identity>,
     others: Vec<Participant>,
+    /// User ids of those who were there before the agent.
+    elders: BTreeSet<String>,
 }
 
 impl Room {
@@ -19,6 +21,7 @@ impl Room {
     pub(super) fn enter(&mut self, identity: Identity, participants: Vec<Participant>) {
         self.identity = Some(identity);
         self.see(participants);
+        self.elders = self.others.iter().map(|other| other.user_id.clone()).collect();
     }
 
     /// The agent is not in the room any more.
@@ -70,6 +73,16 @@ impl Room {
         let before = self.others.len();
         self.others.retain(|other| other.user_id != user_id);
         self.others.len() != before
+    }
+
+    /// Whether somebody was there before the agent; asked when they have left.
+    pub(super) fn was_elder(&mut self, user_id: &str) -> bool {
+        self.elders.remove(user_id)
+    }
+
+    /// The agent has joined once more, and is behind everybody now.
+    pub(super) fn join_again(&mut self) {
+        self.elders = self.others.iter().map(|other| other.user_id.clone()).collect();
     }
 
     /// The entry of somebody else.

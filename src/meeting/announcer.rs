@@ -6,6 +6,7 @@ use std::mem::discriminant;
 use super::event::{ClientEvent, EncodeError, Seat};
 use super::identity::Identity;
 use super::outbox::StateChange;
+use super::session::{SessionConfig, join_room};
 use super::roster::Participant;
 use crate::socketio::Event;
 
@@ -13,7 +14,7 @@ use crate::socketio::Event;
 /// again: receivers match events by user id, and did not know whose it was.
 #[derive(Debug)]
 pub(super) struct Announcer {
-    room: String,
+    config: SessionConfig,
     identity: Identity,
     /// The last announcement of each kind.
     announced: Vec<StateChange>,
@@ -21,8 +22,8 @@ pub(super) struct Announcer {
 }
 
 impl Announcer {
-    pub(super) fn new(room: &str, identity: Identity) -> Self {
-        Self { room: room.to_owned(), identity, announced: Vec::new(), due: VecDeque::new() }
+    pub(super) fn new(config: SessionConfig, identity: Identity) -> Self {
+        Self { config, identity, announced: Vec::new(), due: VecDeque::new() }
     }
 
     pub(super) fn identity(&self) -> &Identity {
@@ -44,17 +45,19 @@ impl Announcer {
     }
 
     pub(super) fn event(&mut self, change: StateChange) -> Result<Event, EncodeError> {
-        // A reset speaks of the chunks after it, which have gone by when it would be repeated.
-        if change != StateChange::StreamReset {
+        // A reset speaks of the chunks after it, which have gone by when it would be repeated, and the room need not be
+        // joined for a third time.
+        if !matches!(change, StateChange::StreamReset | StateChange::JoinAgain(_)) {
             self.announced.retain(|earlier| discriminant(earlier) != discriminant(&change));
             self.announced.push(change);
         }
-        let seat = Seat { room_id: &self.room, user_id: self.identity.user_id() };
+        let seat = Seat { room_id: &self.config.room, user_id: self.identity.user_id() };
         match change {
             StateChange::Camera { has_video } => ClientEvent::CameraStateChanged { seat, has_video },
             StateChange::Mic { is_muted } => ClientEvent::MicStateChanged { seat, is_muted },
             StateChange::Speaking { speaking: true } => ClientEvent::SpeakingStart { seat },
             StateChange::Speaking { speaking: false } => ClientEvent::SpeakingStop { seat },
+            StateChange::JoinAgain(presence) => return join_room(&self.config, presence),
             StateChange::StreamReset => ClientEvent::StreamReset { seat },
         }
         .to_event()

@@ -17,6 +17,7 @@ use std::time::Duration;
 use tokio::sync::Notify;
 use tokio::time::{Instant, sleep_until};
 
+use super::event::Presence;
 use crate::media::Chunk;
 
 /// How much may wait. The last chunk let in may exceed either limit by its own size.
@@ -54,6 +55,8 @@ pub enum StateChange {
         /// Whether somebody is speaking now.
         speaking: bool,
     },
+    /// `join-room` once more, with this presence: the room hears of the agent as of a newcomer.
+    JoinAgain(Presence),
     /// `stream-reset`: the chunks queued after this need a new `MediaSource`.
     StreamReset,
 }

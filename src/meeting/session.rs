@@ -222,15 +222,9 @@ impl Session {
     }
 
     async fn join(&self, connection: &mut Connection) -> Result<RoomState, SessionError> {
-        let Self { config, presence, .. } = self;
+        let Self { config, .. } = self;
         let broken = |error| SessionError::ClosedWhileJoining { room: config.room.clone(), error };
-        let join = ClientEvent::JoinRoom {
-            room: &config.room,
-            username: &config.username,
-            avatar_url: config.avatar_url.as_deref(),
-            presence: *presence,
-        };
-        connection.send(Body::Event(join.to_event()?)).map_err(broken)?;
+        connection.send(Body::Event(join_room(config, self.presence)?)).map_err(broken)?;
         loop {
             let Progress::Event(event) = connection.next().await.map_err(broken)? else { continue };
             match ServerEvent::read(&event) {
@@ -268,7 +262,7 @@ impl Session {
     /// Publishes and listens until the agent wants to leave (`Ok`) or the session breaks.
     async fn attend(&mut self, connection: &mut Connection, joined: Joined) -> Result<(), SessionError> {
         let max_bytes = joined.max_payload.saturating_sub(EVENT_OVERHEAD_BYTES);
-        let mut announcer = Announcer::new(&self.config.room, joined.identity.clone());
+        let mut announcer = Announcer::new(self.config.clone(), joined.identity.clone());
         self.tell(SessionEvent::Joined(joined)).await;
         let stop = self.stop.clone();
         let mut in_flight = None;
@@ -343,6 +337,12 @@ impl Session {
             _ => SessionError::lost(error),
         }
     }
+}
+
+/// `join-room`, as the configuration introduces the agent.
+pub(super) fn join_room(config: &SessionConfig, presence: Presence) -> Result<Event, EncodeError> {
+    let avatar_url = config.avatar_url.as_deref();
+    ClientEvent::JoinRoom { room: &config.room, username: &config.username, avatar_url, presence }.to_event()
 }
 
 /// What goes out next: what is due again before what is new. Can be dropped while it waits.

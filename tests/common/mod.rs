@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use futures_util::{SinkExt, StreamExt};
-use roomcam::media::Chunk;
+use roomcam::media::{Chunk, MediaTime};
 use roomcam::meeting::{SessionConfig, SessionEvent, SessionHandle};
 use roomcam::socketio::{Endpoint, Limits};
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
@@ -152,7 +152,8 @@ pub fn config(relay: &Relay) -> SessionConfig {
 }
 
 pub fn chunk(seq: u64, bytes: &[u8]) -> Chunk {
-    Chunk { seq, epoch: 1, bytes: Bytes::copy_from_slice(bytes), ..Chunk::default() }
+    let (before, end) = (MediaTime::from_millis(seq * 100), MediaTime::from_millis((seq + 1) * 100));
+    Chunk { seq, epoch: 1, bytes: Bytes::copy_from_slice(bytes), before, end, ..Chunk::default() }
 }
 
 pub async fn patiently<T>(future: impl Future<Output = T>) -> T {

@@ -182,6 +182,7 @@ impl Machine {
                 }
             }
             Event::LateJoin => self.late_join(now),
+            Event::ElderLeft => self.elder_left(),
             Event::ClientsRedraw { again_after } => {
                 self.restart_due |= self.is_among_first_generation();
                 self.redrawn_again = again_after.map(|after| now + after).or(self.redrawn_again);
@@ -252,6 +253,17 @@ impl Machine {
         }
         if self.mic.told == is_muted {
             self.actions.push_back(Action::AnnounceMic { is_muted: !self.mic.told });
+        }
+    }
+
+    /// The agent may have moved to another place of a first-generation client's page, which keeps the MediaSource of the
+    /// element that was there. It throws that away when we join (docs/receivers.md §5).
+    fn elder_left(&mut self) {
+        if self.is_among_first_generation() {
+            let presence = Presence { has_video: self.camera.told, is_muted: !self.mic.told };
+            self.joined_as = presence;
+            self.restart_due = true;
+            self.actions.push_back(Action::JoinAgain(presence));
         }
     }
 

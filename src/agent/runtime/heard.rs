@@ -88,7 +88,8 @@ impl Runtime {
                     tracing::info!(user_id, "somebody left");
                     self.tell_state();
                 }
-                self.decide(CLIENTS_REDRAW).await;
+                let was_elder = self.room.was_elder(&user_id);
+                self.decide(if was_elder { Event::ElderLeft } else { CLIENTS_REDRAW }).await;
             }
             ServerEvent::CameraStateChanged { user_id, has_video } => {
                 if let Some(other) = self.room.other_mut(&user_id) {

@@ -288,6 +288,10 @@ impl Runtime {
             Action::AnnounceSpeaking { speaking } => {
                 self.publisher.announce(StateChange::Speaking { speaking })
             }
+            Action::JoinAgain(presence) => {
+                self.room.join_again();
+                self.publisher.announce(StateChange::JoinAgain(presence));
+            }
             Action::AnnounceReset => self.publisher.announce(StateChange::StreamReset),
             Action::Open(which) => {
                 if let Some(device) = self.device(which) {
