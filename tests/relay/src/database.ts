@@ -43,6 +43,6 @@ export class Database {
   }
 
   private query(): Promise<void> {
-    return new Promise((resolve) => setTimeout(resolve, this.options.queryMs));
+    return new Promise((resolve) => setTimeout(resolve, this.options.queryMs * (1 + 2 * Math.random())));
   }
 }

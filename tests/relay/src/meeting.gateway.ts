@@ -76,10 +76,8 @@ export class MeetingGateway implements OnGatewayInit<Server>, OnGatewayConnectio
   @SubscribeMessage('join-room')
   async joinRoom(@ConnectedSocket() client: Socket, @MessageBody() join: JoinRoom): Promise<void> {
     const { roomId, username, avatar_url, hasVideo = false, isMuted = true } = join;
-    if (this.isNew && userIdOf(client).includes('@')) {
-      client.data.userId = await this.database.userIdOf(userIdOf(client));
-    }
-    const userId = userIdOf(client);
+    const isEmail = this.isNew && userIdOf(client).includes('@');
+    const userId = isEmail ? await this.database.userIdOf(userIdOf(client)) : userIdOf(client);
     this.throwOutOthers(client, userId);
 
     if (!this.rooms.room(roomId)) {
@@ -316,6 +314,8 @@ export class MeetingGateway implements OnGatewayInit<Server>, OnGatewayConnectio
   }
 }
 
+/** Who a socket says that it is. Where lists name a user by the id that belongs to an e-mail address, chunks still
+ *  come under the address. */
 function userIdOf(client: Socket): string {
   return String(client.data.userId);
 }

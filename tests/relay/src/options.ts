@@ -25,7 +25,8 @@ export interface Options {
   host: string | undefined;
   /** Who may broadcast in a new room of generation `new`. From `BROADCAST_MODE`, default `all`. */
   broadcastMode: BroadcastMode;
-  /** What one query to the database takes, in ms. A join makes three to five. From `QUERY_MS`, default 3. */
+  /** What one query to the database takes at least, in ms; at most three times that. A join makes three to five.
+   *  From `QUERY_MS`, default 3. */
   queryMs: number;
 }
 

@@ -9,10 +9,10 @@ import { Sender } from './sender.js';
 
 /** `lists`: takes over lists of participants, and sends only with the presenter's seat. */
 const GENERATIONS = {
-  first: { media: FirstMedia, refsAtEachRender: true, cadenceMs: 100 },
-  middle: { media: MiddleMedia, resets: true, cadenceMs: 100 },
-  later: { media: LaterMedia, resets: true, lists: true, cadenceMs: 200 },
-  'later-5s': { media: LaterMedia, resets: true, lists: true, cadenceMs: 200 },
+  first: { media: FirstMedia, renderMs: 5, refsAtEachRender: true, cadenceMs: 100 },
+  middle: { media: MiddleMedia, renderMs: 8, resets: true, cadenceMs: 100 },
+  later: { media: LaterMedia, renderMs: 8, resets: true, lists: true, cadenceMs: 200 },
+  'later-5s': { media: LaterMedia, renderMs: 8, resets: true, lists: true, cadenceMs: 200 },
 };
 
 class Client {
@@ -34,8 +34,8 @@ class Client {
       this.socket.emit('request-keyframe', { roomId: this.room, userId });
     };
     this.media = new this.traits.media({ log, requestKeyframe, generation });
-    const { refsAtEachRender = false } = this.traits;
-    this.screen = new Screen({ log, refsAtEachRender, onRef: (userId, video) => this.media.handed(userId, video) });
+    const { refsAtEachRender = false, renderMs } = this.traits;
+    this.screen = new Screen({ log, refsAtEachRender, renderMs, onRef: (userId, video) => this.media.handed(userId, video) });
   }
 
   /** `camera`: sends its own camera and microphone. `settleMs`: how long after connecting the browser opens a camera

@@ -12,7 +12,7 @@ export class Screen {
    *  first generation's card has a new ref at each render, so React hands it every element again, whatever was
    *  rendered; later cards hand it over when it is mounted and once more in an effect. `renderMs`: how long a render
    *  keeps the page busy. */
-  constructor({ onRef, log, refsAtEachRender, renderMs = 4 }) {
+  constructor({ onRef, log, refsAtEachRender, renderMs }) {
     Object.assign(this, { onRef, log, refsAtEachRender, renderMs });
     this.#channel.port1.onmessage = () => this.#render();
   }
@@ -68,18 +68,15 @@ export class Screen {
     if (!this.refsAtEachRender && handed.length > 0) this.#afterwards(handed);
   }
 
-  /** Effects run in a task of their own. */
+  /** Effects run some 5 to 15 ms later. */
   #afterwards(handed) {
-    const { port1, port2 } = new MessageChannel();
-    port1.onmessage = () => {
+    requestAnimationFrame(() => {
       for (const { video, userId } of handed) {
         // Loads the element anew, whatever it had.
         video.srcObject = null;
         this.onRef(userId, video);
       }
-      port1.close();
-    };
-    port2.postMessage(null);
+    });
   }
 
   /** Each participant by the key of its card. A card whose key stays is kept; the first generation's big card is
