@@ -43,7 +43,7 @@ class Client {
    *  page does nothing else from `busyFromMs` after connecting, as one that is still loading. */
   async join({ relay, room, user, token = user, camera = false, settleMs, busyFromMs = 0, busyMs = 0 }) {
     // Deployed clients look for devices before they connect; the first look takes a browser some 300 ms.
-    await navigator.mediaDevices.enumerateDevices();
+    await lookForDevices();
     this.joinCalledAt = performance.now();
     Object.assign(this, { room, user, camera, settleMs });
     this.log.add('join', { room, user });
@@ -193,7 +193,7 @@ class Client {
   async #openDevices() {
     if (this.sender.isOpen) return this.sender.restart();
     if (!this.camera && this.settleMs === undefined) return;
-    await navigator.mediaDevices.enumerateDevices();
+    await lookForDevices();
     this.screen.changed();
     if (this.camera) await this.sender.open();
     else await new Promise((resolve) => (this.settling = setTimeout(resolve, this.settleMs)));
@@ -204,6 +204,11 @@ class Client {
     this.socket.emit('camera-state-changed', { roomId: this.room, userId, hasVideo: this.camera });
     this.socket.emit('mic-state-changed', { roomId: this.room, userId, isMuted: !this.camera });
   }
+}
+
+/** Firefox answers only a page that is in front. */
+function lookForDevices() {
+  return Promise.race([navigator.mediaDevices.enumerateDevices(), new Promise((resolve) => setTimeout(resolve, 300))]);
 }
 
 window.client = new Client(new URLSearchParams(location.search).get('generation'));
