@@ -56,7 +56,10 @@ scenario('every newcomer sees the picture, and who watches sees nothing of it', 
     const left = await resident.now();
     await isMoving(resident, 'agent', left, 2_500);
     gaps.push(longestGapMs(await resident.report('agent'), fromMs, await resident.now()));
-    if (gaps.at(-1) > RESIDENTS_GAP_MS[generation]) t.diagnostic(`during join ${join} the resident had a gap of ${gaps.at(-1).toFixed(0)} ms`);
+    if (gaps.at(-1) > RESIDENTS_GAP_MS[generation]) {
+      const [log] = await keepLog(resident, `joins-${generation}-${kind}-${join}-resident`);
+      t.diagnostic(`during join ${join} the resident had a gap of ${gaps.at(-1).toFixed(0)} ms; ${log}`);
+    }
   }
 
   const good = joins.filter(({ good }) => good).length;
