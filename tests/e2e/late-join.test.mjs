@@ -1,4 +1,4 @@
-// A viewer that comes late sees a picture soon, and those who were there see nothing of it (playback.md, rule 6).
+// A viewer that comes late sees a picture soon, and those who were there see nothing of it (docs/receivers.md).
 
 import assert from 'node:assert/strict';
 import { describeGaps, gapsOf } from './lib/measures.mjs';
