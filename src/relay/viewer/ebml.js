@@ -83,7 +83,7 @@ export function element(id, ...parts) {
   return joined([writeUnsigned(id), writeSize(size), ...parts]);
 }
 
-/** The parts one after the other; a single one as it is. */
+/** The parts one after the other; a single one as it is, no bytes for none. */
 export function joined(parts) {
   if (parts.length === 1) return parts[0];
   const whole = new Uint8Array(parts.reduce((sum, part) => sum + part.length, 0));

@@ -4,7 +4,7 @@ import { steer } from './live-edge.js';
 import { Progress } from './progress.js';
 import { Sink, unplayable } from './sink.js';
 import { Stats } from './stats.js';
-import { clustersOf, initOf, mimeOf } from './tracks.js';
+import { TrackWriter, initOf, mimeOf } from './tracks.js';
 import { WebmReader } from './webm.js';
 
 /** Appends that may wait for a busy browser. */
@@ -30,9 +30,10 @@ export class Player {
   #events;
   #progress;
   #reader = new WebmReader();
-  /** What plays, and the stream in it of each track, by number. */
+  /** What plays, and by track number what goes into it. */
   #sink = null;
   #tracks = new Map();
+  #writers = new Map();
   /** The init segments in use, by track. */
   #inits = new Map();
   /** An init segment that waits for its first block: where its timeline starts decides what to do with it. */
@@ -150,6 +151,7 @@ export class Player {
       return;
     }
     this.#inits = inits;
+    this.#writers = new Map([...tracks].map(([number, track]) => [number, new TrackWriter(track)]));
     this.#events.epoch(blocks[0].time);
     for (const [number, bytes] of inits) this.#sink.append(number, bytes);
     this.#append(blocks);
@@ -160,7 +162,8 @@ export class Player {
       const own = blocks.filter(({ track }) => track === number);
       if (!own.length) continue;
       this.#newest.set(number, own.at(-1).time);
-      this.#sink.append(number, clustersOf(own));
+      const bytes = this.#writers.get(number).write(own);
+      if (bytes.length) this.#sink.append(number, bytes);
     }
     this.#appended += 1;
     if (this.#sink.backlog > MAX_BACKLOG) this.#fail('the browser takes too long over the stream');

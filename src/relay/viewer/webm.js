@@ -13,12 +13,14 @@ export const ID = Object.freeze({
   TRACK_ENTRY: 0xae,
   TRACK_NUMBER: 0xd7,
   TRACK_TYPE: 0x83,
+  DEFAULT_DURATION: 0x23e383,
   CODEC_ID: 0x86,
   CLUSTER: 0x1f43b675,
   TIMESTAMP: 0xe7,
   SIMPLE_BLOCK: 0xa3,
   BLOCK_GROUP: 0xa0,
   BLOCK: 0xa1,
+  BLOCK_DURATION: 0x9b,
   REFERENCE_BLOCK: 0xfb,
   CUES: 0x1c53bb6b,
   TAGS: 0x1254c367,
@@ -35,23 +37,32 @@ const WHOLE = new Set([ID.EBML, ID.INFO, ID.TRACKS, ID.TIMESTAMP, ID.SIMPLE_BLOC
 /** An element to be read whole that claims more than this is no such element (bytes). */
 const MAX_ELEMENT = 8 * 1024 * 1024;
 const MAX_TIMESTAMP = 8;
+const MAX_CODEC_ID = 64;
 /** Bytes of the id that a recording, and a cluster, starts with. */
 const ID_LENGTH = 4;
+/** How long a tick is where nobody says otherwise (seconds). */
+const DEFAULT_TICK = 0.001;
 const KINDS = { 1: 'video', 2: 'audio' };
 
 /**
- * @typedef {{number: number, kind: 'video'|'audio', codecId: string, entry: Uint8Array}} Track
- *   `entry` is its whole TrackEntry.
+ * @typedef {{number: number, kind: 'video'|'audio', codecId: string, defaultDuration: number|null,
+ *   entry: Uint8Array}} Track
+ *   `defaultDuration` in nanoseconds, `entry` the whole TrackEntry.
  * @typedef {{header: Uint8Array, info: Uint8Array, tracks: Track[]}} Init
  *   Whole elements EBML and Info, and the tracks of audio and video.
- * @typedef {{track: number, time: number, clusterTicks: number, key: boolean, bytes: Uint8Array}} Block
- *   `time` in seconds; `bytes` the whole SimpleBlock or BlockGroup, whose times are relative to a cluster at
- *   `clusterTicks`.
+ * @typedef {{track: number, time: number, ticks: number, clusterTicks: number, key: boolean, body: Uint8Array,
+ *   bytes: Uint8Array}} Block
+ *   When it starts, in seconds and in ticks, and when its cluster does. `bytes` is the whole SimpleBlock or
+ *   BlockGroup, `body` the content of the SimpleBlock or Block.
  */
 
-/** Reads one sender's stream. Whatever the bytes, it neither throws nor keeps more than one element. */
+/** Reads one sender's stream, from wherever it is joined. Whatever the bytes, it neither throws nor keeps more
+ *  than one element. */
 export class WebmReader {
+  /** Bytes of an element that is not complete. */
   #rest = new Uint8Array();
+  /** Not within the structure of a stream: waits for something to begin. */
+  #lost = true;
   /** Bytes of an element nobody needs that are still to come. */
   #skip = 0;
   /** Bytes left of the cluster being read: `Infinity` if its size is unknown, 0 outside of one. */
@@ -59,7 +70,9 @@ export class WebmReader {
   #clusterTicks = null;
   #header = null;
   #info = null;
-  #secondsPerTick = 0.001;
+  #secondsPerTick = DEFAULT_TICK;
+  /** A chunk so short that what it starts cannot be told yet. */
+  #head = null;
   /** What was read and not yet returned. */
   #out = [];
 
@@ -70,53 +83,47 @@ export class WebmReader {
    * @returns {({init: Init}|{block: Block})[]} what it completes, in order
    */
   push(bytes) {
-    this.#rest = this.#rest.length ? this.#resume(bytes) : bytes;
-    if (startsAt(bytes, ID.EBML) || startsAt(bytes, ID.CLUSTER)) this.#leave();
     this.#out = [];
+    if (this.#head) bytes = joined([this.#head, bytes]);
+    this.#head = null;
+    // Chromium's MediaRecorder sends the first byte of its stream as a chunk of its own.
+    if (bytes.length < ID_LENGTH && mayStart(bytes, ID.EBML)) {
+      this.#head = bytes;
+      return this.#out;
+    }
+    if (startsAt(bytes, ID.EBML) || startsAt(bytes, ID.CLUSTER)) {
+      // It follows nothing: what came before was cut off.
+      this.#rest = bytes;
+      this.#loseTrack();
+    } else {
+      this.#rest = this.#rest.length ? joined([this.#rest, bytes]) : bytes;
+    }
     let at = 0;
     for (let next = this.#step(at); next !== null; next = this.#step(at)) at = next;
     this.#rest = this.#rest.subarray(at);
     return this.#out;
   }
 
-  /** The bytes to go on with. A chunk that starts a recording or a cluster follows nothing: what came
-   *  before was cut off. */
-  #resume(bytes) {
-    const whole = joined([this.#rest, bytes]);
-    // Chromium's MediaRecorder sends the first byte of its stream as a chunk of its own.
-    const head = ID_LENGTH - 1;
-    for (let taken = Math.min(head, this.#rest.length); taken > 0; taken -= 1) {
-      const from = this.#rest.length - taken;
-      if (startsAt(whole.subarray(from), ID.EBML)) {
-        this.#leave();
-        return whole.subarray(from);
-      }
-    }
-    return startsAt(bytes, ID.EBML) || startsAt(bytes, ID.CLUSTER) ? bytes : whole;
-  }
-
-  #leave() {
+  #loseTrack() {
+    this.#lost = true;
     this.#skip = 0;
     this.#cluster = 0;
+    this.#clusterTicks = null;
   }
 
   /** Reads one element, or steps into it, at `at` of the rest. Returns where to go on; null when more bytes
    *  are needed. */
   #step(at) {
     const bytes = this.#rest;
-    if (this.#skip > 0) {
-      const skipped = Math.min(this.#skip, bytes.length - at);
-      if (skipped === 0) return null;
-      this.#skip -= skipped;
-      return at + skipped;
-    }
+    if (this.#lost) return this.#findBeginning(at);
+    if (this.#skip > 0) return this.#skipFrom(at);
     const id = readId(bytes, at);
-    if (id === null) return null;
-    const size = id === INVALID ? INVALID : readSize(bytes, at + id.length);
+    const size = id && id !== INVALID ? readSize(bytes, at + id.length) : id;
     if (size === null) return null;
-    if (size === INVALID) return this.#resynchronise(at);
+    if (size === INVALID) return this.#stumble(at);
 
     const body = at + id.length + size.length;
+    const end = body + size.value;
     if (this.#cluster === Infinity && TOP_LEVEL.has(id.value)) this.#cluster = 0;
     if (id.value === ID.SEGMENT) return body;
     if (id.value === ID.CLUSTER) {
@@ -124,26 +131,37 @@ export class WebmReader {
       this.#clusterTicks = null;
       return body;
     }
-    if (this.#cluster > 0 && size.value + body - at > this.#cluster) return this.#resynchronise(at);
-    if (size.value === Infinity) return this.#resynchronise(at);
-    if (WHOLE.has(id.value)) {
-      if (size.value > (id.value === ID.TIMESTAMP ? MAX_TIMESTAMP : MAX_ELEMENT)) return this.#resynchronise(at);
-      if (body + size.value > bytes.length) return null;
-      this.#element(id.value, bytes.subarray(at, body + size.value), bytes.subarray(body, body + size.value));
-    } else {
-      this.#skip = size.value;
-    }
-    if (this.#cluster > 0) this.#cluster -= body - at + size.value;
-    return WHOLE.has(id.value) ? body + size.value : body;
+    const most = id.value === ID.TIMESTAMP ? MAX_TIMESTAMP : MAX_ELEMENT;
+    const outgrows = this.#cluster > 0 && end - at > this.#cluster;
+    if (size.value > most || outgrows) return this.#stumble(at);
+    const whole = WHOLE.has(id.value);
+    if (whole && end > bytes.length) return null;
+    if (this.#cluster > 0) this.#cluster -= end - at;
+    if (whole) this.#element(id.value, bytes.subarray(at, end), bytes.subarray(body, end));
+    else this.#skip = size.value;
+    return whole ? end : body;
   }
 
-  /** After something that is no WebM, goes on at what looks like the next recording or cluster. */
-  #resynchronise(at) {
-    this.#leave();
+  #skipFrom(at) {
+    const skipped = Math.min(this.#skip, this.#rest.length - at);
+    this.#skip -= skipped;
+    return skipped > 0 ? at + skipped : null;
+  }
+
+  /** What stands at `at` is no WebM. */
+  #stumble(at) {
+    this.#loseTrack();
+    return at + 1;
+  }
+
+  /** Goes on at what begins a recording or, if one has been seen to begin, a cluster. */
+  #findBeginning(at) {
     const { length } = this.#rest;
-    for (let next = at + 1; next < length; next += 1) {
-      const left = this.#rest.subarray(next, next + ID_LENGTH);
-      if (mayStart(left, ID.EBML) || mayStart(left, ID.CLUSTER)) return next;
+    for (let next = at; next < length; next += 1) {
+      const here = this.#rest.subarray(next, next + ID_LENGTH);
+      if (!mayStart(here, ID.EBML) && !(this.#header && mayStart(here, ID.CLUSTER))) continue;
+      if (here.length === ID_LENGTH) this.#lost = false;
+      return here.length === ID_LENGTH || next > at ? next : null;
     }
     return at < length ? length : null;
   }
@@ -153,12 +171,12 @@ export class WebmReader {
       case ID.EBML:
         this.#header = whole;
         this.#info = null;
-        this.#secondsPerTick = 0.001;
+        this.#secondsPerTick = DEFAULT_TICK;
         break;
       case ID.INFO:
         this.#info = whole;
         for (const [child, value] of childrenOf(body)) {
-          if (child === ID.TIMESTAMP_SCALE) this.#secondsPerTick = readUnsigned(value) / 1e9 || 0.001;
+          if (child === ID.TIMESTAMP_SCALE) this.#secondsPerTick = readUnsigned(value) / 1e9 || DEFAULT_TICK;
         }
         break;
       case ID.TRACKS:
@@ -167,7 +185,7 @@ export class WebmReader {
         }
         break;
       case ID.TIMESTAMP:
-        if (this.#cluster > 0) this.#clusterTicks = readUnsigned(body);
+        this.#clusterTicks = readUnsigned(body);
         break;
       default:
         this.#block(id, whole, body);
@@ -175,13 +193,14 @@ export class WebmReader {
   }
 
   #block(id, whole, body) {
-    if (this.#cluster === 0 || this.#clusterTicks === null) return;
+    if (this.#clusterTicks === null) return;
     const { block, key } = id === ID.SIMPLE_BLOCK ? simple(body) : grouped(body);
     const track = block && readSize(block, 0);
     if (!track || track === INVALID || block.length < track.length + 3) return;
     const ticks = this.#clusterTicks + new DataView(block.buffer, block.byteOffset + track.length).getInt16(0);
+    const time = ticks * this.#secondsPerTick;
     this.#out.push({
-      block: { track: track.value, time: ticks * this.#secondsPerTick, clusterTicks: this.#clusterTicks, key, bytes: whole },
+      block: { track: track.value, time, ticks, clusterTicks: this.#clusterTicks, key, body: block, bytes: whole },
     });
   }
 }
@@ -209,11 +228,17 @@ function tracksIn(body) {
       return {
         number: readUnsigned(of(ID.TRACK_NUMBER)),
         kind: KINDS[readUnsigned(of(ID.TRACK_TYPE))],
-        codecId: String.fromCharCode(...of(ID.CODEC_ID).subarray(0, 32)),
+        codecId: textOf(of(ID.CODEC_ID)),
+        defaultDuration: readUnsigned(of(ID.DEFAULT_DURATION)) || null,
         entry,
       };
     })
     .filter(({ kind }) => kind !== undefined);
+}
+
+/** A string element may be padded with zeros (RFC 8794, section 7.4). */
+function textOf(bytes) {
+  return String.fromCharCode(...bytes.subarray(0, MAX_CODEC_ID)).replace(/\0.*$/s, '');
 }
 
 /** The elements in `body` as [id, content, whole element]; ends at the first that is cut off or none. */
