@@ -1,6 +1,6 @@
 // Plays one sender's chunks in one <video>, at the live edge and without ever staying frozen.
 
-import { steer } from './live-edge.js';
+import { mayStart, steer } from './live-edge.js';
 import { Progress } from './progress.js';
 import { Sink, unplayable } from './sink.js';
 import { Stats } from './stats.js';
@@ -15,8 +15,12 @@ const RESTART_BEHIND = 1;
 /** Chunks come, but nothing of them gets into the buffer for this long (milliseconds): after a hole of more
  *  than two frames the browser drops video until the next key frame, and some senders make none by themselves. */
 const BARREN = 500;
+/** The patience doubles with each request up to this, and is forgotten after as long (milliseconds). */
+const BARREN_LIMIT = 8000;
 /** So many chunks must have come in vain meanwhile. */
 const BARREN_CHUNKS = 3;
+/** The smallest lag is that of the last so many ticks. */
+const LEAST_OF = 10;
 /** Between two requests for an init segment (milliseconds); doubles up to the limit while none comes. */
 const ASK_FIRST = 700;
 const ASK_LIMIT = 5000;
@@ -50,6 +54,13 @@ export class Player {
   #edge = 0;
   #edgeAt = 0;
   #appended = 0;
+  #barren = BARREN;
+  #barrenAt = 0;
+  /** When the first of the stream could be played (`performance.now()`), and whether playback has begun. */
+  #readyAt = null;
+  #started = false;
+  /** The lag at the last ticks (seconds). */
+  #lags = [];
   #position = 0;
   #movedAt = 0;
   #nudges = 0;
@@ -104,9 +115,10 @@ export class Player {
       this.#events.needInit();
     }
     if (!this.#sink?.open) return;
-    if (this.#video.paused) this.#play();
     this.#watchEdge(now, this.#sink.ranges.at(-1)?.[1] ?? 0);
     this.#steer(now);
+    this.#lags = [...this.#lags, this.lag].slice(-LEAST_OF);
+    if (this.#started && this.#video.paused) this.#play();
   }
 
   destroy() {
@@ -198,6 +210,9 @@ export class Player {
     this.#nudges = 0;
     this.#edge = 0;
     this.#appended = 0;
+    this.#readyAt = null;
+    this.#started = false;
+    this.#lags = [];
     this.#wantWhole = false;
     return true;
   }
@@ -245,10 +260,23 @@ export class Player {
       if (edge !== this.#edge) this.#appended = 0;
       this.#edge = edge;
       this.#edgeAt = now;
-    } else if (now - this.#edgeAt > BARREN) {
+      if (now - this.#barrenAt > BARREN_LIMIT) this.#barren = BARREN;
+    } else if (now - this.#edgeAt > this.#barren) {
       this.#edgeAt = now;
+      this.#barrenAt = now;
+      this.#barren = Math.min(this.#barren * 2, BARREN_LIMIT);
       this.#wantWhole = true;
       this.#events.needInit();
+    }
+  }
+
+  #startIfReady(now) {
+    const { ranges } = this.#sink;
+    if (ranges.length) this.#readyAt ??= now;
+    this.#started = mayStart({ position: this.#video.currentTime, ranges, waitedMs: now - this.#readyAt });
+    if (this.#started) {
+      this.#movedAt = now;
+      this.#play();
     }
   }
 
@@ -260,9 +288,11 @@ export class Player {
       this.#movedAt = now;
       this.#nudges = 0;
     }
+    if (!this.#started) this.#startIfReady(now);
     const decision = steer({
       position: this.#position,
       ranges: this.#sink.ranges,
+      least: Math.min(...this.#lags),
       starved: video.readyState < HTMLMediaElement.HAVE_FUTURE_DATA,
       seeking: video.seeking,
       stalledMs: video.paused ? 0 : now - this.#movedAt,

@@ -158,6 +158,8 @@ export class WebmReader {
   #findBeginning(at) {
     const { length } = this.#rest;
     for (let next = at; next < length; next += 1) {
+      // Almost no byte begins anything.
+      if (this.#rest[next] !== 0x1a && this.#rest[next] !== 0x1f) continue;
       const here = this.#rest.subarray(next, next + ID_LENGTH);
       if (!mayStart(here, ID.EBML) && !(this.#header && mayStart(here, ID.CLUSTER))) continue;
       if (here.length === ID_LENGTH) this.#lost = false;
