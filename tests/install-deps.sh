@@ -31,6 +31,7 @@ for group in "$@"; do
         need mkvtoolnix tool mkvmerge
         need ffmpeg tool ffprobe
         need chromium tool chromium
+        need firefox-esr tool firefox-esr
         need nodejs tool node
         need npm tool npm
         ;;

@@ -13,7 +13,7 @@ const MISSING = '/dev/video99';
 scenario('without its camera the agent still sends the voice, over black', ['nestjs-new'], async (scene, kind, t) => {
   const relay = await scene.relay(kind);
   const browser = await scene.browser();
-  const viewer = await browser.receiver({ relay, room: scene.room, user: 'viewer' });
+  const viewer = await browser.client('later', { relay, room: scene.room, user: 'viewer' });
   await viewer.join();
   // The `file` profile has a microphone that every machine has; its camera fails as any other does.
   const mic = join(scene.directory, 'tone.ogg');

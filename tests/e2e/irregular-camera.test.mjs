@@ -34,7 +34,7 @@ bitrate_property = "bitrate"
 scenario('a camera that loses half of its pictures stalls nobody', ['nestjs-new', 'nestjs-old'], async (scene, kind, t) => {
   const relay = await scene.relay(kind);
   const browser = await scene.browser();
-  const viewer = await browser.receiver({ relay, room: scene.room, user: 'viewer', jump: kind === 'nestjs-new' });
+  const viewer = await browser.client(kind === 'nestjs-new' ? 'later' : 'first', { relay, room: scene.room, user: 'viewer' });
   await viewer.join();
   writeFileSync(join(scene.directory, 'lossy.toml'), PROFILE);
   const agent = scene.agent(relay, 'agent', { capture: { profile: 'lossy' }, env: { ROOMCAM_PIPELINES: scene.directory } });

@@ -13,8 +13,8 @@ const FIRST_FRAME_MS = 1_000;
 const GAP_MS = 250;
 
 const STAGES = [
-  { relay: 'nestjs-new', viewers: 'receiver' },
-  { relay: 'embedded', viewers: 'receiver' },
+  { relay: 'nestjs-new', viewers: 'later' },
+  { relay: 'embedded', viewers: 'later' },
   { relay: 'embedded', viewers: 'viewer page' },
 ];
 
@@ -50,7 +50,7 @@ scenario('a newcomer at second 8 sees a frame within 1 s and nobody else sees a 
   }),
 );
 
-scenario('a newcomer whose client cannot jump starts at all', [{ relay: 'nestjs-old', viewers: 'receiver without jumps' }], async (scene, stage, t) => {
+scenario('a newcomer whose client cannot jump starts at all', [{ relay: 'nestjs-old', viewers: 'first' }], async (scene, stage, t) => {
   const relay = await scene.relay(stage.relay);
   const browser = await scene.browser();
   const { room } = scene;

@@ -23,7 +23,7 @@ const BARS = [
 scenario('the SMPTE picture and the 440 Hz tone arrive, and the picture advances', RELAYS, async (scene, kind, t) => {
   const relay = await scene.relay(kind);
   const browser = await scene.browser();
-  const viewer = await browser.receiver({ relay, room: scene.room, user: 'viewer' });
+  const viewer = await browser.client('later', { relay, room: scene.room, user: 'viewer' });
   await viewer.join();
   scene.agent(relay, 'agent');
 
@@ -59,7 +59,7 @@ scenario('the file profile sends the video and the sound of the file', ['nestjs-
   makeTwoColourVideo(file);
   const relay = await scene.relay(kind);
   const browser = await scene.browser();
-  const viewer = await browser.receiver({ relay, room: scene.room, user: 'viewer' });
+  const viewer = await browser.client('later', { relay, room: scene.room, user: 'viewer' });
   await viewer.join();
   scene.agent(relay, 'agent', { capture: { profile: 'file', camera: file, mic: file } });
 

@@ -10,7 +10,7 @@ const BACK_WITHIN_MS = 2_000;
 scenario('a taken seat stops the chunks, a seat given back brings frames within 2 s', ['nestjs-new'], async (scene, kind, t) => {
   const relay = await scene.relay(kind);
   const browser = await scene.browser();
-  const viewer = await browser.receiver({ relay, room: scene.room, user: 'viewer' });
+  const viewer = await browser.client('later', { relay, room: scene.room, user: 'viewer' });
   await viewer.join();
   const agent = scene.agent(relay, 'agent');
   await viewer.frames('agent', 30);

@@ -10,9 +10,9 @@ import { attempts, until } from './lib/waiting.mjs';
 const HEALS_WITHIN_MS = 5_000;
 
 const STAGES = [
-  { relay: 'nestjs-new', viewers: 'receiver' },
-  { relay: 'nestjs-old', viewers: 'receiver without jumps' },
-  { relay: 'embedded', viewers: 'receiver' },
+  { relay: 'nestjs-new', viewers: 'later' },
+  { relay: 'nestjs-old', viewers: 'first' },
+  { relay: 'embedded', viewers: 'later' },
   { relay: 'embedded', viewers: 'viewer page' },
 ];
 

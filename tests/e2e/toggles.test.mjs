@@ -2,6 +2,7 @@
 
 import assert from 'node:assert/strict';
 import { describeGaps, gapsOf, quantile } from './lib/measures.mjs';
+import { randomNumbers } from './lib/random.mjs';
 import { decodeRecording } from './lib/recording.mjs';
 import { scenario } from './lib/scene.mjs';
 import { attempts, nowMs, observeFor, until } from './lib/waiting.mjs';
@@ -27,7 +28,7 @@ scenario('a hundred toggles: no lamp lies, no picture freezes', STAGES, { timeou
   const browser = await scene.browser();
   const lamps = scene.lamps();
   const recorder = await scene.participant(relay, 'recorder', { record: true });
-  const viewer = await browser.viewer(kind === 'embedded' ? 'viewer page' : 'receiver', { relay, room: scene.room, user: 'viewer' });
+  const viewer = await browser.viewer(kind === 'embedded' ? 'viewer page' : 'later', { relay, room: scene.room, user: 'viewer' });
   await viewer.join();
   const watched = await watchAvatar(viewer, kind);
   const agent = scene.agent(relay, 'agent', { lamps, capture: { mute }, env: { STATE_DIRECTORY: scene.directory } });
@@ -127,7 +128,7 @@ function gapsWithin(frames, from, to) {
 async function watchAvatar(viewer, kind) {
   const { page } = viewer;
   if (kind !== 'embedded') {
-    return async () => (await page.evaluate(() => receiver.cameraStates)).map(({ atMs, hasVideo }) => ({ atMs, avatar: !hasVideo }));
+    return async () => (await page.evaluate(() => client.cameraStates)).map(({ atMs, hasVideo }) => ({ atMs, avatar: !hasVideo }));
   }
   await page.evaluate(() => {
     window.states = [];
@@ -137,15 +138,4 @@ async function watchAvatar(viewer, kind) {
     }).observe(document.querySelector('#grid'), { subtree: true, childList: true, attributes: true, attributeFilter: ['data-state'] });
   });
   return async () => (await page.evaluate(() => window.states)).map(({ atMs, state }) => ({ atMs, avatar: state === 'avatar' }));
-}
-
-/** The same numbers in [0, 1) on each run (mulberry32). */
-function randomNumbers(seed) {
-  let state = seed;
-  return () => {
-    state = (state + 0x6d2b79f5) | 0;
-    let mixed = Math.imul(state ^ (state >>> 15), 1 | state);
-    mixed = (mixed + Math.imul(mixed ^ (mixed >>> 7), 61 | mixed)) ^ mixed;
-    return ((mixed ^ (mixed >>> 14)) >>> 0) / 2 ** 32;
-  };
 }

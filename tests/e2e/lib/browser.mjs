@@ -1,37 +1,27 @@
-// Headless Chromium and the pages in it: our plain receiver, and any page with the probe injected.
+// A headless browser and the viewers in it, with a server for the pages of the tests.
 
 import { createServer } from 'node:http';
 import { readFile } from 'node:fs/promises';
+import { readFileSync } from 'node:fs';
 import { extname, join } from 'node:path';
-import { chromium } from 'playwright-core';
+import { launch } from './engines.mjs';
 import { TESTS } from './paths.mjs';
-import { until } from './waiting.mjs';
+import { Client, ViewerPage } from './viewers.mjs';
 
-const FLAGS = [
-  '--no-sandbox',
-  '--disable-gpu',
-  '--disable-quic',
-  '--no-first-run',
-  '--disable-background-networking',
-  '--disable-component-update',
-  '--disable-sync',
-  '--autoplay-policy=no-user-gesture-required',
-];
+export { coloursOf, framesShown, reportOf, soundOf } from './viewers.mjs';
+
 const PAGES = join(TESTS, 'e2e/pages');
 const FILES = { '/socket.io.js': join(TESTS, 'node_modules/socket.io-client/dist/socket.io.min.js') };
 const TYPES = { '.html': 'text/html', '.js': 'text/javascript', '.webm': 'video/webm' };
 
-/** Launches Chromium and a server for the test pages. `files` adds paths to files that it serves. */
-export async function startBrowser({ files = {}, flags = [] } = {}) {
+/** Generations of deployed clients (docs/receivers.md), and the relay that goes with each. */
+export const GENERATIONS = { first: 'nestjs-old', middle: 'nestjs-middle', later: 'nestjs-new', 'later-5s': 'nestjs-new' };
+
+/** Launches a browser (`kind`: 'chromium' or 'firefox') and a server for the test pages. `files` adds paths to files
+ *  that it serves, `flags` options of Chromium. */
+export async function startBrowser({ kind = 'chromium', files = {}, flags = [] } = {}) {
   const server = await servePages({ ...FILES, ...files });
-  // A browser server rather than a plain launch, because only it tells its process id.
-  const browserServer = await chromium.launchServer({
-    executablePath: process.env.CHROMIUM ?? '/usr/bin/chromium',
-    headless: true,
-    args: [...FLAGS, ...flags],
-  });
-  const browser = await chromium.connect(browserServer.wsEndpoint());
-  return new Browser(browser, browserServer, server);
+  return new Browser(await launch(kind, { flags }), server);
 }
 
 async function servePages(files) {
@@ -50,34 +40,33 @@ async function servePages(files) {
 }
 
 class Browser {
-  constructor(browser, browserServer, server) {
+  constructor(engine, server) {
     this.viewers = [];
-    this.browser = browser;
-    this.browserServer = browserServer;
+    this.engine = engine;
     this.server = server;
     /** Of the browser's first process; all others descend from it. */
-    this.pid = browserServer.process().pid;
+    this.pid = engine.pid;
     this.pages = `http://127.0.0.1:${server.address().port}`;
   }
 
   /** What each viewer that is still open sees, a line each, for the report of a failure. */
   async describe() {
-    if (!this.browser.isConnected()) return [];
+    if (!this.engine.isConnected()) return [];
     return Promise.all(this.viewers.map((viewer) => viewer.describe()));
   }
 
   async stop() {
-    await this.browserServer.close();
+    await this.engine.close();
     this.server.closeAllConnections();
     this.server.close();
   }
 
-  /** Loads the plain receiver, which waits for `join()`. `steered`: the newer clients' live-edge rule. */
-  async receiver({ relay, room, user, steered = true }) {
-    const query = new URLSearchParams({ relay: relay.origin, room, user, jump: steered ? '1' : '0' });
+  /** A deployed client of a generation, loaded and ready for `join()`. */
+  async client(generation, { relay, room, user }) {
     const page = await this.newPage();
-    await page.goto(`${this.pages}/receiver.html?${query}`);
-    return this.#watches(new Receiver(page, user));
+    await page.goto(`${this.pages}/client.html?generation=${generation}`);
+    await page.waitForFunction(() => window.client);
+    return this.#watches(new Client(page, generation, { relay: relay.origin, room, user }));
   }
 
   /** The viewer page of an embedded relay, which opens when it is told to `join()`. */
@@ -93,133 +82,20 @@ class Browser {
     return viewer;
   }
 
-  /** A viewer of the named kind: `viewer page`, `receiver` or `receiver without jumps`. */
-  async viewer(kind, { relay, room, user }) {
-    if (kind === 'viewer page') return this.viewerPage({ relay, room, user });
-    return this.receiver({ relay, room, user, steered: kind === 'receiver' });
+  /** A viewer of the named kind: 'viewer page', or a generation of deployed clients. */
+  viewer(kind, place) {
+    return kind === 'viewer page' ? this.viewerPage(place) : this.client(kind, place);
   }
 
   /** A blank page into which whatever it opens gets the probe, attached to every video element. */
   async probedPage() {
     const page = await this.newPage();
-    await page.addInitScript({ path: join(PAGES, 'probe.js') });
-    await page.addInitScript(() => roomcamProbe.attachToAll());
+    await this.engine.addScript(page, readFileSync(join(PAGES, 'probe.js'), 'utf8'));
+    await this.engine.addScript(page, 'roomcamProbe.attachToAll();');
     return page;
   }
 
-  async newPage() {
-    const context = await this.browser.newContext({ viewport: { width: 1280, height: 800 } });
-    return context.newPage();
+  newPage() {
+    return this.engine.newPage();
   }
-}
-
-/** Somebody who watches, whatever page it is that shows the senders. */
-class Viewer {
-  constructor(page, user) {
-    this.page = page;
-    this.user = user;
-  }
-
-  async describe() {
-    const elements = await this.page
-      .evaluate(() => roomcamProbe.of('video').map((probe) => ({ ...probe.report(), frames: probe.frames.length })))
-      .catch((error) => error.message);
-    const state = await this.state().catch((error) => error.message);
-    // A client that fails at every chunk has as many elements and errors as it got chunks.
-    const seen = { elements: elements.length, newest: elements.slice(-2), ...state };
-    return `--- ${this.user} sees ${JSON.stringify({ ...seen, chunkTimes: state.chunkTimes?.length, errors: state.errors?.slice(-3) })}`;
-  }
-
-  /** What was seen of one sender, on every element that has shown it. */
-  report(userId) {
-    return reportOf(this.page, this.selector(userId));
-  }
-
-  /** Resolves with the report once `count` frames of a sender were shown after `sinceMs` on the page's clock. */
-  frames(userId, count, { sinceMs = 0, deadlineMs = 10_000 } = {}) {
-    return framesShown(this.page, this.selector(userId), count, { sinceMs, deadlineMs });
-  }
-
-  now() {
-    return this.page.evaluate(() => performance.now());
-  }
-}
-
-/** The product's viewer page. `join()` opens it, in a browser tab that is there already. */
-class ViewerPage extends Viewer {
-  constructor(page, user, url) {
-    super(page, user);
-    this.url = url;
-  }
-
-  async join() {
-    await this.page.goto(this.url);
-  }
-
-  selector(userId) {
-    return `[data-user="${userId}"] video`;
-  }
-
-  async state() {
-    const users = await this.page.evaluate(() => window.roomcam.users);
-    const errors = Object.values(users).flatMap(({ lastError }) => (lastError ? [lastError] : []));
-    const [joinCalledAt, chunkTimes] = await this.page.evaluate(() => [roomcamProbe.webSocketOpenedAt, roomcamProbe.chunkTimes]);
-    return { joinCalledAt, chunkTimes, errors, users };
-  }
-}
-
-/** The plain receiver in its page. */
-class Receiver extends Viewer {
-  join() {
-    return this.page.evaluate(() => receiver.join());
-  }
-
-  selector(userId) {
-    return `video[data-user-id="${userId}"]`;
-  }
-
-  state() {
-    return this.page.evaluate(() => ({
-      now: performance.now(),
-      joinCalledAt: receiver.joinCalledAt,
-      roomStateAt: receiver.roomStateAt,
-      errors: receiver.errors,
-      participants: [...receiver.participants.values()],
-      players: [...receiver.players.values()].map(({ userId, thrownAway, jumps }) => ({ userId, thrownAway, jumps })),
-      chunkTimes: receiver.chunks.map(([atMs]) => atMs),
-    }));
-  }
-}
-
-/** Everything the probe saw of the elements that match, as one: frames of all of them in order of time, the
- *  rest from the newest. */
-export async function reportOf(page, selector) {
-  const reports = await page.evaluate((css) => roomcamProbe.of(css).map((probe) => probe.report()), selector);
-  if (reports.length === 0) return undefined;
-  const frames = reports.flatMap((report) => report.frames).sort(([a], [b]) => a - b);
-  return { ...reports.at(-1), frames, elements: reports.length };
-}
-
-/** Resolves with the report once `count` frames were shown after `sinceMs` on the page's clock. */
-export function framesShown(page, selector, count, { sinceMs = 0, deadlineMs = 10_000 } = {}) {
-  return until(
-    `${count} frames of ${selector}`,
-    deadlineMs,
-    async () => {
-      const report = await reportOf(page, selector);
-      const shown = report?.frames.filter(([atMs]) => atMs >= sinceMs).length ?? 0;
-      return shown >= count ? report : undefined;
-    },
-    50,
-  );
-}
-
-/** Colours now shown at points (fractions of the picture) by the newest element that matches. */
-export function coloursOf(page, selector, points) {
-  return page.evaluate(([css, at]) => roomcamProbe.of(css).at(-1)?.colours(at), [selector, points]);
-}
-
-/** Level and strongest frequency now played by the newest element that matches. */
-export function soundOf(page, selector) {
-  return page.evaluate((css) => roomcamProbe.of(css).at(-1)?.sound(), selector);
 }

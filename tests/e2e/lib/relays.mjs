@@ -1,4 +1,4 @@
-// The relays that the tests run against: the NestJS one in both generations, and the embedded one.
+// The relays that the tests run against: the NestJS one in each generation, and the embedded one.
 
 import { existsSync, readdirSync, statSync } from 'node:fs';
 import { execFileSync } from 'node:child_process';
@@ -9,9 +9,11 @@ import { ROOMCAM, TESTS } from './paths.mjs';
 /** Every relay, for tests that must hold against each. */
 export const RELAYS = ['nestjs-new', 'nestjs-old', 'embedded'];
 
-/** Starts a relay. `port` 0 picks one; `program`: which build of the embedded one. */
-export async function startRelay(kind, { port = 0, token, program = ROOMCAM } = {}) {
-  const child = kind === 'embedded' ? startEmbedded(program, port) : startNest(kind, port, token);
+const GENERATIONS = { 'nestjs-new': 'new', 'nestjs-middle': 'middle', 'nestjs-old': 'old' };
+
+/** Starts a relay. `port` 0 picks one; `program`: which build of the embedded one; `env`: options of the NestJS one. */
+export async function startRelay(kind, { port = 0, token, program = ROOMCAM, env = {} } = {}) {
+  const child = kind === 'embedded' ? startEmbedded(program, port) : startNest(kind, port, token, env);
   const [url] = await child.line(/http:\/\/[^\s"]+/);
   return new Relay(kind, child, new URL(url));
 }
@@ -20,9 +22,9 @@ function startEmbedded(program, port) {
   return new Child('roomcam relay', program, ['relay', '--listen', `127.0.0.1:${port}`]);
 }
 
-function startNest(kind, port, token) {
+function startNest(kind, port, token, options) {
   compileNest();
-  const env = { PORT: String(port), GENERATION: kind === 'nestjs-old' ? 'old' : 'new' };
+  const env = { PORT: String(port), GENERATION: GENERATIONS[kind], ...options };
   if (token !== undefined) env.TOKEN = token;
   return new Child(kind, process.execPath, [join(TESTS, 'relay/dist/main.js')], { env });
 }

@@ -105,6 +105,13 @@
       new MutationObserver(attachNew).observe(document, { childList: true, subtree: true });
       attachNew();
     },
+    /** Forgets what was seen so far, of elements that are no longer in the document altogether. */
+    forget() {
+      for (const [video, probe] of probes) {
+        if (video.isConnected) probe.frames = [];
+        else probes.delete(video);
+      }
+    },
     /** The probes of the elements that match, in document order; those no longer in the document first. */
     of(selector) {
       return [...probes.values()].filter((probe) => probe.video.matches(selector));

@@ -2,6 +2,7 @@ import 'reflect-metadata';
 import type { AddressInfo } from 'node:net';
 import { Module } from '@nestjs/common';
 import { NestFactory } from '@nestjs/core';
+import { Database } from './database.js';
 import { MeetingGateway } from './meeting.gateway.js';
 import { OPTIONS, optionsFrom } from './options.js';
 import { Rooms } from './rooms.js';
@@ -12,7 +13,7 @@ const options = optionsFrom(process.env);
 
 @Module({
   controllers: [TestController],
-  providers: [MeetingGateway, Rooms, Stats, { provide: OPTIONS, useValue: options }],
+  providers: [MeetingGateway, Database, Rooms, Stats, { provide: OPTIONS, useValue: options }],
 })
 class RelayModule {}
 

@@ -1,3 +1,5 @@
+import type { BroadcastMode } from './options.js';
+
 /** Who is in which room, and who may broadcast. Knows no socket: values in, values out. */
 
 export interface Participant {
@@ -7,17 +9,16 @@ export interface Participant {
   hasVideo: boolean;
   isMuted: boolean;
   canBroadcast: boolean;
-  socketId: string;
 }
 
-export type BroadcastMode = 'single' | 'all';
+/** A participant as others are told of it. */
+export type Listed = Participant & { socketId: string };
 
 export interface Room {
   id: string;
-  title: string;
-  hostId: string;
   broadcastMode: BroadcastMode;
-  presenterUserId: string | null;
+  presenterUserId: string | undefined;
+  /** By socket id. */
   participants: Map<string, Participant>;
 }
 
@@ -27,76 +28,73 @@ export interface Seat {
   participant: Participant;
 }
 
-/** What a participant says about itself in `join-room`. */
-export type Introduction = Pick<Participant, 'userId' | 'username' | 'avatar_url' | 'hasVideo' | 'isMuted'>;
-
 export class Rooms {
   private readonly rooms = new Map<string, Room>();
-  private readonly seats = new Map<string, Seat>();
 
-  /** Seats a socket in a room, which comes into being with its first participant, its host. */
-  join(roomId: string, socketId: string, introduction: Introduction): Seat {
-    let room = this.rooms.get(roomId);
-    if (!room) {
-      room = {
-        id: roomId,
-        title: `Room ${roomId}`,
-        hostId: introduction.userId,
-        broadcastMode: 'all',
-        presenterUserId: null,
-        participants: new Map(),
-      };
-      this.rooms.set(roomId, room);
-    }
-    const participant: Participant = { ...introduction, socketId, canBroadcast: true };
-    room.participants.set(participant.userId, participant);
-    this.applySeatRule(room);
-    const seat = { room, participant };
-    this.seats.set(socketId, seat);
-    return seat;
+  /** A room, if it is loaded: from the first that asks for it to the last that leaves it. */
+  room(roomId: string): Room | undefined {
+    return this.rooms.get(roomId);
+  }
+
+  load(roomId: string, broadcastMode: BroadcastMode): Room {
+    const room: Room = { id: roomId, broadcastMode, presenterUserId: undefined, participants: new Map() };
+    this.rooms.set(roomId, room);
+    return room;
+  }
+
+  unload(roomId: string): void {
+    this.rooms.delete(roomId);
+  }
+
+  mayBroadcast(room: Room, userId: string): boolean {
+    return room.broadcastMode === 'all' || room.presenterUserId === userId;
   }
 
   /** The seat of a socket, if it has joined. */
   seatOf(socketId: string): Seat | undefined {
-    return this.seats.get(socketId);
-  }
-
-  /** The seat of a user in any room. */
-  seatOfUser(userId: string): Seat | undefined {
     for (const room of this.rooms.values()) {
-      const participant = room.participants.get(userId);
+      const participant = room.participants.get(socketId);
       if (participant) return { room, participant };
     }
     return undefined;
   }
 
-  /** A room, if anyone is in it. */
-  room(roomId: string): Room | undefined {
-    return this.rooms.get(roomId);
+  /** The sockets of a user, in any room. */
+  socketsOf(userId: string): string[] {
+    return [...this.rooms.values()].flatMap(({ participants }) =>
+      [...participants].filter(([, participant]) => participant.userId === userId).map(([socketId]) => socketId),
+    );
   }
 
   /** Frees the seat of a socket; a room ends with its last participant. */
   leave(socketId: string): Seat | undefined {
-    const seat = this.seats.get(socketId);
+    const seat = this.seatOf(socketId);
     if (!seat) return undefined;
-    this.seats.delete(socketId);
-    const { room, participant } = seat;
-    // A second login of the same user has already taken the place in the room.
-    if (room.participants.get(participant.userId) === participant) room.participants.delete(participant.userId);
-    if (room.participants.size === 0) this.rooms.delete(room.id);
+    seat.room.participants.delete(socketId);
+    if (seat.room.participants.size === 0) this.rooms.delete(seat.room.id);
     return seat;
   }
 
-  /** Gives the presenter's seat to one user, or with `null` lets everyone broadcast. */
-  setPresenter(room: Room, presenterUserId: string | null): void {
-    room.presenterUserId = presenterUserId;
-    room.broadcastMode = presenterUserId === null ? 'all' : 'single';
+  listed(room: Room): Listed[] {
+    return [...room.participants].map(([socketId, participant]) => ({ ...participant, socketId }));
+  }
+
+  /** Gives the presenter's seat to one user. */
+  setPresenter(room: Room, userId: string | undefined): void {
+    room.broadcastMode = 'single';
+    room.presenterUserId = userId;
+    this.applySeatRule(room);
+  }
+
+  setMode(room: Room, mode: BroadcastMode, hostId: string | undefined): void {
+    room.broadcastMode = mode;
+    if (mode === 'single') room.presenterUserId ??= hostId;
     this.applySeatRule(room);
   }
 
   private applySeatRule(room: Room): void {
     for (const participant of room.participants.values()) {
-      participant.canBroadcast = room.broadcastMode === 'all' || participant.userId === room.presenterUserId;
+      participant.canBroadcast = this.mayBroadcast(room, participant.userId);
       if (!participant.canBroadcast) {
         participant.hasVideo = false;
         participant.isMuted = true;

@@ -15,7 +15,17 @@ export interface SenderStats {
 /** Something that happened to a user, for tests to assert on. */
 export interface Happening {
   atMs: number;
-  what: 'connect' | 'join' | 'leave-room' | 'disconnect' | 'kick' | 'camera-state-changed' | 'mic-state-changed' | 'stream-reset';
+  what:
+    | 'connect'
+    | 'join'
+    | 'refuse'
+    | 'leave-room'
+    | 'disconnect'
+    | 'kick'
+    | 'camera-state-changed'
+    | 'mic-state-changed'
+    | 'stream-reset'
+    | 'request-keyframe';
   userId: string;
   socketId: string;
   detail?: unknown;

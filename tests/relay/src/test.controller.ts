@@ -1,6 +1,6 @@
 import { Controller, Get, Inject, NotFoundException, Post, Query } from '@nestjs/common';
 import { MeetingGateway } from './meeting.gateway.js';
-import { Rooms, type Room, type Seat } from './rooms.js';
+import { Rooms, type Room } from './rooms.js';
 import { Stats, type Arrival, type Happening, type SenderStats } from './stats.js';
 
 /** What tests see of the relay and do to it. A deployed relay has no such thing. */
@@ -27,25 +27,26 @@ export class TestController {
   /** Sends an `error` and closes the connection, as another login of the same user does. */
   @Post('kick')
   kick(@Query('userId') userId: string, @Query('message') message = 'You have been removed from the room'): void {
-    this.gateway.kick(this.seat(userId).participant, message);
+    this.gateway.kick(this.present(userId), message);
   }
 
   /** Sends an `error` and leaves the connection open. */
   @Post('error')
   error(@Query('userId') userId: string, @Query('message') message: string): void {
-    this.gateway.refuse(this.seat(userId).participant, message);
+    this.gateway.refuse(this.present(userId), message);
   }
 
   /** Gives the presenter's seat to `userId` (who need not be there); without one, everyone may broadcast. */
   @Post('presenter')
   presenter(@Query('roomId') roomId: string, @Query('userId') userId?: string): void {
-    this.gateway.setPresenter(this.room(roomId), userId ? userId : null);
+    if (userId) this.gateway.setPresenter(this.room(roomId), userId);
+    else this.gateway.setMode(this.room(roomId), 'all');
   }
 
-  /** Ends the meeting. */
-  @Post('end-room')
-  endRoom(@Query('roomId') roomId: string): void {
-    this.gateway.endRoom(this.room(roomId));
+  /** Ends the meeting: everybody is told and disconnected, and the room exists no longer. */
+  @Post('delete-room')
+  deleteRoom(@Query('roomId') roomId: string): Promise<void> {
+    return this.gateway.deleteRoom(this.room(roomId));
   }
 
   private room(roomId: string): Room {
@@ -54,9 +55,8 @@ export class TestController {
     return room;
   }
 
-  private seat(userId: string): Seat {
-    const seat = this.rooms.seatOfUser(userId);
-    if (!seat) throw new NotFoundException(`${userId} is in no room`);
-    return seat;
+  private present(userId: string): string {
+    if (this.rooms.socketsOf(userId).length === 0) throw new NotFoundException(`${userId} is in no room`);
+    return userId;
   }
 }

@@ -1,0 +1,93 @@
+// Newcomers, one after another, at any moment of the beat: each sees the picture soon, and somebody who watches all
+// the time sees nothing of it. All joins count; what a failed one went through is kept.
+
+import assert from 'node:assert/strict';
+import { GENERATIONS } from './lib/browser.mjs';
+import { quantile } from './lib/measures.mjs';
+import { isMoving, keepLog, longestGapMs, spread } from './lib/pictures.mjs';
+import { randomNumbers, seed } from './lib/random.mjs';
+import { scenario } from './lib/scene.mjs';
+import { observeFor } from './lib/waiting.mjs';
+
+/** Joins per stage, unless `JOINS` says how many. */
+const JOINS = { chromium: 40, firefox: 12 };
+/** From joining to the first frame. */
+const FIRST_FRAME_MS = 1_500;
+/** Longest time between two frames for the resident. In the first generation every join and leave, and the moment in
+ *  which a newcomer's browser has opened its devices, tears down everybody's player. */
+const RESIDENTS_GAP_MS = { first: 1_500, middle: 250, later: 250, 'later-5s': 250 };
+/** How long a newcomer is watched after the last event of its join. */
+const WATCHED_MS = 1_700;
+/** A picture that moves has had a frame this recently. */
+const MOVING_MS = 300;
+
+const STAGES = [
+  ...Object.keys(GENERATIONS).map((generation) => ({ generation, browser: 'chromium' })),
+  { generation: 'later', browser: 'firefox' },
+  { generation: 'first', browser: 'firefox' },
+];
+
+scenario('every newcomer sees the picture, and who watches sees nothing of it', STAGES, { timeout: 400_000 }, async (scene, { generation, browser: kind }, t) => {
+  const used = seed();
+  const random = randomNumbers(used);
+  const count = Number(process.env.JOINS ?? JOINS[kind]);
+  const relay = await scene.relay(GENERATIONS[generation]);
+  const browser = await scene.browser({ kind });
+  const { room } = scene;
+  const resident = await browser.client(generation, { relay, room, user: 'resident' });
+  const newcomer = await browser.client(generation, { relay, room, user: 'newcomer' });
+  await resident.join();
+  scene.agent(relay, 'agent');
+  const residentSaw = await isMoving(resident, 'agent', 0, 8_000);
+  if (!residentSaw) for (const line of await keepLog(resident, `joins-${generation}-${kind}-resident`)) t.diagnostic(line);
+
+  const joins = [];
+  const gaps = [];
+  for (let join = 1; join <= count; join += 1) {
+    await observeFor(random() * 200);
+    const fromMs = await resident.now();
+    const outcome = await joinOnce(newcomer, { user: `newcomer-${join}`, random, generation, isBusy: join % 5 === 0 });
+    joins.push(outcome);
+    if (!outcome.good) {
+      t.diagnostic(`join ${join} failed: ${JSON.stringify(outcome)}`);
+      for (const line of await keepLog(newcomer, `joins-${generation}-${kind}-${join}`)) t.diagnostic(`  ${line}`);
+    }
+    await newcomer.leave();
+    const left = await resident.now();
+    await isMoving(resident, 'agent', left, 2_500);
+    gaps.push(longestGapMs(await resident.report('agent'), fromMs, await resident.now()));
+    if (gaps.at(-1) > RESIDENTS_GAP_MS[generation]) t.diagnostic(`during join ${join} the resident had a gap of ${gaps.at(-1).toFixed(0)} ms`);
+  }
+
+  const good = joins.filter(({ good }) => good).length;
+  const withDevices = joins.filter(({ settleMs }) => settleMs !== undefined);
+  const firstFrames = joins.map(({ firstFrameMs }) => firstFrameMs ?? Infinity);
+  t.diagnostic(
+    `SUMMARY ${generation} in ${kind}: got a picture ${good}/${count} (with devices ${withDevices.filter((each) => each.good).length}/${withDevices.length}); first frame ${spread(firstFrames)}; ` +
+      `resident's gaps ${spread(gaps)}, above the bound ${gaps.filter((ms) => ms > RESIDENTS_GAP_MS[generation]).length}/${count}; seed ${used}`,
+  );
+  assert.ok(residentSaw, 'the resident never saw the picture before the first join');
+  assert.equal(good, count, `${count - good} of ${count} newcomers had no picture in time`);
+  assert.ok(Math.max(...gaps) <= RESIDENTS_GAP_MS[generation], `the resident had a gap of ${Math.max(...gaps).toFixed(0)} ms`);
+  assert.ok(quantile(firstFrames, 0.5) <= FIRST_FRAME_MS / 2, `the median of the first frames is ${quantile(firstFrames, 0.5)} ms`);
+});
+
+/** One join, watched: {good, firstFrameMs, longestGapMs, …}. */
+async function joinOnce(newcomer, { user, random, generation, isBusy }) {
+  // The clients of older generations open camera and microphone, which takes a browser a moment; every other viewer
+  // has none.
+  const hasDevices = ['first', 'middle'].includes(generation) && random() < 0.5;
+  const settleMs = hasDevices ? Math.round(50 + random() * 650) : undefined;
+  const busy = isBusy ? { busyFromMs: Math.round(random() * 200), busyMs: Math.round(100 + random() * 300) } : {};
+  await newcomer.join({ user, settleMs, ...busy });
+  await observeFor(WATCHED_MS + (settleMs ?? 0));
+  const report = await newcomer.report('agent');
+  const { joinCalledAt, now } = await newcomer.state();
+  const shows = await newcomer.shows('agent');
+  const first = report?.frames.find(([atMs]) => atMs >= joinCalledAt);
+  const firstFrameMs = first && Math.round(first[0] - joinCalledAt);
+  const last = report?.frames.at(-1);
+  const stillForMs = last ? Math.round(report.now - last[0]) : Infinity;
+  const good = firstFrameMs <= FIRST_FRAME_MS && stillForMs <= MOVING_MS && shows === 'video';
+  return { good, firstFrameMs, stillForMs, shows, longestGapMs: Math.round(longestGapMs(report, joinCalledAt, now)), settleMs, ...busy };
+}
