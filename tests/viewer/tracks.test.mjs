@@ -4,7 +4,7 @@ import { test } from 'node:test';
 
 import { TrackWriter, initOf, mimeOf } from '../../src/relay/viewer/tracks.js';
 import { WebmReader } from '../../src/relay/viewer/webm.js';
-import { DEFAULT_DURATION, OPUS, VP8, block, bytes, cluster, init, openCluster, trackEntry } from './bytes.mjs';
+import { DEFAULT_DURATION, OPUS, VP8, block, bytes, cluster, element, init, openCluster, trackEntry } from './bytes.mjs';
 
 function read(...chunks) {
   const reader = new WebmReader();
@@ -23,8 +23,18 @@ test('each track has a type of its own', () => {
 test('an init segment of one track has nothing of the other', () => {
   const { start } = read(init(VP8, OPUS));
   const { start: alone } = read(initOf(start, start.tracks[1]));
-  assert.deepEqual(alone.tracks, [start.tracks[1]]);
+  const facts = ({ number, kind, codecId, defaultDuration }) => ({ number, kind, codecId, defaultDuration });
+  assert.deepEqual(alone.tracks.map(facts), [facts(start.tracks[1])]);
   assert.deepEqual(alone.info, start.info);
+});
+
+test('an init segment promises no transparency, as records of Chromium do', () => {
+  const video = (...fields) => element([0xe0], bytes(element([0xb0], [0x02, 0x80]), ...fields));
+  const alpha = element([0x53, 0xc0], [1]);
+  const { start } = read(init(trackEntry(1, 1, 'V_VP8', video(alpha))));
+  const written = Buffer.from(initOf(start, start.tracks[0]));
+  assert.equal(written.includes(Buffer.from([0x53, 0xc0])), false);
+  assert.ok(written.includes(element([0xb0], [0x02, 0x80])), 'the width is still there');
 });
 
 test('blocks of a sender that tells how long they last go on as they are', () => {

@@ -4,7 +4,7 @@
 // is a seek: it drops video up to the next key frame. What browsers record is of that kind (docs/receivers.md).
 // Alone, no track overlaps itself, if only each block says where it ends.
 
-import { ID } from './webm.js';
+import { ID, childrenOf } from './webm.js';
 import { element, joined, readSize, writeUnsigned } from './ebml.js';
 
 /** What codecs are called in a mime type, by WebM's codec id. Of AV1 more would have to be said: its main
@@ -23,7 +23,19 @@ export function mimeOf({ kind, codecId }) {
 
 /** The init segment of one track's stream. */
 export function initOf({ header, info }, track) {
-  return joined([header, SEGMENT_START, info, element(ID.TRACKS, track.entry)]);
+  return joined([header, SEGMENT_START, info, element(ID.TRACKS, opaque(track.entry))]);
+}
+
+/** A TrackEntry that promises no transparency. Chromium records always do, and never keep it; WebKitGTK believes
+ *  them, and its decoder for transparent VP8 crashes at the first seek (2.50, GStreamer 1.22). */
+function opaque(entry) {
+  const [[, fields]] = childrenOf(entry);
+  const parts = childrenOf(fields).map(([id, content, whole]) => {
+    if (id !== ID.VIDEO) return whole;
+    const kept = childrenOf(content).filter(([inner]) => inner !== ID.ALPHA_MODE);
+    return element(ID.VIDEO, ...kept.map(([, , inner]) => inner));
+  });
+  return element(ID.TRACK_ENTRY, ...parts);
 }
 
 /** Writes the blocks of one track, in the order in which they come. */

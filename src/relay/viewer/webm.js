@@ -15,6 +15,8 @@ export const ID = Object.freeze({
   TRACK_TYPE: 0x83,
   DEFAULT_DURATION: 0x23e383,
   CODEC_ID: 0x86,
+  VIDEO: 0xe0,
+  ALPHA_MODE: 0x53c0,
   CLUSTER: 0x1f43b675,
   TIMESTAMP: 0xe7,
   SIMPLE_BLOCK: 0xa3,
@@ -243,8 +245,8 @@ function textOf(bytes) {
   return String.fromCharCode(...bytes.subarray(0, MAX_CODEC_ID)).replace(/\0.*$/s, '');
 }
 
-/** The elements in `body` as [id, content, whole element]; ends at the first that is cut off or none. */
-function childrenOf(body) {
+/** The elements that `body` consists of, as [id, content, whole element]; ends at the first that is cut off or none. */
+export function childrenOf(body) {
   const children = [];
   let at = 0;
   for (;;) {
