@@ -93,6 +93,8 @@ function arrange() {
   $('empty').hidden = condition.kind !== 'joined' || onAir > 0;
   $('people').textContent = condition.kind === 'joined' ? say('people', { onAir, watching: people.watching }) : '';
   $('grid').classList.toggle('covered', inWords);
+  $('chat-button').hidden = inWords;
+  $('info').hidden = inWords;
   sound.audible = !inWords && [...people.tiles.values()].some((tile) => tile.audible);
   stage.arrange();
 }

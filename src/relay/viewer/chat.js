@@ -10,6 +10,7 @@ const $ = (id) => document.getElementById(id);
 
 export class Chat {
   #panel = $('chat');
+  #log = $('log');
   #list = this.#panel.querySelector('ol');
   #form = this.#panel.querySelector('form');
   #button = $('chat-button');
@@ -69,7 +70,7 @@ export class Chat {
   }
 
   #add(from, text, timestamp, own) {
-    const atEnd = this.#list.scrollHeight - this.#list.scrollTop - this.#list.clientHeight < 40;
+    const atEnd = this.#log.scrollHeight - this.#log.scrollTop - this.#log.clientHeight < 40;
     const item = document.createElement('li');
     item.classList.toggle('own', own);
     const time = Number.isFinite(timestamp) ? new Date(timestamp) : new Date();
@@ -82,7 +83,7 @@ export class Chat {
     this.#list.append(item);
     while (this.#list.children.length > MOST) this.#list.firstElementChild.remove();
     this.#panel.classList.add('used');
-    if (own || atEnd) this.#list.scrollTop = this.#list.scrollHeight;
+    if (own || atEnd) this.#log.scrollTop = this.#log.scrollHeight;
   }
 
   #show(open) {
@@ -94,7 +95,7 @@ export class Chat {
     if (open) {
       const { username, message } = this.#form.elements;
       (username.value ? message : username).focus();
-      this.#list.scrollTop = this.#list.scrollHeight;
+      this.#log.scrollTop = this.#log.scrollHeight;
     } else {
       this.#button.focus();
     }

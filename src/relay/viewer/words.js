@@ -19,10 +19,10 @@ const TABLE = {
   ],
 
   // Controls
-  'sound.start': ['Click for sound', '클릭하면 소리가 나옵니다'],
+  'sound.start': ['Turn on sound', '소리 켜기'],
   'sound.off': ['Turn sound off', '소리 끄기'],
   'sound.on': ['Turn sound on', '소리 켜기'],
-  'sound.play': ['Click to play', '클릭하면 재생됩니다'],
+  'sound.play': ['Click to play', '재생하기'],
   'statistics': ['Statistics', '통계'],
   'chat': ['Chat', '채팅'],
   'chat.unread': ['Chat, {count} new', '채팅, 새 메시지 {count}개'],

@@ -17,7 +17,7 @@ const refusingToken = (relay) => {
 
 const PEOPLE = [
   participant('ada', 'Ada Lovelace', { avatar_url: '/avatar.png' }),
-  participant('grace', 'Grace Hopper', { isMuted: true, avatar_url: '/not-there.png' }),
+  participant('grace', 'Grace Hopper', { avatar_url: '/not-there.png' }),
   participant('kim', '김민지'),
   participant('hall', 'Conference room on the second floor, north side', { hasVideo: true }),
 ];
@@ -91,9 +91,10 @@ export const STATES = [
     relay: populated,
     act: async (page, relay) => {
       await tilesStand(page);
+      relay.emit('mic-state-changed', { userId: 'grace', isMuted: true });
       relay.emit('speaking-start', { userId: 'kim' });
       relay.emit('media-chunk', { userId: 'hall', chunk: Buffer.alloc(100), mimeType: 'video/mp4; codecs="avc1.42E01E, mp4a.40.2"', timestamp: Date.now() });
-      await until('the problem', 5_000, () => page.isVisible('.problem'));
+      await until('the problem', 5_000, () => page.isVisible('[data-user=hall] .problem'));
     },
     words: 'tile.unplayable',
   },
