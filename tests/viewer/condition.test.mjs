@@ -1,0 +1,30 @@
+// Run with `node --test tests/viewer/`.
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+
+import { conditionOf, waitBefore } from '../../src/relay/viewer/condition.js';
+
+const kind = (refusal, offered) => conditionOf(refusal, offered).kind;
+
+test('a refusal is known by its code, else by its words, else repeated', () => {
+  assert.equal(kind({ code: 'room-full', message: 'whatever' }), 'full');
+  assert.equal(kind({ message: 'The room holds its limit of 256 participants; try again when somebody has left' }), 'full');
+  assert.equal(kind({ message: 'This relay carries its limit of 64 rooms; try again when one has emptied' }), 'busy');
+  assert.equal(kind({ message: 'Too many people join at this moment; try again in a second' }), 'busy');
+  assert.equal(kind({ message: 'The room needs a name of 1 to 128 bytes' }), 'room');
+  assert.equal(kind({ message: 'Another connection has logged in as the same user' }), 'kicked');
+  assert.deepEqual(conditionOf({ message: 'Not on Tuesdays' }), { kind: 'refused', message: 'Not on Tuesdays' });
+  assert.equal(kind(), 'refused');
+});
+
+test('a token is needed if none was offered, and wrong if one was', () => {
+  const message = 'Authentication failed: this relay requires a token, and yours is missing or wrong';
+  assert.equal(kind({ message }, false), 'token-needed');
+  assert.equal(kind({ message }, true), 'token-wrong');
+});
+
+test('it waits ever longer where trying again helps, and not at all where only the user can help', () => {
+  assert.deepEqual([0, 1, 2, 3, 9].map((tries) => waitBefore('away', tries, 0.5)), [1000, 2000, 4000, 8000, 8000]);
+  assert.deepEqual([waitBefore('full', 0, 0), waitBefore('full', 0, 1)], [4500, 5500], 'not all at the same moment');
+  for (const only of ['token-needed', 'token-wrong', 'kicked', 'ended', 'room']) assert.equal(waitBefore(only, 0), null, only);
+});
