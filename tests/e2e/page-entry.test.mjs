@@ -51,7 +51,7 @@ scenario('a room of any name has its page', [''], async (scene) => {
 
 const ASKING = (relay) => {
   relay.admit = ({ token }) =>
-    token === 'right' ? undefined : Object.assign(new Error('This relay requires a token'), { data: { code: token ? 'token-wrong' : 'token-missing' } });
+    token === 'right' ? undefined : Object.assign(new Error('This relay requires a token'), { data: { code: token ? 'token_wrong' : 'token_required' } });
 };
 
 scenario('a token is asked for, tried, and kept for the session only', [''], async (scene) => {
@@ -87,7 +87,7 @@ scenario('a full room lets one in when somebody leaves, without a click', [''], 
   const { page } = await opened(scene, {
     prepare: (relay) => {
       relay.onJoin = (socket) => {
-        if (full) socket.emit('error', { message: 'The room holds its limit of 2 participants; try again when somebody has left' });
+        if (full) socket.emit('error', { code: 'room_full', message: 'The room holds its limit of 2 participants; try again when somebody has left' });
         else relay.welcome(socket);
       };
     },
@@ -120,7 +120,7 @@ scenario('who is thrown out stays out until they want back in', [''], async (sce
       relay.onJoin = (socket) => {
         relay.welcome(socket);
         if (relay.joins > 1) return;
-        socket.emit('error', { message: 'Another connection has logged in as the same user' });
+        socket.emit('error', { code: 'user_taken', message: 'Another connection has logged in as the same user' });
         socket.disconnect(true);
       };
     },

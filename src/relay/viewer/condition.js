@@ -14,38 +14,32 @@ const RETRIES = {
 /** Part of a wait that is left to chance, so that those who were refused together do not come back together. */
 const CHANCE = 0.2;
 
-/** What the relay's refusals are about, by their `code`. */
-const KINDS_BY_CODE = {
-  'token-missing': 'token-needed',
-  'token-wrong': 'token-wrong',
-  'room-full': 'full',
-  'too-many-rooms': 'busy',
-  'too-many-joins': 'busy',
-  'bad-room': 'room',
-  'displaced': 'kicked',
-};
-
-/** The same by their text, for relays that send no code. */
+/** What a refusal is about, by its text, where its code does not say enough. */
 const KINDS_BY_TEXT = [
-  [/token/i, 'token-needed'],
   [/limit of \d+ participants/i, 'full'],
-  [/limit of \d+ rooms|too many/i, 'busy'],
+  [/limit of \d+ rooms/i, 'busy'],
   [/room needs a name/i, 'room'],
-  [/logged in as the same user/i, 'kicked'],
   [/meeting .*ended/i, 'ended'],
 ];
+
+/** The same by its code. */
+const KINDS_BY_CODE = {
+  token_required: 'token-needed',
+  token_wrong: 'token-wrong',
+  room_full: 'full',
+  too_many: 'busy',
+  user_taken: 'kicked',
+};
 
 /**
  * What a refusal means.
  *
  * @param {{message?: string, code?: string}} refusal as the relay said it
- * @param {boolean} offeredToken whether a token went with what was refused
  * @returns {{kind: string, message: string}}
  */
-export function conditionOf({ message = '', code } = {}, offeredToken = false) {
+export function conditionOf({ message = '', code } = {}) {
   const byText = KINDS_BY_TEXT.find(([pattern]) => pattern.test(message))?.[1];
-  const kind = KINDS_BY_CODE[code] ?? byText ?? 'refused';
-  return { kind: kind === 'token-needed' && offeredToken ? 'token-wrong' : kind, message };
+  return { kind: byText ?? KINDS_BY_CODE[code] ?? 'refused', message };
 }
 
 /**

@@ -113,8 +113,7 @@ export class Relay {
     });
     socket.on('connect_error', (error) => {
       // A relay that refuses has the socket destroyed; one that does not answer leaves it to try again.
-      const offered = Boolean(this.#who.token);
-      this.#fail(socket.active ? { kind: 'away' } : conditionOf({ message: error.message, ...error.data }, offered));
+      this.#fail(socket.active ? { kind: 'away' } : conditionOf({ message: error.message, ...error.data }));
     });
     socket.on('disconnect', () => {
       // If the relay has said why, that stands.

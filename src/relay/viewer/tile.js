@@ -74,7 +74,7 @@ export class Tile {
   }
 
   /** Takes over what the relay says about the participant; fields it leaves out stay. */
-  update({ username, avatar_url, hasVideo, isMuted, canBroadcast, socketId }) {
+  update({ username, avatar_url, hasVideo, isMuted, socketId }) {
     if (username) {
       this.#name = username;
       this.#part('name').textContent = username;
@@ -89,7 +89,6 @@ export class Tile {
     }
     if (hasVideo !== undefined) this.#setHasVideo(hasVideo);
     if (isMuted !== undefined) this.#muted = isMuted;
-    if (canBroadcast !== undefined) this.element.classList.toggle('silenced', !canBroadcast);
     this.#showStatus();
   }
 

@@ -10,7 +10,7 @@ const refusing = (refusal) => (relay) => {
 const refusingToken = (relay) => {
   relay.admit = ({ token }) => {
     if (token === 'right') return undefined;
-    const code = token === undefined ? 'token-missing' : 'token-wrong';
+    const code = token === undefined ? 'token_required' : 'token_wrong';
     return Object.assign(new Error('This relay requires a token, and yours is missing or wrong'), { data: { code } });
   };
 };
@@ -44,9 +44,9 @@ export const STATES = [
     },
     words: 'token-wrong.title',
   },
-  { name: 'full', relay: refusing({ code: 'room-full', message: 'The room holds its limit of 256 participants' }), words: 'full.title' },
-  { name: 'busy', relay: refusing({ code: 'too-many-rooms', message: 'This relay carries its limit of 64 rooms' }), words: 'busy.title' },
-  { name: 'room', relay: refusing({ code: 'bad-room', message: 'The room needs a name of 1 to 128 bytes' }), words: 'room.title' },
+  { name: 'full', relay: refusing({ code: 'room_full', message: 'The room holds its limit of 256 participants' }), words: 'full.title' },
+  { name: 'busy', relay: refusing({ code: 'room_full', message: 'This relay carries its limit of 64 rooms' }), words: 'busy.title' },
+  { name: 'room', relay: refusing({ code: 'bad_request', message: 'The room needs a name of 1 to 128 bytes' }), words: 'room.title' },
   { name: 'refused', relay: refusing({ message: 'Only the second floor may join on Tuesdays' }), words: 'refused.title' },
   {
     name: 'kicked',
@@ -54,7 +54,7 @@ export const STATES = [
       populated(relay);
       relay.onJoin = (socket) => {
         relay.welcome(socket);
-        socket.emit('error', { message: 'Another connection has logged in as the same user' });
+        socket.emit('error', { code: 'user_taken', message: 'Another connection has logged in as the same user' });
         socket.disconnect(true);
       };
     },
