@@ -261,7 +261,7 @@ scenario('where sound is refused all the same, the page goes on without, and ask
   const { page } = viewer;
   await page.click('#sound');
   await page.evaluate(() => document.querySelector('.tile video').pause());
-  await until('the page to ask again', 5_000, async () => (await page.textContent('#sound')).trim() === 'Turn on sound');
+  await until('the page to ask again', 5_000, async () => (await page.textContent('#sound')).trim() === 'Unmute');
   await viewer.frames('agent', 20, { sinceMs: await viewer.now() });
 });
 

@@ -19,7 +19,7 @@ const TABLE = {
   ],
 
   // Controls
-  'sound.start': ['Turn on sound', '소리 켜기'],
+  'sound.start': ['Unmute', '소리 켜기'],
   'sound.off': ['Turn sound off', '소리 끄기'],
   'sound.on': ['Turn sound on', '소리 켜기'],
   'sound.play': ['Click to play', '재생하기'],
