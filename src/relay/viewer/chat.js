@@ -15,6 +15,8 @@ export class Chat {
   #form = this.#panel.querySelector('form');
   #button = $('chat-button');
   #unread = 0;
+  #announce;
+  #resized;
 
   /**
    * @param {object} page
@@ -23,8 +25,8 @@ export class Chat {
    * @param {() => void} page.resized
    */
   constructor({ send, announce, resized }) {
-    this.announce = announce;
-    this.resized = resized;
+    this.#announce = announce;
+    this.#resized = resized;
     this.#form.elements.username.value = keptName();
     for (const field of ['username', 'message']) {
       const input = this.#form.elements[field];
@@ -50,7 +52,7 @@ export class Chat {
     this.#unread += 1;
     this.#showUnread();
     // An open panel is read out by itself.
-    this.announce(say('news.message', { name: from, message }));
+    this.#announce(say('news.message', { name: from, message }));
   }
 
   #submit(send) {
@@ -99,7 +101,7 @@ export class Chat {
     } else {
       this.#button.focus();
     }
-    this.resized();
+    this.#resized();
   }
 
   #showUnread() {

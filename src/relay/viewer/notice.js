@@ -17,7 +17,7 @@ const ASKS_TOKEN = ['token-needed', 'token-wrong'];
 /** What the button says, where it is not "Try now". */
 const ACTIONS = { kicked: 'kicked.action', ended: 'ended.action' };
 /** Nothing that a click could change. */
-const NO_ACTION = ['joining', 'no-media-source', ...ASKS_TOKEN];
+const NO_ACTION = ['joining', 'no-media-source', 'room', ...ASKS_TOKEN];
 const TICK = 250;
 /** A join that takes no longer is not worth a word (milliseconds). */
 const JOINING_PATIENCE = 600;
@@ -30,6 +30,7 @@ export class Notice {
   #tilesStand = false;
   #told = null;
   #room;
+  #announce;
 
   /**
    * @param {object} page
@@ -40,7 +41,7 @@ export class Notice {
    */
   constructor({ room, tryNow, offerToken, announce }) {
     this.#room = room;
-    this.announce = announce;
+    this.#announce = announce;
     for (const place of ['banner', 'card']) part(place, 'action').addEventListener('click', tryNow);
     $('token-form').addEventListener('submit', (event) => {
       event.preventDefault();
@@ -74,8 +75,8 @@ export class Notice {
     $('banner').hidden = !banner;
     $('card').hidden = silent || banner;
     if (!silent) this.#fill(banner ? 'banner' : 'card', kind);
-    if (!silent && this.#told !== kind) this.announce(`${this.#title(kind)}. ${this.#text(kind)}`);
-    if (kind === 'joined' && this.#told) this.announce(say('news.back'));
+    if (!silent && this.#told !== kind) this.#announce(`${this.#title(kind)}. ${this.#text(kind)}`);
+    if (kind === 'joined' && this.#told) this.#announce(say('news.back'));
     if (!patient) this.#told = silent ? null : kind;
   }
 

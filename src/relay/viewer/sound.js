@@ -4,6 +4,7 @@ import { name, say } from './words.js';
 
 export class Sound {
   #button;
+  #changed;
   #on = false;
   #blocked = false;
   #audible = false;
@@ -15,7 +16,7 @@ export class Sound {
    */
   constructor(button, changed) {
     this.#button = button;
-    this.changed = changed;
+    this.#changed = changed;
     button.addEventListener('click', () => {
       this.#asked = true;
       this.#blocked = false;
@@ -46,7 +47,7 @@ export class Sound {
 
   #set(on) {
     this.#on = on;
-    this.changed();
+    this.#changed();
     this.#show();
   }
 
