@@ -1,6 +1,6 @@
 #!/bin/sh
 # Installs the Debian packages that roomcam needs and that are missing; quick when none is.
-# Usage: tests/install-deps.sh build [test] [packages] [pi]
+# Usage: tests/install-deps.sh build [test] [webkit] [packages] [pi]
 set -eu
 
 # Whether a plugin of GStreamer is there. Asks the file system: gst-inspect-1.0 may have to scan all plugins first.
@@ -35,6 +35,12 @@ for group in "$@"; do
         need nodejs tool node
         need npm tool npm
         ;;
+    webkit)
+        need webkit2gtk-driver tool WebKitWebDriver
+        need xvfb tool xvfb-run
+        need xauth tool xauth
+        need dbus tool dbus-run-session
+        ;;
     packages)
         need mmdebstrap tool mmdebstrap
         need qemu-user-static tool qemu-arm-static
@@ -58,7 +64,7 @@ for group in "$@"; do
         need python3 tool python3
         ;;
     *)
-        echo "usage: $0 build [test] [packages] [pi]" >&2
+        echo "usage: $0 build [test] [webkit] [packages] [pi]" >&2
         exit 2
         ;;
     esac

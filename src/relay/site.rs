@@ -9,9 +9,10 @@ use axum::response::{IntoResponse, Response};
 use axum::routing::get;
 
 /// What the page may do: nothing but run its own scripts, show its own styles, play what it has put
-/// together itself (MediaSource) and talk to this relay.
+/// together itself (MediaSource) and talk to this relay. Images may come from elsewhere, over HTTPS: participants
+/// name their avatars.
 const CONTENT_SECURITY_POLICY: HeaderValue = HeaderValue::from_static(
-    "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; media-src blob:; \
+    "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data: https:; media-src blob:; \
      connect-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'self'",
 );
 
@@ -40,21 +41,46 @@ static PAGE: Asset =
 
 /// What `/viewer/…` serves.
 static ASSETS: &[Asset] = &assets![
+    "address.js": JS,
+    "announcer.js": JS,
     "app.js": JS,
+    "avatar.js": JS,
+    "chat.js": JS,
+    "condition.js": JS,
+    "ebml.js": JS,
     "grid.js": JS,
     "live-edge.js": JS,
+    "notice.js": JS,
+    "people.js": JS,
     "player.js": JS,
+    "progress.js": JS,
     "relay.js": JS,
+    "sink.js": JS,
+    "sound.js": JS,
+    "stage.js": JS,
+    "statistics.js": JS,
     "stats.js": JS,
     "tile.js": JS,
+    "tools.js": JS,
+    "tracks.js": JS,
     "webm.js": JS,
+    "words.js": JS,
+    "cards.css": CSS,
+    "chat.css": CSS,
+    "tile.css": CSS,
     "viewer.css": CSS,
     "vendor/socket.io.esm.min.js": JS,
 ];
 
-/// The routes of the viewer: the page at `/` and `/room/<id>`, its modules under `/viewer/`.
+/// The routes of the viewer: the page at `/` and whatever stands below `/room`, its modules under `/viewer/`.
+/// Which room an address names is the page's business.
 pub(super) fn routes() -> Router {
-    Router::new().route("/", get(page)).route("/room/{room}", get(page)).route("/viewer/{*path}", get(asset))
+    Router::new()
+        .route("/", get(page))
+        .route("/room", get(page))
+        .route("/room/", get(page))
+        .route("/room/{*room}", get(page))
+        .route("/viewer/{*path}", get(asset))
 }
 
 async fn page(headers: HeaderMap) -> Response {
@@ -93,5 +119,28 @@ impl Asset {
         let mut hasher = DefaultHasher::new();
         self.bytes.hash(&mut hasher);
         format!("\"{:016x}\"", hasher.finish())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::fs;
+    use std::path::Path;
+
+    use super::*;
+
+    #[test]
+    fn every_file_of_the_page_is_in_the_binary() {
+        let directory = Path::new(env!("CARGO_MANIFEST_DIR")).join("src/relay/viewer");
+        let mut files: Vec<String> = fs::read_dir(directory)
+            .unwrap()
+            .map(|entry| entry.unwrap().file_name().into_string().unwrap())
+            .filter(|name| name.contains('.') && name != PAGE.path)
+            .collect();
+        files.sort();
+        let mut served: Vec<&str> =
+            ASSETS.iter().map(|asset| asset.path).filter(|path| !path.contains('/')).collect();
+        served.sort_unstable();
+        assert_eq!(files, served);
     }
 }

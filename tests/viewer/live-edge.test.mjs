@@ -2,14 +2,31 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 
-import { rateFor, steer } from '../../src/relay/viewer/live-edge.js';
+import { mayStart, rateFor, steer } from '../../src/relay/viewer/live-edge.js';
 
-const calm = { starved: false, seeking: false, stalledMs: 0, nudges: 0 };
+const calm = { least: 0.2, starved: false, seeking: false, stalledMs: 0, nudges: 0 };
 const at = (position, ranges, change = {}) => steer({ ...calm, position, ranges, ...change });
 
 test('the rate follows the lag', () => {
-  const rates = [-1, 0, 0.3, 0.31, 0.8, 0.81, 1.5, 1.51, 5].map(rateFor);
-  assert.deepEqual(rates, [1, 1, 1, 1.02, 1.02, 1.05, 1.05, 1.1, 1.1]);
+  const rates = [0.06, 0.3, 0.31, 0.8, 0.81, 1.5, 1.51, 5].map((lag) => rateFor(lag));
+  assert.deepEqual(rates, [1, 1, 1.02, 1.02, 1.05, 1.05, 1.1, 1.1]);
+});
+
+test('where a lag has been of next to nothing, playback slows down until there is something in hand', () => {
+  assert.deepEqual([rateFor(0.15, 0.05), rateFor(0.15, 0.06), rateFor(0.15, -0.1)], [0.95, 1, 0.95]);
+  assert.equal(at(9.75, [[0, 10]], { least: 0.02 }).rate, 0.95);
+});
+
+test('a stream begins with 0.2 s in hand, or after half a second', () => {
+  assert.equal(mayStart({ position: 0, ranges: [[0, 0.2]], waitedMs: 0 }), true);
+  assert.equal(mayStart({ position: 0, ranges: [[0, 0.19]], waitedMs: 500 }), false);
+  assert.equal(mayStart({ position: 0, ranges: [[0, 0.19]], waitedMs: 501 }), true);
+  assert.equal(mayStart({ position: 0, ranges: [[300, 301]], waitedMs: 501 }), false, 'first it has to go there');
+  assert.equal(mayStart({ position: 0, ranges: [], waitedMs: 501 }), false);
+});
+
+test('a new stream that stands far from 0 is gone to at once', () => {
+  assert.deepEqual(at(0, [[343, 343.45]]), { lag: 343.45, rate: 1, jumpTo: 343.15, why: 'lag' });
 });
 
 test('close to the live edge it only plays', () => {

@@ -1,162 +1,115 @@
 // The viewer: wires the relay's events to tiles, and the page's few controls.
 
-import { bestGrid } from './grid.js';
-import { joinRelay } from './relay.js';
-import { Tile } from './tile.js';
+import { keepToken, roomOf, takeToken, userOf } from './address.js';
+import { Announcer } from './announcer.js';
+import { Chat } from './chat.js';
+import { Notice } from './notice.js';
+import { People } from './people.js';
+import { Relay } from './relay.js';
+import { MediaSourceHere } from './sink.js';
+import { Sound } from './sound.js';
+import { Stage } from './stage.js';
+import { label, language, say } from './words.js';
 
 /** How often players are steered (milliseconds). */
 const TICK = 100;
 /** How often shown statistics change (milliseconds). */
 const STATS_TICK = 500;
-/** After the relay has been away, its people come back one by one: how long their tiles wait for them
- *  (milliseconds). */
-const RETURN_GRACE = 4000;
-const GAP = 12;
+/** How long something stays that the relay has refused to somebody in the room (milliseconds). */
+const NOTICE_TIME = 6000;
 
 const $ = (id) => document.getElementById(id);
 
-const query = new URLSearchParams(location.search);
-const room = query.get('room') || decodeURIComponent(location.pathname.match(/^\/room\/(.+)$/)?.[1] ?? 'demo');
-const userId = query.get('user') || `viewer-${crypto.getRandomValues(new Uint32Array(1))[0].toString(36)}`;
-// In the fragment, because a fragment reaches no server's log.
-const token = new URLSearchParams(location.hash.slice(1)).get('token');
+document.documentElement.lang = language;
+label(document);
 
-/** Everybody in the room but this viewer, by user id. */
-const roster = new Map();
-/** Those of them who publish. */
-const tiles = new Map();
-/** Those who were there before the relay was away, and until when they may come back. */
-const missing = new Map();
-let sound = false;
+const room = roomOf(location);
+const userId = userOf(location) || `viewer-${crypto.getRandomValues(new Uint32Array(1))[0].toString(36)}`;
+const token = takeToken();
 let statsShown = false;
-let aspect = 16 / 9;
 
-const relay = joinRelay(
-  { room, userId, username: 'Viewer', token },
+const announcer = new Announcer($('news'));
+const announce = (news) => announcer.tell(news);
+const sound = new Sound($('sound'), () => people.tiles.forEach((tile) => tile.soundChanged()));
+
+const people = new People(userId, {
+  sound: () => sound.on,
+  blocked: (blocked) => sound.showBlocked(blocked),
+  requestKeyframe: (who) => relay.requestKeyframe(who),
+  togglePin: (who) => {
+    stage.togglePin(who);
+    const name = people.tiles.get(stage.pinned)?.name;
+    announce(name ? say('news.pinned', { name }) : say('news.unpinned'));
+  },
+  resized: () => stage.arrange(),
+  added: (tile) => $('grid').append(tile.element),
+  changed: arrange,
+  announce,
+});
+const stage = new Stage($('grid'), people.tiles);
+
+const relay = new Relay(
+  { room, userId, username: say('viewer'), token },
   {
-    connected: () => showBanner(null),
-    away: ({ reason }) => showBanner(reason),
-    'room-state': ({ title, participants = [] }) => {
-      $('room').textContent = title || room;
-      const present = new Set(participants.map((participant) => participant.userId));
-      const until = performance.now() + RETURN_GRACE;
-      for (const gone of [...roster.keys()].filter((id) => !present.has(id))) missing.set(gone, until);
-      participants.forEach(upsert);
+    ...people.handlers,
+    'room-state': (state) => {
+      showTitle(state.title || room);
+      people.handlers['room-state'](state);
+    },
+    'chat-message': (message) => chat.received(message),
+    condition: (condition) => {
+      if (condition.kind === 'token-wrong') keepToken(null);
       arrange();
     },
-    'user-joined': (participant) => {
-      upsert(participant);
-      arrange();
-    },
-    'user-left': ({ userId: gone, socketId }) => {
-      // Said of an earlier connection of somebody who is back already.
-      const current = tiles.get(gone)?.socketId;
-      if (socketId && current && socketId !== current) return;
-      remove(gone);
-      arrange();
-    },
-    'media-chunk': (chunk) => {
-      if (!chunk.userId || chunk.userId === userId || !chunk.chunk) return;
-      tileOf(chunk.userId).chunk(chunk);
-    },
-    'camera-state-changed': ({ userId: who, hasVideo }) => update(who, { hasVideo }),
-    'mic-state-changed': ({ userId: who, isMuted }) => update(who, { isMuted }),
-    'stream-reset': ({ userId: who }) => tiles.get(who)?.player.restart(),
-    'speaking-start': ({ userId: who }) => tiles.get(who)?.setSpeaking(true),
-    'speaking-stop': ({ userId: who }) => tiles.get(who)?.setSpeaking(false),
-    'participant-list-changed': updateAll,
-    'broadcast-presenter-changed': updateAll,
-    'broadcast-mode-changed': updateAll,
-    'room-ended': () => {
-      [...roster.keys()].forEach(remove);
-      arrange();
-      showBanner('The meeting has ended');
-    },
+    notice: ({ message }) => showNotice(message),
   },
 );
 
-function publishes({ hasVideo, isMuted }) {
-  return hasVideo === true || isMuted === false;
-}
+const notice = new Notice({
+  room,
+  tryNow: () => relay.join(),
+  offerToken: (offered) => {
+    keepToken(offered);
+    relay.joinWithToken(offered);
+  },
+  announce,
+});
 
-function upsert(participant) {
-  const { userId: who } = participant;
-  if (!who || who === userId) return;
-  const known = { ...roster.get(who), ...participant };
-  roster.set(who, known);
-  missing.delete(who);
-  if (tiles.has(who)) tiles.get(who).update(participant);
-  else if (publishes(known)) tileOf(who);
-}
+const chat = new Chat({
+  send: (message, username) => {
+    if (relay.joined) relay.say(message, username);
+    return relay.joined;
+  },
+  announce,
+  resized: () => stage.arrange(),
+});
 
-function update(who, change) {
-  if (!roster.has(who)) return;
-  upsert({ userId: who, ...change });
-  arrange();
-}
-
-function updateAll({ participants = [] }) {
-  participants.forEach(upsert);
-  arrange();
-}
-
-/** The tile of a participant, who has published by now. It stays until they leave. */
-function tileOf(who) {
-  let tile = tiles.get(who);
-  if (!tile) {
-    // Media of somebody the relay has not told of: the state events will follow.
-    if (!roster.has(who)) roster.set(who, { userId: who, username: who, hasVideo: true });
-    tile = new Tile(roster.get(who), { sound, requestKeyframe: relay.requestKeyframe, resized: arrange });
-    tiles.set(who, tile);
-    $('grid').append(tile.element);
-    arrange();
-  }
-  return tile;
-}
-
-function remove(who) {
-  roster.delete(who);
-  missing.delete(who);
-  tiles.get(who)?.remove();
-  tiles.delete(who);
-}
-
-/** Gives up on those who have not come back. */
-function forgetMissing(now) {
-  const gone = [...missing].filter(([, until]) => now > until);
-  if (!gone.length) return;
-  for (const [who] of gone) remove(who);
-  arrange();
-}
-
-/** Shares the window out. All tiles have the shape of most pictures, so that few are cropped. */
+/** Shows who is there, and whether this page is. */
 function arrange() {
-  const grid = $('grid');
-  const count = tiles.size;
-  const shapes = [...tiles.values()].map((tile) => tile.aspect).filter(Boolean);
-  if (shapes.length) aspect = shapes.sort((a, b) => a - b)[Math.floor(shapes.length / 2)];
-  $('empty').hidden = count > 0;
-  grid.hidden = count === 0;
-  const watching = roster.size - count + 1;
-  $('people').textContent = `${count} on air · ${watching} watching`;
-  $('sound').hidden = sound || ![...tiles.values()].some((tile) => tile.audible);
-  if (!count) return;
-  const { columns, tileWidth } = bestGrid(count, grid.clientWidth, grid.clientHeight, aspect, GAP);
-  grid.style.setProperty('--columns', columns);
-  grid.style.setProperty('--tile-width', `${tileWidth}px`);
-  grid.style.setProperty('--aspect', aspect);
+  const onAir = people.tiles.size;
+  const condition = MediaSourceHere ? relay.condition : { kind: 'no-media-source' };
+  notice.show(condition, onAir > 0);
+  const inWords = !$('card').hidden;
+  $('empty').hidden = condition.kind !== 'joined' || onAir > 0;
+  $('people').textContent = condition.kind === 'joined' ? say('people', { onAir, watching: people.watching }) : '';
+  $('grid').classList.toggle('covered', inWords);
+  $('chat-button').hidden = inWords;
+  $('info').hidden = inWords;
+  sound.audible = !inWords && [...people.tiles.values()].some((tile) => tile.audible);
+  stage.arrange();
 }
 
-function showBanner(reason) {
-  $('banner').hidden = reason === null;
-  document.body.classList.toggle('away', reason !== null);
-  if (reason !== null) $('reason').textContent = reason;
+function showTitle(title) {
+  $('room').textContent = title;
+  document.title = `${title} · roomcam`;
 }
 
-function turnSoundOn() {
-  sound = true;
-  for (const tile of tiles.values()) tile.setSound(true);
-  arrange();
+let noticeTimer;
+function showNotice(message) {
+  $('notice').textContent = message;
+  $('notice').hidden = false;
+  clearTimeout(noticeTimer);
+  noticeTimer = setTimeout(() => ($('notice').hidden = true), NOTICE_TIME);
 }
 
 function toggleStats() {
@@ -169,42 +122,47 @@ function toggleStats() {
 function showStats() {
   if (!statsShown) return;
   const now = performance.now();
-  for (const tile of tiles.values()) tile.showStats(now);
+  for (const tile of people.tiles.values()) tile.showStats(now);
 }
 
-$('room').textContent = room;
+/** The command stands in the sentence, wherever the language wants it. */
+function showDemoHint() {
+  const [before, after] = say('empty.demo', { command: '\n' }).split('\n');
+  const command = document.createElement('code');
+  command.textContent = 'roomcam demo';
+  $('empty-demo').replaceChildren(before, command, after);
+}
+
+showTitle(room);
+showDemoHint();
 $('example-url').textContent = location.origin;
-$('example-room').textContent = room;
-$('sound').addEventListener('click', turnSoundOn);
+// A TOML string is escaped as one of JSON is.
+$('example-room').textContent = JSON.stringify(room).slice(1, -1);
 $('info').addEventListener('click', toggleStats);
-addEventListener('keydown', ({ key, ctrlKey, metaKey, altKey }) => {
-  if (key === 'i' && !ctrlKey && !metaKey && !altKey) toggleStats();
-});
-new ResizeObserver(arrange).observe($('grid'));
-setInterval(() => {
-  const now = performance.now();
-  for (const tile of tiles.values()) tile.tick(now);
-  forgetMissing(now);
-}, TICK);
+setInterval(() => people.tick(performance.now()), TICK);
 setInterval(showStats, STATS_TICK);
 arrange();
+if (MediaSourceHere) relay.join();
 
 /** For tests and the curious: what every participant's tile shows, read-only but for `resetGaps`. */
 window.roomcam = Object.freeze({
   room,
   userId,
   get connected() {
-    return relay.connected();
+    return relay.joined;
+  },
+  get condition() {
+    return relay.condition;
   },
   get sound() {
-    return sound;
+    return sound.on;
   },
   get users() {
     const now = performance.now();
-    return Object.fromEntries([...tiles].map(([who, tile]) => [who, tile.inspect(now)]));
+    return Object.fromEntries([...people.tiles].map(([who, tile]) => [who, tile.inspect(now)]));
   },
   /** Measures `maxGapMs` anew from now on. */
   resetGaps() {
-    for (const tile of tiles.values()) tile.player.stats.resetGap();
+    for (const tile of people.tiles.values()) tile.player.stats.resetGap();
   },
 });

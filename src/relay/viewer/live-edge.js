@@ -14,12 +14,30 @@ const STALL_MS = 300;
 /** The patience doubles with each nudge that did not help, up to this (milliseconds). */
 const MAX_STALL_MS = 5000;
 
-/** The playback rate for a lag behind the newest sample. */
-export function rateFor(lag) {
+/** A sender whose chunks come late is played with this much in hand (seconds): below, playback slows down
+ *  a little, until it is there. */
+const LEAST_IN_HAND = 0.06;
+/** Playback of a new stream begins with this much in hand (seconds), or after so long (milliseconds). */
+const START_IN_HAND = 0.2;
+const START_PATIENCE = 500;
+
+/**
+ * The playback rate for a lag behind the newest sample.
+ *
+ * @param {number} least the smallest lag of the last second or so
+ */
+export function rateFor(lag, least = lag) {
+  if (least < LEAST_IN_HAND) return 0.95;
   if (lag > 1.5) return 1.1;
   if (lag > 0.8) return 1.05;
   if (lag > 0.3) return 1.02;
   return 1.0;
+}
+
+/** Whether a stream that has been there for `waitedMs`, and of which nothing has been played, should be. */
+export function mayStart({ position, ranges, waitedMs }) {
+  const here = ranges.find(([start, end]) => start <= position && position < end);
+  return here !== undefined && (here[1] - position >= START_IN_HAND || waitedMs > START_PATIENCE);
 }
 
 /** The position to play from in `range` to be live: near its end, but inside it. */
@@ -31,6 +49,7 @@ function liveIn([start, end]) {
  * What to do now.
  *
  * @param {object} now
+ * @param {number} now.least the smallest lag of the last second or so
  * @param {number} now.position where playback stands
  * @param {[number, number][]} now.ranges what is buffered, in order
  * @param {boolean} now.starved whether the browser has nothing to play after the current frame
@@ -40,10 +59,10 @@ function liveIn([start, end]) {
  * @returns {{lag: number, rate: number, jumpTo: number|null, why: 'lag'|'outside'|'gap'|'stall'|null}}
  *   `lag` is negative when playback has run past everything there is.
  */
-export function steer({ position, ranges, starved, seeking, stalledMs, nudges }) {
+export function steer({ position, ranges, least, starved, seeking, stalledMs, nudges }) {
   const last = ranges.at(-1);
   const lag = last ? last[1] - position : 0;
-  const stay = { lag, rate: rateFor(lag), jumpTo: null, why: null };
+  const stay = { lag, rate: rateFor(lag, least), jumpTo: null, why: null };
   const jump = (jumpTo, why) => ({ ...stay, rate: 1, jumpTo, why });
 
   const impatient = stalledMs > Math.min(STALL_MS * 2 ** nudges, MAX_STALL_MS);

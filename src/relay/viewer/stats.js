@@ -20,35 +20,28 @@ export class Stats {
   chunks = 0;
   dropped = 0;
   /** How old the last chunk was on arrival in milliseconds, by the two machines' clocks; null if unknown. */
-  transitMs = null;
+  relayDelayMs = null;
 
   #recent = [];
-  #presented = null;
 
   /** A chunk has come; `timestamp` is the sender's Unix time in milliseconds. */
   chunkArrived(timestamp) {
     this.chunks += 1;
-    this.transitMs = Number.isFinite(timestamp) ? Date.now() - timestamp : null;
+    this.relayDelayMs = Number.isFinite(timestamp) ? Date.now() - timestamp : null;
   }
 
-  /**
-   * A frame has been shown at `now`. `presented` is the browser's own count: it also counts frames whose
-   * callback was skipped because the page was busy, which nobody saw missing.
-   */
-  frameShown(now, presented) {
-    const shown = this.#presented === null || presented <= this.#presented ? 1 : presented - this.#presented;
-    this.#presented = presented;
-    this.frames += shown;
-    if (this.lastFrameAt !== null) this.maxGapMs = Math.max(this.maxGapMs, (now - this.lastFrameAt) / shown);
+  /** `frames` frames have been shown since the last call, the last of them at `now`. */
+  framesShown(now, frames) {
+    this.frames += frames;
+    if (this.lastFrameAt !== null) this.maxGapMs = Math.max(this.maxGapMs, (now - this.lastFrameAt) / frames);
     this.lastFrameAt = now;
-    this.#recent.push([now, shown]);
+    this.#recent.push([now, frames]);
     this.#forget(now);
   }
 
   /** The picture has stopped on purpose: the time until the next frame is no gap. */
   pause() {
     this.lastFrameAt = null;
-    this.#presented = null;
     this.#recent = [];
   }
 
@@ -59,7 +52,7 @@ export class Stats {
 
   fps(now) {
     this.#forget(now);
-    return this.#recent.reduce((sum, [, shown]) => sum + shown, 0) * (1000 / FPS_WINDOW);
+    return this.#recent.reduce((sum, [, frames]) => sum + frames, 0) * (1000 / FPS_WINDOW);
   }
 
   #forget(now) {

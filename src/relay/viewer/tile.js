@@ -1,25 +1,35 @@
-// One participant on the page: picture or avatar, name, badges, statistics.
+// One participant on the page: picture or avatar, name, what they do, statistics.
 
+import { Avatar, hueOf } from './avatar.js';
 import { Player } from './player.js';
+import { rowsOf } from './statistics.js';
+import { Tools } from './tools.js';
+import { label, say } from './words.js';
 
 /** No frame for this long, although the camera is on: say so (milliseconds). */
 const STALE_AFTER = 2000;
 /** After camera-on, frames older than the new epoch are not it. Senders that start no new epoch are believed
  *  after this long (milliseconds). */
 const NEW_PICTURE_PATIENCE = 3000;
+/** A cluster's time is whole milliseconds; a frame of its start may be reported a little before (seconds). */
+const ROUNDING = 0.005;
 
 export class Tile {
   player;
   element;
 
-  #userId;
   #socketId;
+  #page;
   #video;
   #held;
+  #avatar;
+  #tools;
+  #name = '';
   #hasVideo = false;
   #muted = true;
-  #canBroadcast = true;
-  /** 'avatar': camera off. 'waiting': on, but no picture yet, or none any more. 'playing'. */
+  #speaking = false;
+  /** 'avatar': camera off. 'waiting': on, but no picture yet, or none any more. 'playing'. 'problem': this
+   *  browser cannot play it. */
   #state = 'avatar';
   /** Frames before this media time (seconds) still belong to the camera being off. */
   #visibleFrom = 0;
@@ -28,77 +38,88 @@ export class Tile {
   /**
    * @param {object} participant as in `room-state`
    * @param {object} page
-   * @param {boolean} page.sound whether it may be heard
+   * @param {() => boolean} page.sound whether anybody may be heard
    * @param {(userId: string) => void} page.requestKeyframe
+   * @param {(userId: string) => void} page.togglePin
    * @param {() => void} page.resized the picture's aspect ratio has changed
+   * @param {(blocked: boolean) => void} page.blocked whether the browser wants a click before it plays
    */
-  constructor(participant, { sound, requestKeyframe, resized }) {
+  constructor(participant, page) {
+    const { userId } = participant;
     const template = document.getElementById('tile-template');
+    this.#page = page;
     this.element = template.content.firstElementChild.cloneNode(true);
+    label(this.element);
     this.#video = this.#part('video');
     this.#held = this.#part('held');
-    this.#userId = participant.userId;
-    this.element.dataset.user = participant.userId;
-    this.element.style.setProperty('--hue', hue(participant.userId));
+    this.#avatar = new Avatar(this.#part('avatar'));
+    this.#tools = new Tools(this.element, { togglePin: () => page.togglePin(userId), heard: () => this.soundChanged() });
+    this.element.dataset.user = userId;
+    this.element.style.setProperty('--hue', hueOf(userId));
     this.player = new Player(this.#video, {
-      frame: (now, presented, mediaTime) => this.#frameShown(now, presented, mediaTime),
-      init: (firstCluster) => this.#epochBegins(firstCluster),
+      frames: (now, frames, mediaTime) => this.#framesShown(now, frames, mediaTime),
+      epoch: (firstFrame) => this.#epochBegins(firstFrame),
       restart: () => this.#hold(),
-      needInit: () => requestKeyframe(participant.userId),
+      needInit: () => page.requestKeyframe(userId),
+      unplayable: (mimes) => this.#showProblem(mimes.join(', ')),
+      blocked: page.blocked,
     });
-    this.#video.addEventListener('resize', resized);
-    this.setSound(sound);
+    this.#video.addEventListener('resize', page.resized);
+    this.soundChanged();
     this.update(participant);
   }
 
+  get name() {
+    return this.#name;
+  }
+
   /** Takes over what the relay says about the participant; fields it leaves out stay. */
-  update({ username, hasVideo, isMuted, canBroadcast, socketId }) {
+  update({ username, avatar_url, hasVideo, isMuted, socketId }) {
     if (username) {
+      this.#name = username;
       this.#part('name').textContent = username;
-      this.#part('avatar').textContent = initials(username);
       this.element.setAttribute('aria-label', username);
+      this.#tools.name = username;
     }
+    if (username || avatar_url !== undefined) this.#avatar.update({ username, avatar_url });
     if (socketId && socketId !== this.#socketId) {
       // A new connection is a new stream: nothing of it continues the old one.
       if (this.#socketId) this.player.restart();
       this.#socketId = socketId;
     }
-    if (canBroadcast !== undefined) this.#canBroadcast = canBroadcast;
-    if (hasVideo !== undefined) this.setHasVideo(hasVideo);
-    if (isMuted !== undefined) this.setMuted(isMuted);
-    this.element.classList.toggle('silenced', !this.#canBroadcast);
+    if (hasVideo !== undefined) this.#setHasVideo(hasVideo);
+    if (isMuted !== undefined) this.#muted = isMuted;
+    this.#showStatus();
   }
 
   chunk({ socketId, chunk, mimeType, timestamp }) {
     this.update({ socketId });
-    this.player.push(new Uint8Array(chunk), mimeType, timestamp);
-  }
-
-  setHasVideo(on) {
-    if (on === this.#hasVideo) return;
-    this.#hasVideo = on;
-    this.player.stats.pause();
-    if (on && this.player.stats.chunks > 0) {
-      // With the microphone on, black filler has been playing all along, and more of it is buffered.
-      this.#visibleFrom = Infinity;
-      this.#newPictureBy = performance.now() + NEW_PICTURE_PATIENCE;
-    }
-    if (!on) this.#held.hidden = true;
-    this.#setState(on ? 'waiting' : 'avatar');
-  }
-
-  setMuted(muted) {
-    this.#muted = muted;
-    this.element.classList.toggle('muted', muted);
-    if (muted) this.setSpeaking(false);
+    // Other containers, which some browsers record, have no reader here.
+    if (/^(video|audio)\/(webm|x-matroska)\b/.test(mimeType)) this.player.push(new Uint8Array(chunk), timestamp);
+    else this.#showProblem(String(mimeType));
   }
 
   setSpeaking(speaking) {
-    this.element.classList.toggle('speaking', speaking && !this.#muted);
+    this.#speaking = speaking;
+    this.#showStatus();
   }
 
-  setSound(on) {
-    this.#video.muted = !on;
+  /** Sound has been turned on or off, for all or here. */
+  soundChanged() {
+    this.#video.muted = !this.#page.sound() || this.#tools.silenced;
+    this.element.classList.toggle('audible', this.#page.sound());
+  }
+
+  /** Where it stands in the grid (CSS pixels). */
+  place({ x, y, width, height }) {
+    for (const [property, value] of Object.entries({ left: x, top: y, width, height })) {
+      this.element.style[property] = `${value}px`;
+    }
+  }
+
+  showPinned(pinned) {
+    this.element.classList.toggle('pinned', pinned);
+    this.#tools.pinned = pinned;
   }
 
   /** Whether there is anything to hear once sound is on. */
@@ -131,22 +152,8 @@ export class Tile {
 
   /** Shows the statistics; to be called about twice a second while they are wanted. */
   showStats(now) {
-    const { stats } = this.player;
-    const { fps, lag, latencyMs } = this.inspect(now);
-    const { videoWidth, videoHeight, playbackRate } = this.#video;
-    const dropped = this.#video.getVideoPlaybackQuality().droppedVideoFrames;
-    const rows = {
-      picture: videoWidth ? `${videoWidth} × ${videoHeight}, ${Math.round(fps)} fps` : 'none',
-      latency: latencyMs === null ? 'unknown' : `${Math.round(latencyMs)} ms`,
-      buffered: `${lag.toFixed(2)} s, rate ${playbackRate.toFixed(2)}`,
-      frames: `${stats.frames}, ${dropped} dropped`,
-      'longest gap': `${Math.round(stats.maxGapMs)} ms`,
-      chunks: stats.dropped ? `${stats.chunks}, ${stats.dropped} dropped` : `${stats.chunks}`,
-    };
-    if (stats.errors) rows.errors = `${stats.errors}: ${stats.lastError}`;
-    this.#part('stats').replaceChildren(
-      ...Object.entries(rows).flatMap(([name, value]) => [cell('dt', name), cell('dd', value)]),
-    );
+    const rows = rowsOf(this.player, this.#video, now);
+    this.#part('stats').replaceChildren(...rows.flatMap(([name, value]) => [cell('dt', name), cell('dd', value)]));
   }
 
   /** What tests may know. */
@@ -160,7 +167,7 @@ export class Tile {
       maxGapMs: stats.maxGapMs,
       fps: stats.fps(now),
       lag,
-      latencyMs: stats.transitMs === null ? null : stats.transitMs + Math.max(lag, 0) * 1000,
+      latencyMs: stats.relayDelayMs === null ? null : stats.relayDelayMs + Math.max(lag, 0) * 1000,
       errors: stats.errors,
       lastError: stats.lastError,
       jumps: { ...stats.jumps },
@@ -178,22 +185,54 @@ export class Tile {
     return this.element.querySelector(`[data-part=${name}]`);
   }
 
+  #setHasVideo(on) {
+    if (on === this.#hasVideo) return;
+    this.#hasVideo = on;
+    this.player.stats.pause();
+    if (on && this.player.stats.chunks > 0) {
+      // With the microphone on, black filler has been playing all along, and more of it is buffered.
+      this.#visibleFrom = Infinity;
+      this.#newPictureBy = performance.now() + NEW_PICTURE_PATIENCE;
+    }
+    if (!on) this.#held.hidden = true;
+    this.#setState(on ? 'waiting' : 'avatar');
+  }
+
   #setState(state) {
     this.#state = state;
     this.element.dataset.state = state;
+    this.#showStatus();
   }
 
-  #frameShown(now, presented, mediaTime) {
-    // A cluster's time is whole milliseconds; a frame of its start may be reported a little before.
-    if (!this.#hasVideo || mediaTime < this.#visibleFrom - 0.005) return;
-    this.player.stats.frameShown(now, presented);
+  /** What is shown by icons and rings, also in words. */
+  #showStatus() {
+    const speaking = this.#speaking && !this.#muted;
+    this.element.classList.toggle('muted', this.#muted);
+    this.element.classList.toggle('speaking', speaking);
+    const words = [
+      this.#state === 'avatar' && say('tile.camera-off'),
+      this.#state === 'waiting' && say('tile.waiting'),
+      this.#muted && say('tile.muted'),
+      speaking && say('tile.speaking'),
+    ];
+    this.#part('status').textContent = words.filter(Boolean).join(', ');
+  }
+
+  #showProblem(type) {
+    this.#part('problem').textContent = say('tile.unplayable.text', { type });
+    if (this.#hasVideo && this.#state !== 'problem') this.#setState('problem');
+  }
+
+  #framesShown(now, frames, mediaTime) {
+    if (!this.#hasVideo || mediaTime < this.#visibleFrom - ROUNDING) return;
+    this.player.stats.framesShown(now, frames);
     this.#newPictureBy = null;
     this.#held.hidden = true;
     if (this.#state !== 'playing') this.#setState('playing');
   }
 
-  #epochBegins(firstCluster) {
-    if (this.#newPictureBy !== null) this.#visibleFrom = firstCluster ?? 0;
+  #epochBegins(firstFrame) {
+    if (this.#newPictureBy !== null) this.#visibleFrom = firstFrame;
   }
 
   /** Keeps the last picture on display while the stream starts over. */
@@ -213,19 +252,4 @@ function cell(tag, text) {
   const element = document.createElement(tag);
   element.textContent = text;
   return element;
-}
-
-/** Up to two letters that stand for a name. */
-export function initials(name) {
-  const words = name.trim().split(/[\s._-]+/u).filter(Boolean);
-  const letters = words.length > 1 ? [words[0], words.at(-1)] : words;
-  return letters.map((word) => [...word][0].toUpperCase()).join('') || '?';
-}
-
-/** A colour of one's own, in degrees, the same at every visit. */
-function hue(userId) {
-  let hash = 0;
-  for (const char of userId) hash = (hash * 31 + char.codePointAt(0)) % 99991;
-  // Steps of the golden angle keep similar ids apart.
-  return (hash * 137.508) % 360;
 }
