@@ -7,6 +7,10 @@
 mod http;
 #[path = "relay_embedded/peer.rs"]
 mod peer;
+#[path = "relay_embedded/program.rs"]
+mod program;
+#[path = "relay_embedded/strangers.rs"]
+mod strangers;
 
 use std::net::SocketAddr;
 use std::time::{Duration, Instant};
@@ -249,11 +253,8 @@ async fn a_token_is_required_where_one_is_set() {
     let options = RelayOptions { token: SharedToken::new("s3cret"), ..RelayOptions::default() };
     let relay = Running::start(options).await;
     for auth in [json!({}), json!({ "token": "s3cre" }), json!({ "token": 5 })] {
-        let refusal = Peer::connect(relay.addr, auth).await.err();
-        assert_eq!(
-            refusal.as_deref(),
-            Some("Authentication failed: this relay requires a token, and yours is missing or wrong")
-        );
+        let refusal = Peer::connect(relay.addr, auth).await.err().unwrap();
+        assert_eq!(refusal["message"], "Authentication failed: this relay requires a token, and yours is missing or wrong");
     }
     Peer::connect(relay.addr, json!({ "token": "s3cret" })).await.unwrap();
     relay.stop().await;
