@@ -15,4 +15,5 @@ pub mod service;
 pub mod socketio;
 pub mod webm;
 pub mod media;
+pub(crate) mod http;
 pub mod config;

@@ -1,6 +1,6 @@
 //! Who may ask over TCP: who shows the token, and no page of another site that a browser on this device shows.
 
-use std::net::{IpAddr, SocketAddr};
+use std::net::SocketAddr;
 use std::sync::Arc;
 
 use axum::extract::{Request, State};
@@ -11,6 +11,7 @@ use subtle::ConstantTimeEq;
 
 use super::problem::Problem;
 use crate::config::Secret;
+use crate::http::origin;
 
 /// What decides it.
 #[derive(Debug, Clone)]
@@ -33,7 +34,7 @@ impl Guard {
             return forbidden("web pages may not ask; use a program, such as roomcam ctl or curl");
         }
         // DNS rebinding: the name of another site that leads to this device.
-        if self.loopback && !host.is_some_and(names_this_device) {
+        if self.loopback && !host.is_some_and(origin::names_this_device) {
             return forbidden(
                 "the Host header must be localhost or a loopback address: use http://127.0.0.1:PORT",
             );
@@ -50,22 +51,11 @@ impl Guard {
 
 /// Lets a request through, or answers it.
 pub(super) async fn guard(State(guard): State<Guard>, request: Request, next: Next) -> Response {
-    // An absolute request target goes before the header (RFC 9112 §3.2.2).
-    let in_header = request.headers().get(header::HOST).and_then(|host| host.to_str().ok());
-    let host = request.uri().authority().map(|authority| authority.as_str()).or(in_header);
+    let host = origin::host(request.uri(), request.headers());
     match guard.admit(request.headers(), host) {
         Ok(()) => next.run(request).await,
         Err(problem) => problem.into_response(),
     }
-}
-
-fn names_this_device(host: &str) -> bool {
-    let without_port = match host.rsplit_once(':') {
-        Some((name, port)) if port.chars().all(|c| c.is_ascii_digit()) && !name.ends_with(':') => name,
-        _ => host,
-    };
-    let bare = without_port.strip_prefix('[').and_then(|rest| rest.strip_suffix(']')).unwrap_or(without_port);
-    bare.eq_ignore_ascii_case("localhost") || bare.parse::<IpAddr>().is_ok_and(|ip| ip.is_loopback())
 }
 
 fn shows(headers: &HeaderMap, token: &Secret) -> bool {
@@ -77,26 +67,6 @@ fn shows(headers: &HeaderMap, token: &Secret) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn only_names_of_this_device_are_taken() {
-        for host in
-            ["localhost", "LOCALHOST:80", "127.0.0.1", "127.0.0.1:9780", "127.1.2.3:1", "[::1]", "[::1]:9780"]
-        {
-            assert!(names_this_device(host), "{host}");
-        }
-        for host in [
-            "",
-            ":80",
-            "evil.example",
-            "localhost.evil.example:80",
-            "127.0.0.1.evil.example",
-            "192.0.2.1",
-            "[::2]:1",
-        ] {
-            assert!(!names_this_device(host), "{host}");
-        }
-    }
 
     #[test]
     fn a_token_is_shown_whole_or_not_at_all() {

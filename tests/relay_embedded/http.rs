@@ -58,7 +58,8 @@ async fn exchange(
     body: &str,
 ) -> Answer {
     // A handshake brings its own.
-    let close = if headers.iter().any(|(name, _)| *name == "connection") { "" } else { "connection: close\r\n" };
+    let close =
+        if headers.iter().any(|(name, _)| *name == "connection") { "" } else { "connection: close\r\n" };
     let mut request = format!("{method} {path} HTTP/1.1\r\nhost: {host}\r\n{close}");
     for (name, value) in headers {
         request.push_str(&format!("{name}: {value}\r\n"));
@@ -99,7 +100,9 @@ impl KeptAlive {
                 }
                 let text = String::from_utf8_lossy(&answer);
                 let Some((head, _)) = text.split_once("\r\n\r\n") else { continue };
-                let lengths = head.lines().filter_map(|line| line.to_lowercase().strip_prefix("content-length: ")?.parse::<usize>().ok());
+                let lengths = head.lines().filter_map(|line| {
+                    line.to_lowercase().strip_prefix("content-length: ")?.parse::<usize>().ok()
+                });
                 let length = head.len() + 4 + lengths.last().unwrap_or(0);
                 if answer.len() >= length {
                     break Some(length);

@@ -69,8 +69,10 @@ async fn giant_session_ids_cost_no_memory() {
     assert_eq!(http::get(relay.addr, "/healthz", &[]).await.status, 200);
     let before = relay.rss_kb();
     let sid = "x".repeat(30_000);
-    let request =
-        format!("GET /socket.io/?EIO=4&transport=websocket&sid={sid} HTTP/1.1\r\nhost: {}\r\n\r\n", relay.addr);
+    let request = format!(
+        "GET /socket.io/?EIO=4&transport=websocket&sid={sid} HTTP/1.1\r\nhost: {}\r\n\r\n",
+        relay.addr
+    );
     let mut kept = KeptAlive::new(relay.addr);
     for number in 0..3000 {
         // As many different ones as there are requests.
@@ -196,7 +198,8 @@ async fn an_event_is_as_large_as_its_kind_needs() {
 #[tokio::test]
 async fn a_viewer_does_not_take_the_cameras_place() {
     let relay =
-        Program::relay(&[("--publish-token-file", "camera-secret"), ("--view-token-file", "viewer-secret")]).await;
+        Program::relay(&[("--publish-token-file", "camera-secret"), ("--view-token-file", "viewer-secret")])
+            .await;
     let camera_auth = json!({ "userId": "camera", "token": "camera-secret" });
     let (mut camera, _) = Peer::join_with(relay.addr, camera_auth.clone(), "r").await;
 
@@ -223,13 +226,14 @@ async fn a_viewer_does_not_take_the_cameras_place() {
 #[tokio::test]
 async fn with_one_token_for_all_nobody_takes_a_place_that_is_taken() {
     let relay = Program::relay(&[("--token-file", "shared")]).await;
-    let (mut camera, _) = Peer::join_with(relay.addr, json!({ "userId": "camera", "token": "shared" }), "r").await;
+    let (mut camera, _) =
+        Peer::join_with(relay.addr, json!({ "userId": "camera", "token": "shared" }), "r").await;
 
-    let refused = Peer::connect(relay.addr, json!({ "userId": "camera", "token": "shared" }));
-    // The relay asks the camera whether it is still there.
-    let (refused, ()) = tokio::join!(refused, async {
-        camera.emit("chat-message", json!({ "message": "still here" })).await;
-    });
+    // The relay asks the camera whether it is still there, and the camera answers.
+    let refused = tokio::select! {
+        refused = Peer::connect(relay.addr, json!({ "userId": "camera", "token": "shared" })) => refused,
+        heard = camera.hear_patiently() => panic!("{heard:?}"),
+    };
 
     assert_eq!(refused.err().unwrap()["data"]["code"], "user_taken");
     drop(camera);
