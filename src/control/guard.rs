@@ -4,29 +4,57 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 
 use axum::extract::{Request, State};
-use axum::http::{HeaderMap, StatusCode, header};
+use axum::http::{HeaderMap, Method, StatusCode, header};
 use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
 use subtle::ConstantTimeEq;
 
 use super::problem::Problem;
-use crate::config::Secret;
+use crate::config::{ControlApi, Secret};
 use crate::http::origin;
 
 /// What decides it.
 #[derive(Debug, Clone)]
 pub(super) struct Guard {
     token: Option<Arc<Secret>>,
+    metrics_token: Option<Arc<Secret>>,
     loopback: bool,
 }
 
+/// What is asked for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Wanted {
+    /// Whether the agent answers, which everybody may know.
+    Health,
+    /// Numbers.
+    Metrics,
+    /// Anything else.
+    All,
+}
+
+impl Wanted {
+    fn of(request: &Request) -> Self {
+        let reads = request.method() == Method::GET || request.method() == Method::HEAD;
+        match request.uri().path() {
+            "/healthz" if reads => Self::Health,
+            "/metrics" if reads => Self::Metrics,
+            _ => Self::All,
+        }
+    }
+}
+
 impl Guard {
-    /// For a listener on `addr`; with a token, if there is one.
-    pub fn new(addr: SocketAddr, token: Option<Secret>) -> Self {
-        Self { token: token.map(Arc::new), loopback: addr.ip().is_loopback() }
+    /// For a listener on `addr`, with the tokens there are.
+    pub fn new(addr: SocketAddr, config: &ControlApi) -> Self {
+        let shared = |token: &Option<Secret>| token.clone().map(Arc::new);
+        Self {
+            token: shared(&config.token),
+            metrics_token: shared(&config.metrics_token),
+            loopback: addr.ip().is_loopback(),
+        }
     }
 
-    fn admit(&self, headers: &HeaderMap, host: Option<&str>) -> Result<(), Problem> {
+    fn admit(&self, wanted: Wanted, headers: &HeaderMap, host: Option<&str>) -> Result<(), Problem> {
         let forbidden = |message: &str| Err(Problem::new(StatusCode::FORBIDDEN, message));
         // A browser names the page that asks; programs have none.
         let fetched = headers.get("sec-fetch-site").is_some_and(|site| site != "none");
@@ -39,20 +67,30 @@ impl Guard {
                 "the Host header must be localhost or a loopback address: use http://127.0.0.1:PORT",
             );
         }
-        match &self.token {
-            Some(token) if !shows(headers, token) => Err(Problem::new(
-                StatusCode::UNAUTHORIZED,
-                "show the token of control.token_file: Authorization: Bearer TOKEN (roomcam ctl: --token-file FILE)",
-            )),
-            _ => Ok(()),
+        let shown = |token: &Option<Arc<Secret>>| token.as_ref().is_some_and(|token| shows(headers, token));
+        let unguarded = self.token.is_none() && self.metrics_token.is_none();
+        match wanted {
+            _ if unguarded || shown(&self.token) => Ok(()),
+            Wanted::Health => Ok(()),
+            Wanted::Metrics if shown(&self.metrics_token) => Ok(()),
+            Wanted::Metrics => unauthorized("control.metrics_token_file or control.token_file"),
+            Wanted::All if self.token.is_none() => forbidden(
+                "only /metrics and /healthz can be asked over TCP: set control.token_file for the rest",
+            ),
+            Wanted::All => unauthorized("control.token_file"),
         }
     }
+}
+
+fn unauthorized(file: &str) -> Result<(), Problem> {
+    let how = "Authorization: Bearer TOKEN (roomcam ctl: --token-file FILE)";
+    Err(Problem::new(StatusCode::UNAUTHORIZED, format!("show the token of {file}: {how}")))
 }
 
 /// Lets a request through, or answers it.
 pub(super) async fn guard(State(guard): State<Guard>, request: Request, next: Next) -> Response {
     let host = origin::host(request.uri(), request.headers());
-    match guard.admit(request.headers(), host) {
+    match guard.admit(Wanted::of(&request), request.headers(), host) {
         Ok(()) => next.run(request).await,
         Err(problem) => problem.into_response(),
     }

@@ -154,7 +154,7 @@ fn listen(addr: SocketAddr, config: &ControlApi) -> Result<(TcpListener, SocketA
     listener.set_nonblocking(true).map_err(failed)?;
     let listener = TcpListener::from_std(listener).map_err(failed)?;
     let bound = listener.local_addr().map_err(failed)?;
-    Ok((listener, bound, Guard::new(bound, config.token.clone())))
+    Ok((listener, bound, Guard::new(bound, config)))
 }
 
 /// Serves the clients of a listener, if there is one, until it is time to stop.

@@ -184,7 +184,7 @@ mod tests {
         let message = Message::event("x", &json!({}), &budget).unwrap();
         assert_eq!(message.frames(), b"\x81\x0a42[\"x\",{}]");
         let chunk = Message::binary_event("x", &json!({}), &Bytes::from_static(b"abc"), &budget).unwrap();
-        assert_eq!(chunk.frames(), b"\x81\x0d451-[\"x\",{}]\x82\x03abc");
+        assert_eq!(chunk.frames(), b"\x81\x0c451-[\"x\",{}]\x82\x03abc");
         let mut polled = String::new();
         message.poll_into(&mut polled);
         chunk.poll_into(&mut polled);

@@ -7,6 +7,7 @@ use std::time::Duration;
 use bytes::Bytes;
 use futures_util::{SinkExt, StreamExt};
 use serde_json::{Value, json};
+use tokio::io::AsyncWriteExt;
 use tokio::net::TcpStream;
 use tokio_tungstenite::tungstenite::Message;
 use tokio_tungstenite::{MaybeTlsStream, WebSocketStream};
@@ -82,6 +83,17 @@ impl Peer {
         }]);
         self.socket.feed(Message::text(format!("451-{header}"))).await.is_ok()
             && self.socket.send(Message::binary(chunk)).await.is_ok()
+    }
+
+    /// Announces a binary message of `length` bytes, and sends `sent` of them; `None` if the connection is gone.
+    pub async fn send_half_a_chunk(&mut self, length: u64, sent: usize) -> Option<()> {
+        self.socket.flush().await.ok()?;
+        let mut frame = vec![0x82, 0x80 | 127];
+        frame.extend(length.to_be_bytes());
+        // The mask, and bytes that it leaves as they are.
+        frame.resize(frame.len() + 4 + sent, 0);
+        let MaybeTlsStream::Plain(tcp) = self.socket.get_mut() else { return None };
+        tcp.write_all(&frame).await.ok()
     }
 
     /// The next thing that is not a heartbeat.

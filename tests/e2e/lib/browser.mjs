@@ -1,10 +1,8 @@
 // Headless Chromium and the pages in it: our plain receiver, and any page with the probe injected.
 
-import { createServer } from 'node:http';
-import { readFile } from 'node:fs/promises';
-import { extname, join } from 'node:path';
+import { join } from 'node:path';
 import { chromium } from 'playwright-core';
-import { TESTS } from './paths.mjs';
+import { PAGES, servePages } from './pages.mjs';
 import { until } from './waiting.mjs';
 
 const FLAGS = [
@@ -17,13 +15,9 @@ const FLAGS = [
   '--disable-sync',
   '--autoplay-policy=no-user-gesture-required',
 ];
-const PAGES = join(TESTS, 'e2e/pages');
-const FILES = { '/socket.io.js': join(TESTS, 'node_modules/socket.io-client/dist/socket.io.min.js') };
-const TYPES = { '.html': 'text/html', '.js': 'text/javascript', '.webm': 'video/webm' };
-
 /** Launches Chromium and a server for the test pages. `files` adds paths to files that it serves. */
 export async function startBrowser({ files = {}, flags = [] } = {}) {
-  const server = await servePages({ ...FILES, ...files });
+  const pages = await servePages(files);
   // A browser server rather than a plain launch, because only it tells its process id.
   const browserServer = await chromium.launchServer({
     executablePath: process.env.CHROMIUM ?? '/usr/bin/chromium',
@@ -31,33 +25,17 @@ export async function startBrowser({ files = {}, flags = [] } = {}) {
     args: [...FLAGS, ...flags],
   });
   const browser = await chromium.connect(browserServer.wsEndpoint());
-  return new Browser(browser, browserServer, server);
-}
-
-async function servePages(files) {
-  const server = createServer(async (request, response) => {
-    const { pathname } = new URL(request.url, 'http://localhost');
-    const path = files[pathname] ?? join(PAGES, pathname.replaceAll('..', ''));
-    try {
-      const body = await readFile(path);
-      response.writeHead(200, { 'content-type': TYPES[extname(path)] ?? 'application/octet-stream' }).end(body);
-    } catch {
-      response.writeHead(404).end();
-    }
-  });
-  await new Promise((resolve) => server.listen(0, '127.0.0.1', resolve));
-  return server;
+  return new Browser(browser, browserServer, pages);
 }
 
 class Browser {
-  constructor(browser, browserServer, server) {
+  constructor(browser, browserServer, pages) {
     this.viewers = [];
     this.browser = browser;
     this.browserServer = browserServer;
-    this.server = server;
     /** Of the browser's first process; all others descend from it. */
     this.pid = browserServer.process().pid;
-    this.pages = `http://127.0.0.1:${server.address().port}`;
+    this.pages = pages;
   }
 
   /** What each viewer that is still open sees, a line each, for the report of a failure. */
@@ -68,8 +46,6 @@ class Browser {
 
   async stop() {
     await this.browserServer.close();
-    this.server.closeAllConnections();
-    this.server.close();
   }
 
   /** Loads the plain receiver, which waits for `join()`. `steered`: the newer clients' live-edge rule. */
