@@ -16,4 +16,5 @@ pub mod socketio;
 pub mod webm;
 pub mod media;
 mod log_limit;
+pub(crate) mod http;
 pub mod config;

@@ -13,10 +13,10 @@ use roomcam::agent::{self, RunOptions};
 use roomcam::capture::{V4L2_COLLECT_BUFFERS, devices};
 use roomcam::config::ConfigErrors;
 use roomcam::control::{self, Control, Server, State};
-use roomcam::demo;
+use roomcam::demo::{self, Tokens};
 use roomcam::doctor::{self, Finding, Status};
 use roomcam::panel;
-use roomcam::relay::{Relay, RelayOptions};
+use roomcam::relay::{self, Relay};
 use tokio::runtime;
 use tokio::signal::unix::{SignalKind, signal};
 use tokio_util::sync::CancellationToken;
@@ -95,20 +95,29 @@ async fn run(args: RunArgs) -> Outcome {
 }
 
 async fn demo(args: DemoArgs) -> Outcome {
-    let relay = Relay::bind(args.listen, RelayOptions::default()).await?;
-    let address = demo::reachable(relay.local_addr());
-    let config = args.config(address)?;
+    relay::allow_many_connections();
+    let tokens = Tokens::random();
+    let relay = Relay::bind(args.listen, tokens.relay_options()).await?;
+    let listens = relay.local_addr();
+    let config = args.config(demo::reachable(listens), &tokens.publish)?;
     let room: String = url::form_urlencoded::byte_serialize(args.room.as_bytes()).collect();
-    say(&format!("Watch at http://{address}/?room={room}\n"))?;
+    let page = |addr| format!("http://{addr}/?room={room}#token={}", tokens.view);
+    say(&format!("Watch at {}\n", page(demo::reachable(listens))))?;
+    if let Some(elsewhere) = demo::reachable_from_elsewhere(listens) {
+        let address = page(elsewhere);
+        let picture = demo::qr_code(&address).unwrap_or_default();
+        say(&format!("From another device: {address}\n\n{picture}\n"))?;
+    }
     let options = RunOptions { profiles: profiles(), ..RunOptions::default() };
     demo::run(relay, &config, options, stop_signal()?).await?;
     Ok(ExitCode::SUCCESS)
 }
 
 async fn relay(args: RelayArgs) -> Outcome {
+    relay::allow_many_connections();
     let relay = Relay::bind(args.listen, args.options()?).await?;
     say(&format!("Relay and viewer page at http://{}/\n", demo::reachable(relay.local_addr())))?;
-    relay.run(stop_signal()?).await?;
+    relay.run(stop_signal()?).await;
     Ok(ExitCode::SUCCESS)
 }
 

@@ -51,7 +51,11 @@ fn help_of_each_command_names_its_flags() {
             &[
                 "--listen",
                 "--token-file",
+                "--publish-token-file",
+                "--view-token-file",
+                "--allow-origin",
                 "--max-rooms",
+                "--max-sessions",
                 "--max-participants",
                 "--max-message-bytes",
                 "--join-rate",

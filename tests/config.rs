@@ -12,8 +12,8 @@ use std::path::{Path, PathBuf};
 
 use proptest::prelude::*;
 use roomcam::config::{
-    Backend, ButtonAction, ButtonCommand, Config, ConfigErrors, DeviceChoice, KEYS, Key, LISTS, LampPlace,
-    LateJoin, Overrides, Panel, Pin, Problem, Pull, Secret, Shows, SocketChoice, Unset, Warning,
+    Backend, ButtonAction, ButtonCommand, ChipChoice, Config, ConfigErrors, DeviceChoice, KEYS, Key, LISTS,
+    LampPlace, LateJoin, Overrides, Panel, Pin, Problem, Pull, Secret, Shows, SocketChoice, Unset, Warning,
 };
 use tempfile::TempDir;
 
@@ -97,10 +97,10 @@ fn url_and_room_are_enough() {
     assert_eq!(capture.cadence.duration().as_millis(), 100);
     assert!(capture.start_camera && capture.start_mic);
     assert_eq!(config.panel.backend, Backend::Auto);
-    assert_eq!(config.panel.chip.as_path(), Path::new("/dev/gpiochip0"));
+    assert_eq!(config.panel.chip, ChipChoice::Auto);
     assert_eq!((&config.panel.lamps[..], &config.panel.buttons[..]), (&[][..], &[][..]));
     assert_eq!((&config.control.socket, config.control.listen), (&SocketChoice::Auto, None));
-    assert_eq!(config.control.token, None);
+    assert_eq!((config.control.token, config.control.metrics_token), (None, None));
     assert_eq!(config.warnings, []);
 }
 
@@ -428,9 +428,11 @@ fn the_example_is_valid_with_a_place_to_go_and_with_every_key_shown() {
             _ => line,
         })
         .map(|line| line.replace("/etc/roomcam/control-token", "./token"))
+        .map(|line| line.replace("/etc/roomcam/metrics-token", "./metrics-token"))
         .collect();
     let setup = Setup::new(&uncommented.join("\n"));
     setup.file("token", "hunter2", 0o600);
+    setup.file("metrics-token", "hunter3", 0o600);
     let all = setup.load().unwrap();
     assert_eq!(all.capture, config.capture);
     assert_eq!(all.meeting.user_id.as_str(), "roomcam-0123456789abcdef");
@@ -460,7 +462,7 @@ fn lamps_and_buttons_are_read_with_their_defaults() {
         [[panel.button]]\npin = 5\npush_to_talk = true\npull = 'down'\ndebounce_ms = 5\nhold_ms = 200\n";
     let panel = with(text).load().unwrap().panel;
 
-    assert_eq!((panel.backend, panel.chip.as_path()), (Backend::Gpiochip, Path::new("/dev/gpiochip4")));
+    assert_eq!((panel.backend, &panel.chip), (Backend::Gpiochip, &ChipChoice::Path("/dev/gpiochip4".into())));
     let [muted, speaking] = &panel.lamps[..] else { panic!("{:?}", panel.lamps) };
     assert_eq!(muted.place, LampPlace::Pin { pin: Pin::Number(17), active_low: true });
     assert_eq!(speaking.shows, Shows::Speaking);
@@ -726,7 +728,7 @@ fn every_problem_of_control_is_reported_with_its_place() {
         open.problems(),
         [
             "config.toml:5:10: control.listen = 0.0.0.0:9780 lets everybody on the network turn the camera on; set \
-          control.token_file beside it, or listen on 127.0.0.1 or [::1]"
+          control.token_file or control.metrics_token_file beside it, or listen on 127.0.0.1 or [::1]"
         ]
     );
 

@@ -256,7 +256,7 @@ fn a_lamp_that_cannot_be_driven_is_an_error_with_a_remedy() {
 }
 
 #[test]
-fn without_a_raspberry_pi_rppal_says_so_and_auto_goes_on_to_the_chip() {
+fn without_a_chip_and_a_raspberry_pi_auto_says_so() {
     if rppal::system::DeviceInfo::new().is_ok() {
         return;
     }
@@ -269,8 +269,8 @@ fn without_a_raspberry_pi_rppal_says_so_and_auto_goes_on_to_the_chip() {
     );
     assert_eq!(
         refusal(&format!("[panel]\nchip = '/dev/gpiochip-nowhere'\n{lamp}"), root.path()),
-        "the lamp on pin 17 that shows mic-muted cannot be driven: auto: neither rppal (this is no Raspberry Pi) nor \
-         gpiochip (there is no GPIO chip /dev/gpiochip-nowhere); see `roomcam devices` for the GPIO chips there are; \
+        "the lamp on pin 17 that shows mic-muted cannot be driven: auto: neither gpiochip (there is no GPIO chip \
+         /dev/gpiochip-nowhere) nor rppal (this is no Raspberry Pi); see `roomcam devices` for the GPIO chips there are; \
          with panel.backend = \"none\" the daemon runs without lamps and buttons"
     );
 }

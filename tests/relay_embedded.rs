@@ -3,10 +3,16 @@
 // clippy.toml allows these in tests; helpers of tests are not tests themselves.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
+#[path = "relay_embedded/hostile.rs"]
+mod hostile;
 #[path = "relay_embedded/http.rs"]
 mod http;
 #[path = "relay_embedded/peer.rs"]
 mod peer;
+#[path = "relay_embedded/program.rs"]
+mod program;
+#[path = "relay_embedded/strangers.rs"]
+mod strangers;
 
 use std::net::SocketAddr;
 use std::time::{Duration, Instant};
@@ -14,7 +20,7 @@ use std::time::{Duration, Instant};
 use bytes::Bytes;
 use futures_util::future::join_all;
 use peer::{Heard, PATIENCE, Peer};
-use roomcam::relay::{Relay, RelayError, RelayOptions, SharedToken};
+use roomcam::relay::{Access, Allowance, Rates, Relay, RelayOptions, Token};
 use serde_json::json;
 use tokio::sync::oneshot;
 use tokio::task::JoinHandle;
@@ -22,7 +28,7 @@ use tokio::task::JoinHandle;
 struct Running {
     addr: SocketAddr,
     stop: oneshot::Sender<()>,
-    task: JoinHandle<Result<(), RelayError>>,
+    task: JoinHandle<()>,
 }
 
 impl Running {
@@ -40,9 +46,24 @@ impl Running {
     async fn stop(self) -> Duration {
         let begun = Instant::now();
         self.stop.send(()).unwrap();
-        self.task.await.unwrap().unwrap();
+        self.task.await.unwrap();
         begun.elapsed()
     }
+}
+
+/// As much of everything as a test sends.
+fn unhurried() -> RelayOptions {
+    let all = Allowance::new(1_000_000, 1_000_000);
+    let rates = Rates {
+        messages: all,
+        chunks: all,
+        media_bytes: Allowance::new(1_000_000_000, 1_000_000_000),
+        chat: all,
+        speaking: all,
+        joins: all,
+        ..Rates::default()
+    };
+    RelayOptions { rates, ..RelayOptions::default() }
 }
 
 #[tokio::test]
@@ -198,13 +219,17 @@ async fn leaving_is_acknowledged_and_announced() {
 #[tokio::test]
 async fn a_second_connection_of_a_user_takes_the_seat() {
     let relay = Running::start(RelayOptions::default()).await;
-    let (mut first, _) = Peer::join(relay.addr, "ann", "r").await;
+    let own_token =
+        json!({ "userId": "ann", "token": "a token of ann's own, which this relay does not need" });
+    let (mut first, _) = Peer::join_with(relay.addr, own_token.clone(), "r").await;
     let (mut bob, _) = Peer::join(relay.addr, "bob", "r").await;
     first.event("user-joined").await;
 
-    let (_second, state) = Peer::join(relay.addr, "ann", "r").await;
+    let (_second, state) = Peer::join_with(relay.addr, own_token, "r").await;
 
-    assert_eq!(first.event("error").await["message"], "Another connection has logged in as the same user");
+    let told =
+        json!({ "message": "Another connection has logged in as the same user", "code": "user_taken" });
+    assert_eq!(first.event("error").await, told);
     assert_eq!(first.hear().await, Heard::Disconnected);
     assert_eq!(bob.event("user-left").await["socketId"], first.sid);
     assert_eq!(bob.event("user-joined").await["userId"], "ann");
@@ -246,14 +271,16 @@ async fn only_the_presenter_is_relayed() {
 
 #[tokio::test]
 async fn a_token_is_required_where_one_is_set() {
-    let options = RelayOptions { token: SharedToken::new("s3cret"), ..RelayOptions::default() };
-    let relay = Running::start(options).await;
-    for auth in [json!({}), json!({ "token": "s3cre" }), json!({ "token": 5 })] {
-        let refusal = Peer::connect(relay.addr, auth).await.err();
-        assert_eq!(
-            refusal.as_deref(),
-            Some("Authentication failed: this relay requires a token, and yours is missing or wrong")
-        );
+    let access = Access::Shared(Token::new("s3cret").unwrap());
+    let relay = Running::start(RelayOptions { access, ..RelayOptions::default() }).await;
+    for (auth, code, what) in [
+        (json!({}), "token_required", "this relay requires a token"),
+        (json!({ "token": "s3cre" }), "token_wrong", "your token is not one of this relay"),
+        (json!({ "token": 5 }), "token_required", "this relay requires a token"),
+    ] {
+        let refusal = Peer::connect(relay.addr, auth).await.err().unwrap();
+        let message = format!("Authentication failed: {what}");
+        assert_eq!(refusal, json!({ "message": message, "data": { "code": code } }));
     }
     Peer::connect(relay.addr, json!({ "token": "s3cret" })).await.unwrap();
     relay.stop().await;
@@ -272,8 +299,10 @@ async fn joins_are_bounded() {
     cat.emit("join-room", json!({ "room": "r" })).await;
 
     let mut heard = Vec::new();
-    for _ in 0..3 {
-        heard.push(cat.event("error").await["message"].as_str().unwrap().to_owned());
+    for code in ["room_full", "room_full", "bad_request"] {
+        let error = cat.event("error").await;
+        assert_eq!(error["code"], code);
+        heard.push(error["message"].as_str().unwrap().to_owned());
     }
     assert_eq!(heard[0], "The room holds its limit of 2 participants; try again when somebody has left");
     assert_eq!(heard[1], "This relay carries its limit of 1 rooms; try again when one has emptied");
@@ -303,7 +332,8 @@ async fn a_message_above_the_limit_closes_its_senders_connection() {
 
     ann.emit_chunk(Bytes::from(vec![0; 20_001]), 1).await;
 
-    assert_eq!(ann.hear().await, Heard::Closed);
+    assert_eq!(ann.event("error").await["code"], "too_large");
+    assert_eq!(ann.hear().await, Heard::Disconnected);
     assert_eq!(bob.event("user-left").await["userId"], "ann");
     relay.stop().await;
 }
@@ -311,7 +341,7 @@ async fn a_message_above_the_limit_closes_its_senders_connection() {
 #[tokio::test]
 async fn a_participant_that_does_not_read_is_cut_off_and_the_others_lose_nothing() {
     const CHUNKS: u64 = 600;
-    let options = RelayOptions { outgoing_queue: 64, ..RelayOptions::default() };
+    let options = RelayOptions { outgoing_bytes: 6_400_000, ..unhurried() };
     let relay = Running::start(options).await;
     let (mut ann, _) = Peer::join(relay.addr, "ann", "r").await;
     let (mut bob, _) = Peer::join(relay.addr, "bob", "r").await;
@@ -360,7 +390,8 @@ async fn a_participant_that_does_not_read_is_cut_off_and_the_others_lose_nothing
 
 #[tokio::test]
 async fn a_long_polling_client_speaks_the_same_dialect_and_is_cut_off_alike() {
-    let options = RelayOptions { outgoing_queue: 8, ..RelayOptions::default() };
+    let options =
+        RelayOptions { max_message_bytes: 20_000, outgoing_bytes: 40_000, ..RelayOptions::default() };
     let relay = Running::start(options).await;
     let (mut ann, _) = Peer::join(relay.addr, "ann", "r").await;
 
@@ -383,7 +414,7 @@ async fn a_long_polling_client_speaks_the_same_dialect_and_is_cut_off_alike() {
 
     // And now it does not poll any more.
     for number in 0..9 {
-        assert!(ann.emit_chunk(Bytes::from_static(b"0123"), number).await);
+        assert!(ann.emit_chunk(Bytes::from(vec![4; 5000]), number).await);
     }
     assert_eq!(ann.event("user-left").await["userId"], "old");
     // The session is closed a moment after the room has heard of it.
@@ -398,7 +429,7 @@ async fn a_long_polling_client_speaks_the_same_dialect_and_is_cut_off_alike() {
 
 #[tokio::test]
 async fn shutdown_is_bounded_even_with_a_client_that_does_not_read() {
-    let relay = Running::start(RelayOptions::default()).await;
+    let relay = Running::start(unhurried()).await;
     let (mut ann, _) = Peer::join(relay.addr, "ann", "r").await;
     let (_stalled, _) = Peer::join(relay.addr, "stalled", "r").await;
     ann.event("user-joined").await;
@@ -469,12 +500,19 @@ async fn the_viewer_is_served_from_the_binary() {
 }
 
 #[tokio::test]
-async fn web_clients_from_other_origins_may_connect() {
-    let relay = Running::start(RelayOptions::default()).await;
+async fn web_clients_of_an_allowed_origin_may_connect() {
+    let allowed_origins = vec!["https://meet.example".parse().unwrap()];
+    let relay = Running::start(RelayOptions { allowed_origins, ..RelayOptions::default() }).await;
     let path = "/socket.io/?EIO=4&transport=polling";
+
     let answer = http::get(relay.addr, path, &[("origin", "https://meet.example")]).await;
     assert_eq!(answer.status, 200);
     assert_eq!(answer.header("access-control-allow-origin"), Some("https://meet.example"));
+    assert_eq!(answer.header("access-control-allow-credentials"), None);
+    assert_eq!(answer.header("vary"), Some("Origin"));
+    assert_eq!(http::get(relay.addr, path, &[("origin", "https://meet.example.evil")]).await.status, 403);
+    // A proxy before the relay passes on its own name.
+    assert_eq!(http::get_as(relay.addr, "meet.example", "/healthz", &[]).await.status, 200);
     relay.stop().await;
 }
 

@@ -12,7 +12,7 @@ pub use ctl::CtlArgs;
 pub use logging::LogError;
 use logging::LogLevel;
 use roomcam::config::{Config, ConfigErrors, Overrides, Panel, Secret, SecretError};
-use roomcam::relay::{RelayOptions, SharedToken};
+use roomcam::relay::{Access, Origin, RelayOptions, Token};
 
 /// Where packages put the configuration; used if it exists and no other is named.
 const SYSTEM_CONFIG: &str = "/etc/roomcam/config.toml";
@@ -69,16 +69,19 @@ Examples:
   roomcam demo --camera auto --mic default             this machine's camera and microphone
   roomcam demo --listen 0.0.0.0:8080                   to be watched from other machines
 
-It prints the address to open in a browser. Ctrl-C ends it.")]
+It prints the address to open in a browser, with a token: only who has the address can watch. To be
+watched from other machines it also shows a QR code. Ctrl-C ends it.")]
     Demo(DemoArgs),
 
     /// Be a relay with a page to watch, for a network that has no other
     #[command(after_help = "\
-Example:
+Examples:
   roomcam relay --listen 0.0.0.0:8080 --token-file /etc/roomcam/token
+  roomcam relay --publish-token-file camera.token --view-token-file people.token
 
-It relays and stores nothing. A participant that cannot keep up is cut off. It speaks plain HTTP
-and WebSocket: put a reverse proxy in front of it for TLS.")]
+It relays and stores nothing. A participant that cannot keep up is cut off. Pages of other origins
+are kept out, unless --allow-origin names them. It speaks plain HTTP and WebSocket: put a reverse
+proxy in front of it for TLS, and name the proxy's origin with --allow-origin.")]
     Relay(RelayArgs),
 
     /// List cameras with their formats, microphones and GPIO chips
@@ -142,13 +145,29 @@ pub struct RelayArgs {
     #[arg(long, value_name = "ADDR:PORT", default_value = "127.0.0.1:8080")]
     pub listen: SocketAddr,
 
-    /// Let in only who shows the token in this file (one line)
-    #[arg(long, value_name = "FILE")]
+    /// Let in only who shows the token in this file (one line); all of them may publish
+    #[arg(long, value_name = "FILE", conflicts_with_all = ["publish_token_file", "view_token_file"])]
     pub token_file: Option<PathBuf>,
+
+    /// Let only those publish who show the token in this file (one line). The others may watch
+    #[arg(long, value_name = "FILE")]
+    pub publish_token_file: Option<PathBuf>,
+
+    /// Let the others watch only if they show the token in this file (one line)
+    #[arg(long, value_name = "FILE", requires = "publish_token_file")]
+    pub view_token_file: Option<PathBuf>,
+
+    /// Let pages of this origin connect, such as https://meet.example (repeatable). The relay's own page always may
+    #[arg(long, value_name = "ORIGIN")]
+    pub allow_origin: Vec<Origin>,
 
     /// Rooms at the same time
     #[arg(long, value_name = "N", default_value_t = RelayOptions::default().max_rooms, value_parser = positive::<usize>())]
     pub max_rooms: usize,
+
+    /// Participants in all rooms
+    #[arg(long, value_name = "N", default_value_t = RelayOptions::default().max_sessions, value_parser = positive::<usize>())]
+    pub max_sessions: usize,
 
     /// Participants in a room, viewers included
     #[arg(long, value_name = "N", default_value_t = RelayOptions::default().max_participants, value_parser = positive::<usize>())]
@@ -274,12 +293,12 @@ impl ConfigArgs {
 }
 
 impl DemoArgs {
-    /// The configuration of an agent that publishes to the relay at `address`. The environment and the
+    /// The configuration of an agent that publishes to the relay at `address` with this token. The environment and the
     /// system's configuration have no say: a demonstration shows the same on every machine.
     ///
     /// Without a word about devices there is a test picture with a tone; whoever names one of them gets that
     /// one and no other.
-    pub fn config(&self, address: SocketAddr) -> Result<Config, ConfigErrors> {
+    pub fn config(&self, address: SocketAddr, token: &str) -> Result<Config, ConfigErrors> {
         let mut overrides = Overrides::default();
         let mut set = |key, value: &str| overrides.set("roomcam demo", key, value);
         set("meeting.url", &format!("ws://{address}"));
@@ -293,42 +312,59 @@ impl DemoArgs {
             (Some(_), Some(_)) => {}
         }
         self.capture.add_to(&mut overrides);
-        Config::load(None, std::iter::empty(), &overrides)
+        // Not of the environment, but what would be: the one way to give a token that no file holds.
+        let token = [("ROOMCAM_TOKEN".to_owned(), token.to_owned())];
+        Config::load(None, token.into_iter(), &overrides)
     }
 }
 
 impl RelayArgs {
-    /// The relay's bounds, and its token if there is one.
+    /// The relay's bounds, and who is let in.
     pub fn options(&self) -> Result<RelayOptions, TokenFileError> {
-        let token = self.token_file.as_deref().map(read_token).transpose()?;
+        let read =
+            |flag, path: &Option<PathBuf>| path.as_deref().map(|path| read_token(flag, path)).transpose();
+        let shared = read("--token-file", &self.token_file)?;
+        let publish = read("--publish-token-file", &self.publish_token_file)?;
+        let view = read("--view-token-file", &self.view_token_file)?;
+        let access = match (shared, publish, view) {
+            (_, Some(publish), Some(view)) if publish.is(view.as_ref()) => return Err(TokenFileError::Same),
+            (_, Some(publish), view) => Access::Split { publish, view },
+            (Some(token), None, _) => Access::Shared(token),
+            (None, None, _) => Access::Open,
+        };
         Ok(RelayOptions {
             max_rooms: self.max_rooms,
+            max_sessions: self.max_sessions,
             max_participants: self.max_participants,
             max_message_bytes: self.max_message_bytes,
             max_joins_per_second: self.join_rate,
-            token,
+            access,
+            allowed_origins: self.allow_origin.clone(),
             ..RelayOptions::default()
         })
     }
 }
 
-fn read_token(path: &Path) -> Result<SharedToken, TokenFileError> {
-    let (secret, warning) = Secret::read(path)?;
+fn read_token(flag: &'static str, path: &Path) -> Result<Token, TokenFileError> {
+    let (secret, warning) = Secret::read(path).map_err(|error| TokenFileError::Unusable(flag, error))?;
     if let Some(warning) = warning {
         tracing::warn!("{warning}");
     }
-    SharedToken::new(secret.expose()).ok_or(TokenFileError::Empty)
+    Token::new(secret.expose()).ok_or(TokenFileError::Empty(flag))
 }
 
 /// The relay's token cannot be used.
 #[derive(Debug, thiserror::Error)]
 pub enum TokenFileError {
     /// Its file cannot be read, or holds no token.
-    #[error("--token-file: {0}")]
-    Unusable(#[from] SecretError),
+    #[error("{0}: {1}")]
+    Unusable(&'static str, SecretError),
     /// Nothing is in it.
-    #[error("--token-file: the file is empty; write a token into it")]
-    Empty,
+    #[error("{0}: the file is empty; write a token into it")]
+    Empty(&'static str),
+    /// Who may watch could publish.
+    #[error("--publish-token-file and --view-token-file hold the same token; write another into one of them")]
+    Same,
 }
 
 impl CaptureArgs {

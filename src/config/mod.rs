@@ -23,7 +23,7 @@ pub use error::{ConfigErrors, Origin, Problem, Warning};
 pub use load::Overrides;
 pub use panel::{Button, ButtonAction, Lamp, LampPlace, Panel};
 pub use panel_values::{
-    Backend, ButtonCommand, ChipPath, DebounceMs, HoldMs, LedName, Percent, Pin, Pull, Shows,
+    Backend, ButtonCommand, ChipChoice, DebounceMs, HoldMs, LedName, Percent, Pin, Pull, Shows,
 };
 pub use schema::{KEYS, Key, LISTS, List, Unset};
 pub use secret::{Secret, SecretError};

@@ -6,7 +6,7 @@ use std::fmt;
 use super::error::{Origin, Problem};
 use super::layers::Layers;
 use super::panel_values::{
-    Backend, ButtonCommand, ChipPath, DebounceMs, HoldMs, LedName, Percent, Pin, Pull, Shows,
+    Backend, ButtonCommand, ChipChoice, DebounceMs, HoldMs, LedName, Percent, Pin, Pull, Shows,
 };
 use super::schema::{self, Key};
 
@@ -16,7 +16,7 @@ pub struct Panel {
     /// What drives the pins.
     pub backend: Backend,
     /// The GPIO chip that the backend `gpiochip` uses.
-    pub chip: ChipPath,
+    pub chip: ChipChoice,
     /// The lamps, in the order of the file.
     pub lamps: Vec<Lamp>,
     /// The buttons, in the order of the file.

@@ -1,7 +1,7 @@
 //! The types of single values of `[panel]`.
 
 use std::fmt;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::str::FromStr;
 use std::time::Duration;
 
@@ -49,7 +49,7 @@ macro_rules! words {
 words! {
     /// What drives the pins of the panel. Lamps named by `led` are always driven by the kernel's LED class.
     Backend, r#""auto", "rppal", "gpiochip", "sysfs-led" or "none""#, {
-        /// `rppal` on a Raspberry Pi that lets us, else `gpiochip`.
+        /// `gpiochip`, or `rppal` on a Raspberry Pi whose chip cannot be opened.
         Auto = "auto",
         /// The registers of a Raspberry Pi.
         Rppal = "rppal",
@@ -221,28 +221,39 @@ impl fmt::Display for LedName {
     }
 }
 
-/// The device of a GPIO chip: an absolute path.
+/// Which GPIO chip. Never by its number alone: the number depends on the kernel and on what else is plugged in.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
-pub struct ChipPath(PathBuf);
-
-impl ChipPath {
-    /// What is allowed, in words.
-    pub const ALLOWED: &'static str = r#"the path of a GPIO chip, such as "/dev/gpiochip0""#;
-
-    /// The path.
-    pub fn as_path(&self) -> &Path {
-        &self.0
-    }
+pub enum ChipChoice {
+    /// That of the board's pin header.
+    Auto,
+    /// The one with this label, as `roomcam devices` and `gpiodetect` show it.
+    Label(String),
+    /// The one with this device.
+    Path(PathBuf),
 }
 
-impl FromStr for ChipPath {
+impl ChipChoice {
+    /// What is allowed, in words.
+    pub const ALLOWED: &'static str =
+        r#""auto", the label of a GPIO chip, such as "pinctrl-rp1", or its path, such as "/dev/gpiochip4""#;
+    /// The longest label a chip can have (`GPIO_MAX_NAME_SIZE` of linux/gpio.h, less the NUL).
+    const MAX_LABEL: usize = 31;
+}
+
+impl FromStr for ChipChoice {
     type Err = ValueError;
 
     fn from_str(text: &str) -> Result<Self, ValueError> {
-        if text.starts_with('/') && !text.contains(char::is_control) {
-            Ok(Self(text.into()))
-        } else {
-            Err(ValueError::new(Self::ALLOWED))
+        let printable = !text.contains(char::is_control);
+        let number = text.strip_prefix("gpiochip").unwrap_or(text);
+        let numbered = number.chars().all(|c| c.is_ascii_digit());
+        match text {
+            "auto" => Ok(Self::Auto),
+            _ if text.starts_with('/') && printable => Ok(Self::Path(text.into())),
+            _ if printable && !numbered && text == text.trim() && text.len() <= Self::MAX_LABEL => {
+                Ok(Self::Label(text.to_owned()))
+            }
+            _ => Err(ValueError::new(Self::ALLOWED)),
         }
     }
 }

@@ -2,7 +2,7 @@
 
 use super::control::{Listen, SocketChoice};
 use super::panel_values::{
-    Backend, ButtonCommand, ChipPath, DebounceMs, HoldMs, LedName, Percent, Pin, Pull, Shows,
+    Backend, ButtonCommand, ChipChoice, DebounceMs, HoldMs, LedName, Percent, Pin, Pull, Shows,
 };
 use super::values::{
     AudioBitrate, AvatarUrl, Cadence, DeviceChoice, Fps, LateJoin, Mute, Name, Pixels, ProfileName, RelayUrl,
@@ -109,7 +109,7 @@ pub(super) static START_MIC: Key = Key::new("capture", "start_mic", Unset::Fixed
 pub(super) static MUTE: Key = Key::new("capture", "mute", Unset::Fixed("close"), Mute::ALLOWED);
 
 pub(super) static BACKEND: Key = Key::new("panel", "backend", Unset::Fixed("auto"), Backend::ALLOWED);
-pub(super) static CHIP: Key = Key::new("panel", "chip", Unset::Fixed("/dev/gpiochip0"), ChipPath::ALLOWED);
+pub(super) static CHIP: Key = Key::new("panel", "chip", Unset::Fixed("auto"), ChipChoice::ALLOWED);
 
 pub(super) static LAMP_PIN: Key = Key::new("panel.lamp", "pin", Unset::Computed, Pin::ALLOWED);
 pub(super) static LAMP_LED: Key = Key::new("panel.lamp", "led", Unset::Computed, LedName::ALLOWED);
@@ -137,6 +137,8 @@ pub(super) static CONTROL_SOCKET: Key =
 pub(super) static CONTROL_LISTEN: Key = Key::new("control", "listen", Unset::Fixed("none"), Listen::ALLOWED);
 pub(super) static CONTROL_TOKEN_FILE: Key =
     Key::new("control", "token_file", Unset::Computed, PATH).quoted(Quote::Withheld);
+pub(super) static CONTROL_METRICS_TOKEN_FILE: Key =
+    Key::new("control", "metrics_token_file", Unset::Computed, PATH).quoted(Quote::Withheld);
 
 /// A list of tables, each written `[[section.name]]`. Which entry a flag or a variable would mean cannot be
 /// said, so only a file can have them.
@@ -181,7 +183,7 @@ pub(super) static BUTTONS: List = List {
 pub static LISTS: [&List; 2] = [&LAMPS, &BUTTONS];
 
 /// Every key that is in no list, in the order of the example file.
-pub static KEYS: [&Key; 25] = [
+pub static KEYS: [&Key; 26] = [
     &URL,
     &ROOM,
     &USERNAME,
@@ -207,6 +209,7 @@ pub static KEYS: [&Key; 25] = [
     &CONTROL_SOCKET,
     &CONTROL_LISTEN,
     &CONTROL_TOKEN_FILE,
+    &CONTROL_METRICS_TOKEN_FILE,
 ];
 
 /// Every key, those of lists among them.

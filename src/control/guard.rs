@@ -1,31 +1,60 @@
 //! Who may ask over TCP: who shows the token, and no page of another site that a browser on this device shows.
 
-use std::net::{IpAddr, SocketAddr};
+use std::net::SocketAddr;
 use std::sync::Arc;
 
 use axum::extract::{Request, State};
-use axum::http::{HeaderMap, StatusCode, header};
+use axum::http::{HeaderMap, Method, StatusCode, header};
 use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
 use subtle::ConstantTimeEq;
 
 use super::problem::Problem;
-use crate::config::Secret;
+use crate::config::{ControlApi, Secret};
+use crate::http::origin;
 
 /// What decides it.
 #[derive(Debug, Clone)]
 pub(super) struct Guard {
     token: Option<Arc<Secret>>,
+    metrics_token: Option<Arc<Secret>>,
     loopback: bool,
 }
 
+/// What is asked for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Wanted {
+    /// Whether the agent answers, which everybody may know.
+    Health,
+    /// Numbers.
+    Metrics,
+    /// Anything else.
+    All,
+}
+
+impl Wanted {
+    fn of(request: &Request) -> Self {
+        let reads = request.method() == Method::GET || request.method() == Method::HEAD;
+        match request.uri().path() {
+            "/healthz" if reads => Self::Health,
+            "/metrics" if reads => Self::Metrics,
+            _ => Self::All,
+        }
+    }
+}
+
 impl Guard {
-    /// For a listener on `addr`; with a token, if there is one.
-    pub fn new(addr: SocketAddr, token: Option<Secret>) -> Self {
-        Self { token: token.map(Arc::new), loopback: addr.ip().is_loopback() }
+    /// For a listener on `addr`, with the tokens there are.
+    pub fn new(addr: SocketAddr, config: &ControlApi) -> Self {
+        let shared = |token: &Option<Secret>| token.clone().map(Arc::new);
+        Self {
+            token: shared(&config.token),
+            metrics_token: shared(&config.metrics_token),
+            loopback: addr.ip().is_loopback(),
+        }
     }
 
-    fn admit(&self, headers: &HeaderMap, host: Option<&str>) -> Result<(), Problem> {
+    fn admit(&self, wanted: Wanted, headers: &HeaderMap, host: Option<&str>) -> Result<(), Problem> {
         let forbidden = |message: &str| Err(Problem::new(StatusCode::FORBIDDEN, message));
         // A browser names the page that asks; programs have none.
         let fetched = headers.get("sec-fetch-site").is_some_and(|site| site != "none");
@@ -33,39 +62,38 @@ impl Guard {
             return forbidden("web pages may not ask; use a program, such as roomcam ctl or curl");
         }
         // DNS rebinding: the name of another site that leads to this device.
-        if self.loopback && !host.is_some_and(names_this_device) {
+        if self.loopback && !host.is_some_and(origin::names_this_device) {
             return forbidden(
                 "the Host header must be localhost or a loopback address: use http://127.0.0.1:PORT",
             );
         }
-        match &self.token {
-            Some(token) if !shows(headers, token) => Err(Problem::new(
-                StatusCode::UNAUTHORIZED,
-                "show the token of control.token_file: Authorization: Bearer TOKEN (roomcam ctl: --token-file FILE)",
-            )),
-            _ => Ok(()),
+        let shown = |token: &Option<Arc<Secret>>| token.as_ref().is_some_and(|token| shows(headers, token));
+        let unguarded = self.token.is_none() && self.metrics_token.is_none();
+        match wanted {
+            _ if unguarded || shown(&self.token) => Ok(()),
+            Wanted::Health => Ok(()),
+            Wanted::Metrics if shown(&self.metrics_token) => Ok(()),
+            Wanted::Metrics => unauthorized("control.metrics_token_file or control.token_file"),
+            Wanted::All if self.token.is_none() => forbidden(
+                "only /metrics and /healthz can be asked over TCP: set control.token_file for the rest",
+            ),
+            Wanted::All => unauthorized("control.token_file"),
         }
     }
 }
 
+fn unauthorized(file: &str) -> Result<(), Problem> {
+    let how = "Authorization: Bearer TOKEN (roomcam ctl: --token-file FILE)";
+    Err(Problem::new(StatusCode::UNAUTHORIZED, format!("show the token of {file}: {how}")))
+}
+
 /// Lets a request through, or answers it.
 pub(super) async fn guard(State(guard): State<Guard>, request: Request, next: Next) -> Response {
-    // An absolute request target goes before the header (RFC 9112 §3.2.2).
-    let in_header = request.headers().get(header::HOST).and_then(|host| host.to_str().ok());
-    let host = request.uri().authority().map(|authority| authority.as_str()).or(in_header);
-    match guard.admit(request.headers(), host) {
+    let host = origin::host(request.uri(), request.headers());
+    match guard.admit(Wanted::of(&request), request.headers(), host) {
         Ok(()) => next.run(request).await,
         Err(problem) => problem.into_response(),
     }
-}
-
-fn names_this_device(host: &str) -> bool {
-    let without_port = match host.rsplit_once(':') {
-        Some((name, port)) if port.chars().all(|c| c.is_ascii_digit()) && !name.ends_with(':') => name,
-        _ => host,
-    };
-    let bare = without_port.strip_prefix('[').and_then(|rest| rest.strip_suffix(']')).unwrap_or(without_port);
-    bare.eq_ignore_ascii_case("localhost") || bare.parse::<IpAddr>().is_ok_and(|ip| ip.is_loopback())
 }
 
 fn shows(headers: &HeaderMap, token: &Secret) -> bool {
@@ -77,26 +105,6 @@ fn shows(headers: &HeaderMap, token: &Secret) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn only_names_of_this_device_are_taken() {
-        for host in
-            ["localhost", "LOCALHOST:80", "127.0.0.1", "127.0.0.1:9780", "127.1.2.3:1", "[::1]", "[::1]:9780"]
-        {
-            assert!(names_this_device(host), "{host}");
-        }
-        for host in [
-            "",
-            ":80",
-            "evil.example",
-            "localhost.evil.example:80",
-            "127.0.0.1.evil.example",
-            "192.0.2.1",
-            "[::2]:1",
-        ] {
-            assert!(!names_this_device(host), "{host}");
-        }
-    }
 
     #[test]
     fn a_token_is_shown_whole_or_not_at_all() {

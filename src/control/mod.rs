@@ -4,7 +4,7 @@
 //! its state. This room knows no agent: whoever holds the [`Requests`] answers.
 //!
 //! [`Server`] lets others ask over HTTP: `api` has the routes, with `body`, `problem` and `metrics` for what goes
-//! in and out; `server`, `connection`, `socket` and `guard` let clients in, and bound what they take.
+//! in and out; `server`, `socket` and `guard` let clients in, within `limits`.
 //!
 //! `ctl` is the other end: `client` asks a daemon, with `events` for what it tells, and `render` shows the answer.
 
@@ -12,10 +12,10 @@ mod api;
 mod body;
 mod client;
 mod command;
-mod connection;
 pub mod ctl;
 mod events;
 mod guard;
+mod limits;
 mod metrics;
 mod problem;
 mod render;
@@ -26,7 +26,7 @@ mod status;
 
 pub use client::{Client, ClientError, Events, HttpPlace, Place};
 pub use command::{Command, Refusal, RefusalKind};
-pub use connection::Limits;
+pub use limits::Limits;
 pub use problem::ErrorBody;
 pub use render::{Paint, page};
 pub use requests::{AgentGone, Control, Request, Requests, requests};

@@ -4,26 +4,22 @@ use std::io;
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
-use std::time::Duration;
 
 use axum::serve::Listener;
 use axum::{Router, middleware};
 use nix::unistd::geteuid;
 use tokio::net::{TcpListener, UnixListener};
 use tokio::sync::Semaphore;
-use tokio::task::JoinSet;
-use tokio::time::timeout;
 use tokio_util::sync::CancellationToken;
 
 use super::Control;
 use super::api::{self, Api};
-use super::connection::{Limits, Line, Seats, serve};
 use super::guard::{Guard, guard};
+use super::limits::Limits;
+use super::problem::Problem;
 use super::socket::{self, SocketFile};
 use crate::config::{ControlApi, SocketChoice};
-
-/// How long clients get to take what is on its way to them, before they are cut off.
-const FAREWELL: Duration = Duration::from_secs(1);
+use crate::http::{self, Line};
 
 /// Why nobody can ask the daemon anything.
 #[derive(Debug, thiserror::Error)]
@@ -136,14 +132,14 @@ impl Server {
         let listeners = Arc::new(Semaphore::new(limits.listeners));
         let router = api::router(Api { control, listeners, stop: stop.clone() });
         let (socket, _file) = unix.unzip();
-        let local = serve_all(socket, router.clone(), limits.clone(), stop.clone());
+        let local = serve(socket, router.clone(), &limits, stop.clone());
         let (listener, guarded) = match tcp {
             Some((listener, _, rules)) => {
                 (Some(listener), router.layer(middleware::from_fn_with_state(rules, guard)))
             }
             None => (None, router),
         };
-        let network = serve_all(listener, guarded, limits, stop.clone());
+        let network = serve(listener, guarded, &limits, stop.clone());
         let until = async {
             shutdown.await;
             stop.cancel();
@@ -158,31 +154,15 @@ fn listen(addr: SocketAddr, config: &ControlApi) -> Result<(TcpListener, SocketA
     listener.set_nonblocking(true).map_err(failed)?;
     let listener = TcpListener::from_std(listener).map_err(failed)?;
     let bound = listener.local_addr().map_err(failed)?;
-    Ok((listener, bound, Guard::new(bound, config.token.clone())))
+    Ok((listener, bound, Guard::new(bound, config)))
 }
 
 /// Serves the clients of a listener, if there is one, until it is time to stop.
-async fn serve_all<L>(listener: Option<L>, router: Router, limits: Limits, stop: CancellationToken)
+async fn serve<L>(listener: Option<L>, router: Router, limits: &Limits, stop: CancellationToken)
 where
     L: Listener<Io: Line>,
 {
-    let Some(mut listener) = listener else { return };
-    let seats = Seats::new(&limits);
-    let mut open = JoinSet::new();
-    loop {
-        let (stream, _) = tokio::select! {
-            () = stop.cancelled() => break,
-            Some(_) = open.join_next() => continue,
-            accepted = listener.accept() => accepted,
-        };
-        match seats.take(&router) {
-            Some(seat) => drop(open.spawn(serve(stream, seat, limits.clone(), stop.clone()))),
-            None => tracing::debug!("cut off a client of the control API: too many of them"),
-        }
-    }
-    drop(listener);
-    let leave = async { while open.join_next().await.is_some() {} };
-    if timeout(FAREWELL, leave).await.is_err() {
-        tracing::debug!("cut off clients of the control API that wait for an answer or take none");
-    }
+    let Some(listener) = listener else { return };
+    let busy = Router::new().fallback(async || Problem::busy("connections"));
+    http::serve(listener, router, busy, limits.bounds(), stop).await;
 }

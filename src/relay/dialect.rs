@@ -1,8 +1,10 @@
 //! The payloads of the relay dialect (docs/protocol.md §2), as the relay reads and writes them.
 
-use bytes::Bytes;
 use serde::{Deserialize, Serialize};
-use serde_json::{Map, Number, Value};
+use serde_json::Number;
+
+use super::refusal::Code;
+use crate::socketio::Placeholder;
 
 /// What a client may say about itself in its CONNECT packet.
 #[derive(Deserialize, Default)]
@@ -34,11 +36,10 @@ fn muted() -> bool {
     true
 }
 
-/// `media-chunk` as sent. `chunk` is the binary attachment: shared, never copied, never looked into.
+/// `media-chunk` as sent, but for `chunk`, which is the attachment.
 #[derive(Debug, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub(super) struct MediaChunk {
-    pub chunk: Bytes,
     #[serde(default)]
     pub mime_type: Option<String>,
     #[serde(default)]
@@ -51,7 +52,7 @@ pub(super) struct MediaChunk {
 pub(super) struct ForwardedChunk<'a> {
     pub socket_id: &'a str,
     pub user_id: &'a str,
-    pub chunk: &'a Bytes,
+    pub chunk: Placeholder,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub mime_type: Option<&'a str>,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -165,13 +166,15 @@ pub(super) struct Said<'a> {
     pub timestamp: u64,
 }
 
-/// The fields of a forwarded reaction: whatever the client sent, but for the identity.
-pub(super) fn reaction_fields(sent: Value) -> Map<String, Value> {
-    let Value::Object(mut fields) = sent else { return Map::new() };
-    fields.remove("roomId");
-    fields.remove("userId");
-    fields
+/// A reaction, as sent and as forwarded.
+#[derive(Serialize, Deserialize)]
+pub(super) struct Reaction {
+    pub emoji: String,
 }
+
+/// What an event about a participant says besides whom it is about: nothing.
+#[derive(Serialize)]
+pub(super) struct NoMore {}
 
 /// `request-keyframe` as forwarded.
 #[derive(Serialize)]
@@ -180,8 +183,28 @@ pub(super) struct KeyframeRequested<'a> {
     pub from_user_id: &'a str,
 }
 
-/// `error`: every refusal, as text for people.
+/// `error`: every refusal, as text for people and a word for programs.
 #[derive(Serialize)]
 pub(super) struct Refused<'a> {
     pub message: &'a str,
+    pub code: Code,
+}
+
+/// What a CONNECT_ERROR carries.
+#[derive(Serialize)]
+pub(super) struct ConnectError<'a> {
+    pub message: &'a str,
+    pub data: ConnectErrorData,
+}
+
+/// See [`ConnectError`].
+#[derive(Serialize)]
+pub(super) struct ConnectErrorData {
+    pub code: Code,
+}
+
+/// The answer to a CONNECT.
+#[derive(Serialize)]
+pub(super) struct Connected {
+    pub sid: String,
 }

@@ -1,264 +1,277 @@
 //! The events of a meeting: what each one does, and who is told.
-//!
-//! Handlers do their work before they return their (ready) future: `socketioxide` runs what a handler
-//! returns in a task of its own, where two chunks of one sender could overtake each other.
 
-use std::fmt;
-use std::future::{Ready, ready};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use std::time::{Instant, SystemTime, UNIX_EPOCH};
+use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use serde::Serialize;
 use serde::de::DeserializeOwned;
-use serde_json::{Map, Value, json};
-use socketioxide::SocketIo;
-use socketioxide::extract::{AckSender, SocketRef, TryData};
-use socketioxide::handler::ConnectHandler;
-use socketioxide::socket::{DisconnectReason, Sid};
-use socketioxide::{ParserError, SendError, SocketError};
-use tokio::sync::mpsc;
+use tokio::time::sleep;
 
 use super::dialect::{
     About, Auth, CameraState, ChatMessage, ForwardedChunk, JoinRoom, KeyframeRequested, MediaChunk, MicState,
-    Refused, RequestKeyframe, Said, SetPresenter, UserLeft, reaction_fields,
+    NoMore, Reaction, Refused, RequestKeyframe, Said, SetPresenter, UserLeft,
 };
-use super::lines::{Line, Lines};
-use super::options::{RelayOptions, SharedToken};
-use super::rate::Rate;
-use super::registry::{Audience, Left, Registry, Seat};
+use super::message::{Budget, Message};
+use super::options::{Access, NoAccess, RelayOptions, Role, Token};
+use super::rate::{Allowance, Rate};
+use super::refusal::{Code, Refusal};
+use super::registry::{Audience, Identity, Left, Proof, Registry, Seat, Seated};
+use super::session::{Session, Sid, Slow};
+use super::sessions::Sessions;
+use crate::socketio::{Event, Placeholder};
 
 /// Longest user id in bytes.
 const MAX_USER_ID: usize = 128;
 /// Longest chat message in bytes.
-const MAX_CHAT_BYTES: usize = 8 * 1024;
-
-/// Why a CONNECT was refused; clients get it as CONNECT_ERROR.
-#[derive(Debug, thiserror::Error)]
-enum ConnectRefusal {
-    #[error("Authentication failed: this relay requires a token, and yours is missing or wrong")]
-    Token,
-    #[error("The user id needs 1 to {MAX_USER_ID} bytes")]
-    UserId,
-}
-
-/// The connection that carries the WebSocket of a session which was opened as one; an extension of its
-/// first request.
-#[derive(Clone)]
-pub(super) struct WebSocketLine(pub Arc<Line>);
+const MAX_CHAT_BYTES: usize = 2000;
+/// Longest emoji in bytes: some are joined from many characters.
+const MAX_EMOJI_BYTES: usize = 64;
+/// Longest type of media in bytes.
+const MAX_MIME_BYTES: usize = 128;
+/// How long a connection may take to show that it is still there, when another wants its user id.
+const PROBE: Duration = Duration::from_secs(3);
+/// How often that is looked at.
+const PROBE_STEP: Duration = Duration::from_millis(50);
 
 /// See the module's documentation.
 pub(super) struct Gateway {
-    registry: Mutex<Registry<SocketRef>>,
+    registry: Mutex<Registry<Arc<Session>>>,
     joins: Mutex<Rate>,
-    token: Option<SharedToken>,
-    lines: Arc<Lines>,
-    /// Sessions to end which may have no connection to cut, for whoever runs the server.
-    ended: mpsc::UnboundedSender<Sid>,
+    access: Access,
+    budget: Arc<Budget>,
+    sessions: Arc<Sessions>,
 }
 
 impl Gateway {
-    /// Registers the meeting on `io`. The receiver yields sessions that are to be closed.
-    pub fn serve(io: &SocketIo, options: &RelayOptions, lines: Arc<Lines>) -> mpsc::UnboundedReceiver<Sid> {
-        let (ended, to_close) = mpsc::unbounded_channel();
-        let gateway = Arc::new(Self {
+    pub fn new(options: &RelayOptions, budget: Arc<Budget>, sessions: Arc<Sessions>) -> Self {
+        let joins = Allowance::new(options.max_joins_per_second, options.max_joins_per_second);
+        Self {
             registry: Mutex::new(Registry::new(options.max_rooms, options.max_participants)),
-            joins: Mutex::new(Rate::new(options.max_joins_per_second, Instant::now())),
-            token: options.token.clone(),
-            lines,
-            ended,
-        });
-        // All happens in the middleware, which runs before the client hears that it is connected: handlers
-        // registered any later would miss a quick client's `join-room`.
-        let connected = |_: SocketRef| ready(());
-        let admit =
-            move |socket: SocketRef, TryData(auth): TryData<Auth>| ready(gateway.admit(&socket, auth));
-        io.ns("/", connected.with(admit));
-        to_close
+            joins: Mutex::new(Rate::new(joins, Instant::now())),
+            access: options.access.clone(),
+            budget,
+            sessions,
+        }
     }
 
-    fn admit(
-        self: &Arc<Self>,
-        socket: &SocketRef,
-        auth: Result<Auth, ParserError>,
-    ) -> Result<(), ConnectRefusal> {
-        // A CONNECT without auth, or with one of another shape, is one that says nothing.
-        let auth = auth.unwrap_or_default();
-        if let Some(token) = &self.token
-            && !auth.token.is_some_and(|offered| token.admits(&offered))
-        {
-            tracing::warn!(sid = %socket.id, "refused a connection: its token is missing or wrong");
-            return Err(ConnectRefusal::Token);
+    /// Lets a client in, or says why not. Takes up to [`PROBE`] if another connection has its user id.
+    pub async fn connect(&self, session: &Arc<Session>, auth: Auth) -> Result<Role, Refusal> {
+        let identity = self.identify(session, auth)?;
+        let role = identity.role;
+        let mut gone = None;
+        loop {
+            match self.seat(session, &identity, gone) {
+                Seated::Free | Seated::Displaces(..) => return Ok(role),
+                Seated::Refused => return Err(user_taken()),
+                Seated::Taken(_, holder) if is_there(&holder).await => return Err(user_taken()),
+                Seated::Taken(sid, _) => gone = Some(sid),
+            }
         }
+    }
+
+    fn identify(&self, session: &Session, auth: Auth) -> Result<Identity, Refusal> {
+        let role = self.access.admit(auth.token.as_deref()).map_err(|refusal| {
+            tracing::warn!(sid = %session.id, "refused a connection: its token is missing or wrong");
+            let (code, what) = match refusal {
+                NoAccess::Missing => (Code::TokenRequired, "this relay requires a token"),
+                NoAccess::Wrong => (Code::TokenWrong, "your token is not one of this relay"),
+            };
+            Refusal::last(code, format!("Authentication failed: {what}"))
+        })?;
         let user_id = auth.user_id.unwrap_or_else(|| format!("guest-{:08x}", rand::random::<u32>()));
         if user_id.is_empty() || user_id.len() > MAX_USER_ID {
-            return Err(ConnectRefusal::UserId);
+            let message = format!("The user id needs 1 to {MAX_USER_ID} bytes");
+            return Err(Refusal::last(Code::BadRequest, message));
         }
-        self.listen(socket);
-        self.seat_user(socket, &user_id);
-        Ok(())
-    }
-
-    fn listen(self: &Arc<Self>, socket: &SocketRef) {
-        self.on(socket, "media-chunk", Self::media_chunk);
-        self.on(socket, "join-room", Self::join_room);
-        self.on(socket, "camera-state-changed", Self::camera_state);
-        self.on(socket, "mic-state-changed", Self::mic_state);
-        self.on(socket, "chat-message", Self::chat_message);
-        self.on(socket, "reaction", Self::reaction);
-        self.on(socket, "set-presenter", Self::set_presenter);
-        for event in ["stream-reset", "speaking-start", "speaking-stop"] {
-            let gateway = self.clone();
-            socket.on(event, move |socket: SocketRef| {
-                gateway.forward(&socket, event, Map::new());
-                ready(())
-            });
-        }
-        let gateway = self.clone();
-        socket.on(
-            "request-keyframe",
-            move |socket: SocketRef, TryData(request): TryData<RequestKeyframe>| {
-                gateway.request_keyframe(&socket, request.unwrap_or_default());
-                ready(())
-            },
-        );
-        let gateway = self.clone();
-        socket.on("leave-room", move |socket: SocketRef, ack: AckSender| {
-            gateway.leave_room(&socket);
-            // Fails only if nobody is there to read it.
-            ack.send(&json!({ "success": true })).ok();
-            ready(())
-        });
-        let gateway = self.clone();
-        socket.on_disconnect(move |socket: SocketRef, reason: DisconnectReason| {
-            gateway.disconnected(socket.id, &reason);
-            ready(())
-        });
-    }
-
-    fn on<T>(self: &Arc<Self>, socket: &SocketRef, event: &'static str, act: fn(&Self, &SocketRef, T))
-    where
-        T: DeserializeOwned + Send + Sync + 'static,
-    {
-        let gateway = self.clone();
-        socket.on(event, move |socket: SocketRef, TryData(payload): TryData<T>| -> Ready<()> {
-            match payload {
-                Ok(payload) => act(&gateway, &socket, payload),
-                Err(error) => {
-                    tracing::debug!(sid = %socket.id, event, %error, "ignored a malformed event");
-                    refuse(&socket, format_args!("The relay does not understand this {event}: {error}"));
-                }
+        let proof = match (&self.access, role) {
+            (Access::Split { .. }, Role::Publisher) => Proof::Publisher,
+            (Access::Open, _) => {
+                auth.token.as_deref().and_then(Token::new).map_or(Proof::Nothing, Proof::Own)
             }
-            ready(())
-        });
-    }
-
-    fn seat_user(&self, socket: &SocketRef, user_id: &str) {
-        let mut laggards = Vec::new();
-        let displaced = {
-            let mut registry = self.registry();
-            let displaced = registry.connect(socket.id, user_id, socket.clone());
-            if let Some((sid, _)) = displaced
-                && let Some(left) = registry.disconnect(sid)
-            {
-                announce_left(&left, sid, &mut laggards);
-            }
-            displaced
+            _ => Proof::Nothing,
         };
-        if let Some((sid, displaced)) = displaced {
-            tracing::info!(user = user_id, %sid, "another connection of the same user takes the seat");
-            refuse(&displaced, format_args!("Another connection has logged in as the same user"));
-            self.part(displaced);
-        }
-        self.cut_off(laggards);
+        Ok(Identity { user_id: user_id.into(), role, proof })
     }
 
-    fn join_room(&self, socket: &SocketRef, wish: JoinRoom) {
-        if !self.joins.lock().unwrap_or_else(PoisonError::into_inner).admits(Instant::now()) {
-            tracing::warn!(sid = %socket.id, room = wish.room_id, "refused a join: too many per second");
-            refuse(socket, format_args!("Too many people join at this moment; try again in a second"));
-            return;
-        }
-        let mut laggards = Vec::new();
-        {
+    fn seat(&self, session: &Arc<Session>, identity: &Identity, gone: Option<Sid>) -> Seated<Arc<Session>> {
+        let mut slow = Vec::new();
+        let seated = {
             let mut registry = self.registry();
-            if let Some(left) = registry.leave(socket.id) {
-                announce_left(&left, socket.id, &mut laggards);
+            let seated = registry.connect(session.id, identity.clone(), session.clone(), gone);
+            if let Seated::Displaces(sid, _) = &seated
+                && let Some(left) = registry.disconnect(*sid)
+            {
+                self.announce_left(&left, *sid, &mut slow);
             }
-            let room = wish.room_id.clone();
-            match registry.join(socket.id, wish) {
-                Ok(joined) => {
-                    let newcomer = &joined.newcomer;
-                    tracing::info!(room, user = newcomer.user_id, members = joined.audience.len(), "joined");
-                    // Under the lock, so that the joiner sees this before anything else of the room.
-                    deliver(socket, "room-state", &joined.state, &mut laggards);
-                    tell_others(&joined.audience, socket.id, "user-joined", newcomer, &mut laggards);
-                }
-                Err(refusal) => {
-                    tracing::warn!(room, sid = %socket.id, %refusal, "refused a join");
-                    refuse(socket, format_args!("{refusal}"));
-                }
-            }
+            seated
+        };
+        if let Seated::Displaces(sid, displaced) = &seated {
+            tracing::info!(user = &*identity.user_id, %sid, "another connection of the same user takes the seat");
+            let message = "Another connection has logged in as the same user";
+            self.dismiss(displaced, &Refusal::last(Code::UserTaken, message));
         }
-        self.cut_off(laggards);
+        self.cut_off(slow);
+        seated
     }
 
-    fn leave_room(&self, socket: &SocketRef) {
-        let mut laggards = Vec::new();
-        {
-            let mut registry = self.registry();
-            if let Some(left) = registry.leave(socket.id) {
-                announce_left(&left, socket.id, &mut laggards);
-            }
-        }
-        self.cut_off(laggards);
-    }
-
-    fn disconnected(&self, sid: Sid, reason: &DisconnectReason) {
-        let mut laggards = Vec::new();
+    /// Forgets a session.
+    pub fn gone(&self, sid: Sid) {
+        let mut slow = Vec::new();
         {
             let mut registry = self.registry();
             if let Some(left) = registry.disconnect(sid) {
-                tracing::info!(room = &*left.room_id, user = &*left.user_id, %reason, "disconnected");
-                announce_left(&left, sid, &mut laggards);
+                tracing::info!(room = &*left.room_id, user = &*left.user_id, "disconnected");
+                self.announce_left(&left, sid, &mut slow);
             }
         }
-        self.cut_off(laggards);
+        self.cut_off(slow);
     }
 
-    fn media_chunk(&self, socket: &SocketRef, chunk: MediaChunk) {
-        let Some(seat) = self.registry().seat(socket.id).filter(|seat| seat.can_broadcast) else { return };
-        let socket_id = socket.id.to_string();
-        let forwarded = ForwardedChunk {
-            socket_id: &socket_id,
-            user_id: &seat.user_id,
-            chunk: &chunk.chunk,
-            mime_type: chunk.mime_type.as_deref(),
-            timestamp: chunk.timestamp.as_ref(),
+    /// Does what an event wants, or says why not.
+    pub fn event(&self, session: &Arc<Session>, event: &Event) -> Result<(), Refusal> {
+        let now = Instant::now();
+        if event.name() == "media-chunk" {
+            return self.media_chunk(session, event, now);
+        }
+        if !event.attachments().is_empty() {
+            return Err(Refusal::new(
+                Code::BadRequest,
+                "The relay takes attachments with a media-chunk only",
+            ));
+        }
+        lock(&session.meters).event(event.name(), now)?;
+        match event.name() {
+            "join-room" => self.join_room(session, argument(event)?),
+            "leave-room" => {
+                self.leave_room(session, event);
+                Ok(())
+            }
+            "camera-state-changed" => {
+                let camera: CameraState = argument(event)?;
+                let seat = self.registry().set_camera(session.id, camera);
+                self.forward(session, seat, event.name(), camera)
+            }
+            "mic-state-changed" => {
+                let mic: MicState = argument(event)?;
+                let seat = self.registry().set_mic(session.id, mic);
+                self.forward(session, seat, event.name(), mic)
+            }
+            "stream-reset" | "speaking-start" | "speaking-stop" => {
+                let seat = self.registry().seat(session.id).filter(|seat| seat.role == Role::Publisher);
+                self.forward(session, seat, event.name(), NoMore {})
+            }
+            "chat-message" => self.chat_message(session, &argument(event)?),
+            "reaction" => self.reaction(session, &argument(event)?),
+            "request-keyframe" => {
+                self.request_keyframe(session, &event.argument().ok().flatten().unwrap_or_default());
+                Ok(())
+            }
+            "set-presenter" => self.set_presenter(session, argument(event)?),
+            other => {
+                // Deployed clients have more events than a relay without a server behind it can serve.
+                tracing::trace!(event = other, "ignored an event that the relay does not know");
+                Ok(())
+            }
+        }
+    }
+
+    fn join_room(&self, session: &Arc<Session>, wish: JoinRoom) -> Result<(), Refusal> {
+        if !lock(&self.joins).admits(Instant::now()) {
+            tracing::warn!(sid = %session.id, "refused a join: too many per second");
+            return Err(Refusal::new(
+                Code::TooMany,
+                "Too many people join at this moment; try again in a second",
+            ));
+        }
+        let mut slow = Vec::new();
+        let refused = {
+            let mut registry = self.registry();
+            if let Some(left) = registry.leave(session.id) {
+                self.announce_left(&left, session.id, &mut slow);
+            }
+            match registry.join(session.id, wish) {
+                Ok(joined) => {
+                    let newcomer = &joined.newcomer;
+                    tracing::info!(
+                        room = joined.state.room_id,
+                        user = newcomer.user_id,
+                        members = joined.audience.len(),
+                        "joined"
+                    );
+                    // Under the lock, so that the joiner sees this before anything else of the room.
+                    self.tell(session, "room-state", &joined.state, &mut slow);
+                    self.tell_others(&joined.audience, session.id, "user-joined", newcomer, &mut slow);
+                    None
+                }
+                Err(refusal) => Some(refusal),
+            }
         };
-        let mut laggards = Vec::new();
-        tell_others(&seat.audience, socket.id, "media-chunk", &forwarded, &mut laggards);
-        self.cut_off(laggards);
+        self.cut_off(slow);
+        refused.map_or(Ok(()), |refusal| {
+            tracing::warn!(sid = %session.id, %refusal, "refused a join");
+            Err(Refusal::new(refusal.code(), refusal.to_string()))
+        })
     }
 
-    fn camera_state(&self, socket: &SocketRef, camera: CameraState) {
-        let seat = self.registry().set_camera(socket.id, camera);
-        self.forward_from(socket, seat, "camera-state-changed", camera);
+    fn leave_room(&self, session: &Arc<Session>, event: &Event) {
+        let mut slow = Vec::new();
+        {
+            let mut registry = self.registry();
+            if let Some(left) = registry.leave(session.id) {
+                self.announce_left(&left, session.id, &mut slow);
+            }
+        }
+        if let Some(id) = event.ack() {
+            let answer = Message::text(&format!(r#"43{id}[{{"success":true}}]"#), &self.budget);
+            deliver(session, &answer, &mut slow);
+        }
+        self.cut_off(slow);
     }
 
-    fn mic_state(&self, socket: &SocketRef, mic: MicState) {
-        let seat = self.registry().set_mic(socket.id, mic);
-        self.forward_from(socket, seat, "mic-state-changed", mic);
+    fn media_chunk(&self, session: &Arc<Session>, event: &Event, now: Instant) -> Result<(), Refusal> {
+        let [chunk] = event.attachments() else {
+            return Err(Refusal::new(Code::BadRequest, "A media-chunk has one attachment, the chunk"));
+        };
+        lock(&session.meters).chunk(chunk.len(), now)?;
+        let Some(seat) = self.registry().seat(session.id) else { return Ok(()) };
+        if seat.role == Role::Viewer {
+            return Err(viewers_only_watch());
+        }
+        if !seat.can_broadcast {
+            return Ok(());
+        }
+        let sent: MediaChunk = argument(event)?;
+        if sent.mime_type.as_deref().is_some_and(|mime| mime.len() > MAX_MIME_BYTES) {
+            return Err(Refusal::new(
+                Code::TooLarge,
+                format!("A mimeType has {MAX_MIME_BYTES} bytes at most"),
+            ));
+        }
+        let forwarded = ForwardedChunk {
+            socket_id: &session.id.to_string(),
+            user_id: &seat.user_id,
+            chunk: Placeholder::new(0),
+            mime_type: sent.mime_type.as_deref(),
+            timestamp: sent.timestamp.as_ref(),
+        };
+        let mut slow = Vec::new();
+        match Message::binary_event("media-chunk", &forwarded, chunk, &self.budget) {
+            Ok(message) => deliver_to_others(&seat.audience, session.id, &message, &mut slow),
+            Err(error) => tracing::error!(%error, "cannot encode a chunk"),
+        }
+        self.cut_off(slow);
+        Ok(())
     }
 
-    fn chat_message(&self, socket: &SocketRef, chat: ChatMessage) {
+    fn chat_message(&self, session: &Arc<Session>, chat: &ChatMessage) -> Result<(), Refusal> {
         if chat.message.len() > MAX_CHAT_BYTES {
-            refuse(socket, format_args!("A chat message may have {MAX_CHAT_BYTES} bytes at most"));
-            return;
+            let message = format!("A chat message has {MAX_CHAT_BYTES} bytes at most");
+            return Err(Refusal::new(Code::TooLarge, message));
         }
         let (seat, username) = {
             let registry = self.registry();
-            let username = registry.participant(socket.id).map(|participant| participant.username.clone());
-            (registry.seat(socket.id), username.unwrap_or_default())
+            let username = registry.participant(session.id).map(|participant| participant.username.clone());
+            (registry.seat(session.id), username.unwrap_or_default())
         };
         let timestamp = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default().as_millis();
         let said = Said {
@@ -266,135 +279,183 @@ impl Gateway {
             message: &chat.message,
             timestamp: u64::try_from(timestamp).unwrap_or(u64::MAX),
         };
-        self.forward_from(socket, seat, "chat-message", said);
+        self.forward(session, seat, "chat-message", said)
     }
 
-    fn reaction(&self, socket: &SocketRef, sent: Value) {
-        self.forward(socket, "reaction-received", reaction_fields(sent));
+    fn reaction(&self, session: &Arc<Session>, reaction: &Reaction) -> Result<(), Refusal> {
+        if reaction.emoji.len() > MAX_EMOJI_BYTES {
+            let message = format!("The emoji of a reaction has {MAX_EMOJI_BYTES} bytes at most");
+            return Err(Refusal::new(Code::TooLarge, message));
+        }
+        let seat = self.registry().seat(session.id);
+        self.forward(session, seat, "reaction-received", reaction)
     }
 
-    fn request_keyframe(&self, socket: &SocketRef, request: RequestKeyframe) {
-        let mut laggards = Vec::new();
+    fn request_keyframe(&self, session: &Arc<Session>, request: &RequestKeyframe) {
+        let mut slow = Vec::new();
         {
             let registry = self.registry();
-            let Some(seat) = registry.seat(socket.id) else { return };
+            let Some(seat) = registry.seat(session.id) else { return };
             let asked = KeyframeRequested { from_user_id: &seat.user_id };
-            for (sid, to) in seat.audience.iter().filter(|(sid, _)| *sid != socket.id) {
+            for (sid, to) in seat.audience.iter().filter(|(sid, _)| *sid != session.id) {
                 let wanted = request.target_user_id.as_deref().is_none_or(|target| {
                     registry.participant(*sid).is_some_and(|participant| participant.user_id == target)
                 });
                 if wanted {
-                    deliver(to, "request-keyframe", &asked, &mut laggards);
+                    self.tell(to, "request-keyframe", &asked, &mut slow);
                 }
             }
         }
-        self.cut_off(laggards);
+        self.cut_off(slow);
     }
 
-    fn set_presenter(&self, socket: &SocketRef, wish: SetPresenter) {
-        let mut laggards = Vec::new();
-        match self.registry().set_presenter(socket.id, wish.user_id) {
-            Some((changed, audience)) => {
-                for (_, to) in audience.iter() {
-                    deliver(to, "broadcast-presenter-changed", &changed, &mut laggards);
-                }
-            }
-            None => refuse(socket, format_args!("Only the host of a room may choose its presenter")),
+    fn set_presenter(&self, session: &Arc<Session>, wish: SetPresenter) -> Result<(), Refusal> {
+        let mut slow = Vec::new();
+        let changed = self.registry().set_presenter(session.id, wish.user_id);
+        let Some((changed, audience)) = changed else {
+            let message = "Only the host of a room may choose its presenter";
+            return Err(Refusal::new(Code::NotAllowed, message));
+        };
+        if let Some(message) = self.encode("broadcast-presenter-changed", &changed) {
+            audience.iter().for_each(|(_, to)| deliver(to, &message, &mut slow));
         }
-        self.cut_off(laggards);
+        self.cut_off(slow);
+        Ok(())
     }
 
     /// Forwards an event about the sender to the others in its room; drops it before it has joined.
-    fn forward(&self, socket: &SocketRef, event: &str, what: impl Serialize) {
-        let seat = self.registry().seat(socket.id);
-        self.forward_from(socket, seat, event, what);
-    }
-
-    fn forward_from(
+    fn forward(
         &self,
-        socket: &SocketRef,
-        seat: Option<Seat<SocketRef>>,
+        session: &Arc<Session>,
+        seat: Option<Seat<Arc<Session>>>,
         event: &str,
         what: impl Serialize,
-    ) {
-        let Some(seat) = seat else { return };
-        let mut laggards = Vec::new();
+    ) -> Result<(), Refusal> {
+        let Some(seat) = seat else { return Ok(()) };
+        let mut slow = Vec::new();
         let about = About { room_id: &seat.room_id, user_id: &seat.user_id, what };
-        tell_others(&seat.audience, socket.id, event, &about, &mut laggards);
-        self.cut_off(laggards);
+        self.tell_others(&seat.audience, session.id, event, &about, &mut slow);
+        self.cut_off(slow);
+        Ok(())
     }
 
-    /// Cuts off participants whose queue is full. Telling the others may fill further queues, hence the loop.
-    fn cut_off(&self, mut laggards: Vec<SocketRef>) {
-        while let Some(laggard) = laggards.pop() {
-            {
-                let mut registry = self.registry();
-                if let Some(left) = registry.disconnect(laggard.id) {
-                    let (room, user) = (&*left.room_id, &*left.user_id);
-                    tracing::warn!(room, user, sid = %laggard.id, "cut off a participant that cannot keep up");
-                    announce_left(&left, laggard.id, &mut laggards);
-                }
+    /// Tells a client why something was not done.
+    pub fn refuse(&self, session: &Arc<Session>, refusal: &Refusal) {
+        let mut slow = Vec::new();
+        self.tell(session, "error", &Refused { message: &refusal.message, code: refusal.code }, &mut slow);
+        self.cut_off(slow);
+    }
+
+    /// Tells a client why, and ends its session in order.
+    pub fn dismiss(&self, session: &Session, refusal: &Refusal) {
+        let why = self.encode("error", &Refused { message: &refusal.message, code: refusal.code });
+        let end = [Message::text("41", &self.budget), Message::close(&self.budget)];
+        session.finish(&why.into_iter().chain(end).collect::<Vec<_>>());
+    }
+
+    /// Cuts off participants for whom too much waits. Telling the others may be too much for further ones, hence
+    /// the loop.
+    fn cut_off(&self, mut slow: Vec<Arc<Session>>) {
+        loop {
+            let next =
+                slow.pop().or_else(|| self.budget.is_exceeded().then(|| self.sessions.fullest()).flatten());
+            let Some(session) = next else { return };
+            session.cut_off();
+            let mut registry = self.registry();
+            if let Some(left) = registry.disconnect(session.id) {
+                let (room, user) = (&*left.room_id, &*left.user_id);
+                tracing::warn!(room, user, sid = %session.id, "cut off a participant that cannot keep up");
+                self.announce_left(&left, session.id, &mut slow);
             }
-            self.end(&laggard);
         }
     }
 
-    /// Disconnects a client in order: it hears of it, and does not come back by itself.
-    fn part(&self, socket: SocketRef) {
-        if let Err(SocketError::InternalChannelFull) = socket.clone().disconnect() {
-            self.end(&socket);
+    fn announce_left(&self, left: &Left<Arc<Session>>, sid: Sid, slow: &mut Vec<Arc<Session>>) {
+        let gone = UserLeft { user_id: &left.user_id, socket_id: &sid.to_string() };
+        self.tell_others(&left.audience, sid, "user-left", &gone, slow);
+        if let Some(changed) = &left.presenter {
+            self.tell_others(&left.audience, sid, "broadcast-presenter-changed", changed, slow);
         }
     }
 
-    /// Ends a session whose client does not listen: the connection that carries it, or the session itself if
-    /// it is one of long-polling.
-    fn end(&self, socket: &SocketRef) {
-        if let Some(WebSocketLine(line)) = socket.req_parts().extensions.get() {
-            line.cut();
+    fn tell_others(
+        &self,
+        audience: &Audience<Arc<Session>>,
+        sender: Sid,
+        event: &str,
+        payload: &impl Serialize,
+        slow: &mut Vec<Arc<Session>>,
+    ) {
+        if let Some(message) = self.encode(event, payload) {
+            deliver_to_others(audience, sender, &message, slow);
         }
-        self.lines.cut_session(&socket.id.to_string());
-        // Nobody listens only while the relay shuts down, which closes every session anyway.
-        self.ended.send(socket.id).ok();
     }
 
-    fn registry(&self) -> MutexGuard<'_, Registry<SocketRef>> {
-        self.registry.lock().unwrap_or_else(PoisonError::into_inner)
+    fn tell(&self, to: &Arc<Session>, event: &str, payload: &impl Serialize, slow: &mut Vec<Arc<Session>>) {
+        if let Some(message) = self.encode(event, payload) {
+            deliver(to, &message, slow);
+        }
     }
-}
 
-fn refuse(socket: &SocketRef, message: fmt::Arguments<'_>) {
-    // A client whose queue is full will be cut off by the next chunk; it needs no answer.
-    socket.emit("error", &Refused { message: &message.to_string() }).ok();
-}
+    fn encode(&self, event: &str, payload: &impl Serialize) -> Option<Arc<Message>> {
+        Message::event(event, payload, &self.budget)
+            .inspect_err(|error| tracing::error!(event, %error, "cannot encode an event"))
+            .ok()
+    }
 
-fn announce_left(left: &Left<SocketRef>, sid: Sid, laggards: &mut Vec<SocketRef>) {
-    let socket_id = sid.to_string();
-    let gone = UserLeft { user_id: &left.user_id, socket_id: &socket_id };
-    tell_others(&left.audience, sid, "user-left", &gone, laggards);
-    if let Some(changed) = &left.presenter {
-        tell_others(&left.audience, sid, "broadcast-presenter-changed", changed, laggards);
+    fn registry(&self) -> MutexGuard<'_, Registry<Arc<Session>>> {
+        lock(&self.registry)
     }
 }
 
-fn tell_others<T: Serialize>(
-    audience: &Audience<SocketRef>,
+fn argument<T: DeserializeOwned>(event: &Event) -> Result<T, Refusal> {
+    let not_understood = |why: String| {
+        Refusal::new(Code::BadRequest, format!("The relay does not understand this {}: {why}", event.name()))
+    };
+    match event.argument() {
+        Ok(Some(argument)) => Ok(argument),
+        Ok(None) => Err(not_understood("it says nothing".to_owned())),
+        Err(error) => Err(not_understood(error.to_string())),
+    }
+}
+
+fn user_taken() -> Refusal {
+    let message = "Somebody is connected under this user id; choose another, or end that connection first";
+    Refusal::last(Code::UserTaken, message)
+}
+
+fn viewers_only_watch() -> Refusal {
+    Refusal::new(Code::NotAllowed, "Who has the token to watch cannot publish; use the token to publish")
+}
+
+/// Whether the client of a session answers a ping.
+async fn is_there(session: &Session) -> bool {
+    let asked = Instant::now();
+    session.ping(asked);
+    while asked.elapsed() < PROBE && !session.is_ending() {
+        sleep(PROBE_STEP).await;
+        if session.heard_at() > asked {
+            return true;
+        }
+    }
+    false
+}
+
+fn deliver_to_others(
+    audience: &Audience<Arc<Session>>,
     sender: Sid,
-    event: &str,
-    payload: &T,
-    laggards: &mut Vec<SocketRef>,
+    message: &Arc<Message>,
+    slow: &mut Vec<Arc<Session>>,
 ) {
-    for (_, to) in audience.iter().filter(|(sid, _)| *sid != sender) {
-        deliver(to, event, payload, laggards);
+    audience.iter().filter(|(sid, _)| *sid != sender).for_each(|(_, to)| deliver(to, message, slow));
+}
+
+fn deliver(to: &Arc<Session>, message: &Arc<Message>, slow: &mut Vec<Arc<Session>>) {
+    if to.send(message) == Err(Slow) {
+        slow.push(to.clone());
     }
 }
 
-/// Queues an event for one participant. One whose queue is full joins the `laggards`.
-fn deliver<T: Serialize>(to: &SocketRef, event: &str, payload: &T, laggards: &mut Vec<SocketRef>) {
-    match to.emit(event, payload) {
-        Ok(()) => {}
-        Err(SendError::Socket(SocketError::InternalChannelFull)) => laggards.push(to.clone()),
-        // Its disconnection is under way.
-        Err(SendError::Socket(SocketError::Closed)) => {}
-        Err(SendError::Serialize(error)) => tracing::error!(event, %error, "cannot encode an event"),
-    }
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }

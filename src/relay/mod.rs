@@ -1,17 +1,30 @@
 //! The embedded relay, for a LAN with no other server, and its viewer page.
 //!
 //! Speaks the relay dialect (docs/protocol.md §2) over WebSocket and HTTP long-polling, as deployed web
-//! clients expect it. It relays and never stores. `registry` knows who sits where, `gateway` what each event
-//! does, `lines` how to be rid of a peer that does not read, `site` serves `viewer/`.
+//! clients expect it. It relays and never stores.
+//!
+//! `registry` knows who sits where, and `gateway` what each event does. `session` is what waits for one client, as
+//! `message`s that are encoded once for all; `websocket` and `polling` are the ways to a client, and `hub` is where
+//! both come together. `options`, `meters` and `rate` say who may do what, and how much. `routes` answers HTTP,
+//! and `site` serves `viewer/`.
 
 mod dialect;
 mod gateway;
-mod lines;
+mod hub;
+mod message;
+mod meters;
 mod options;
+mod polling;
 mod rate;
+mod refusal;
 mod registry;
+mod routes;
 mod server;
+mod session;
+mod sessions;
 mod site;
+mod websocket;
 
-pub use options::{RelayOptions, SharedToken};
-pub use server::{Relay, RelayError};
+pub use options::{Access, BadOrigin, Origin, Rates, RelayOptions, Token};
+pub use rate::Allowance;
+pub use server::{Relay, RelayError, allow_many_connections};

@@ -1,34 +1,48 @@
-//! What the operator of a relay may decide: its bounds and its token.
+//! What the operator of a relay may decide: who may do what, and its bounds.
 
 use std::fmt;
 use std::time::Duration;
 
 use subtle::ConstantTimeEq;
 
-/// The bounds of a relay. Every one of them exists so that no peer can make the relay grow without limit;
-/// [`RelayOptions::default`] suits a LAN of a few meeting rooms on a Raspberry Pi.
+use super::rate::Allowance;
+use crate::http::origin;
+
+/// The bounds of a relay and who is let in. Every bound exists so that no peer can make the relay grow without
+/// limit; [`RelayOptions::default`] suits a LAN of a few meeting rooms on a Raspberry Pi.
 #[derive(Debug, Clone)]
 pub struct RelayOptions {
     /// Rooms that may exist at the same time. A room exists while somebody is in it. Default 64.
     pub max_rooms: usize,
     /// Participants in one room, viewers included. Default 256.
     pub max_participants: usize,
-    /// Open TCP connections; further ones wait in the kernel's backlog. Default 512, which leaves room below
-    /// the usual limit of 1024 open files.
+    /// Sessions, which is participants in all rooms and those who are about to join. Default 1024.
+    pub max_sessions: usize,
+    /// How many of the sessions may use HTTP long-polling. Default 64.
+    pub max_polling_sessions: usize,
+    /// Open connections that are no WebSocket: pages, and requests of long-polling. When there are more, the one
+    /// that has waited longest for a request makes room. Default 256.
     pub max_connections: usize,
     /// Largest message in bytes that a participant may send, told to clients as `maxPayload`. A larger one
     /// closes its sender's connection. Default 1 000 000, like `socket.io`.
     pub max_message_bytes: usize,
     /// Joins per second, over all rooms, and in the same measure new sessions per second. Default 256.
     pub max_joins_per_second: u32,
-    /// Messages that may wait for one participant before it is cut off. The bytes of a chunk are shared by
-    /// everybody it waits for, so this bounds memory per room rather than per participant. Default 256: more
-    /// than 5 s of five senders at 10 chunks/s.
-    pub outgoing_queue: usize,
+    /// Bytes that may wait for one participant before it is cut off; never less than two messages of
+    /// `max_message_bytes`. Default 4 000 000: more than 5 s of five senders.
+    pub outgoing_bytes: usize,
+    /// Bytes that may wait in the whole relay, counted once for all whom they wait for, and in the same measure
+    /// bytes of messages that have not arrived completely. Beyond it, the participant for whom most waits is cut
+    /// off. Default 64 000 000.
+    pub max_waiting_bytes: usize,
     /// How long a participant's connection may refuse to take a single byte before it is cut off. Default 10 s.
     pub stall_timeout: Duration,
-    /// If given, a client has to name this token at CONNECT (`{token}`), or it is refused. Default none.
-    pub token: Option<SharedToken>,
+    /// How much one participant may send.
+    pub rates: Rates,
+    /// Who may connect, and do what.
+    pub access: Access,
+    /// Origins of pages served from elsewhere that may connect, besides the relay's own.
+    pub allowed_origins: Vec<Origin>,
 }
 
 impl Default for RelayOptions {
@@ -36,21 +50,122 @@ impl Default for RelayOptions {
         Self {
             max_rooms: 64,
             max_participants: 256,
-            max_connections: 512,
+            max_sessions: 1024,
+            max_polling_sessions: 64,
+            max_connections: 256,
             max_message_bytes: 1_000_000,
             max_joins_per_second: 256,
-            outgoing_queue: 256,
+            outgoing_bytes: 4_000_000,
+            max_waiting_bytes: 64_000_000,
             stall_timeout: Duration::from_secs(10),
-            token: None,
+            rates: Rates::default(),
+            access: Access::Open,
+            allowed_origins: Vec::new(),
         }
     }
 }
 
-/// The token that everybody who may connect knows. Its `Debug` shows nothing of it.
-#[derive(Clone)]
-pub struct SharedToken(Box<str>);
+/// How much one participant may send, by kind. What is more is refused; whose media is refused, or too much else,
+/// is disconnected.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Rates {
+    /// WebSocket messages of any kind.
+    pub messages: Allowance,
+    /// `media-chunk`.
+    pub chunks: Allowance,
+    /// Bytes of media.
+    pub media_bytes: Allowance,
+    /// `chat-message`.
+    pub chat: Allowance,
+    /// `reaction`.
+    pub reactions: Allowance,
+    /// `set-presenter`.
+    pub presenter: Allowance,
+    /// `speaking-start` and `speaking-stop`.
+    pub speaking: Allowance,
+    /// `camera-state-changed`, `mic-state-changed` and `stream-reset`.
+    pub states: Allowance,
+    /// `request-keyframe`.
+    pub keyframes: Allowance,
+    /// `join-room` and `leave-room`.
+    pub joins: Allowance,
+    /// Refusals, before the participant is disconnected.
+    pub refusals: Allowance,
+}
 
-impl SharedToken {
+impl Default for Rates {
+    fn default() -> Self {
+        Self {
+            messages: Allowance::new(300, 1200),
+            chunks: Allowance::new(50, 200),
+            media_bytes: Allowance::new(4_000_000, 12_000_000),
+            chat: Allowance::new(2, 10),
+            reactions: Allowance::new(5, 20),
+            presenter: Allowance::new(1, 10),
+            speaking: Allowance::new(10, 30),
+            states: Allowance::new(5, 20),
+            keyframes: Allowance::new(2, 10),
+            joins: Allowance::new(1, 10),
+            refusals: Allowance::new(1, 30),
+        }
+    }
+}
+
+/// Who may connect to a relay, and do what there.
+#[derive(Debug, Clone)]
+pub enum Access {
+    /// Everybody may publish.
+    Open,
+    /// Who shows the token may publish.
+    Shared(Token),
+    /// Who shows the token `publish` may publish. Others may watch, if they show the token `view` where there is one.
+    Split {
+        /// For cameras.
+        publish: Token,
+        /// For people who watch.
+        view: Option<Token>,
+    },
+}
+
+/// What somebody may do.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Role {
+    /// Everything.
+    Publisher,
+    /// Everything that needs no camera and no say.
+    Viewer,
+}
+
+/// Why somebody is not let in.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum NoAccess {
+    /// No token was shown.
+    Missing,
+    /// Another one was.
+    Wrong,
+}
+
+impl Access {
+    /// What somebody may do who shows this token.
+    pub(super) fn admit(&self, shown: Option<&str>) -> Result<Role, NoAccess> {
+        let refusal = if shown.is_some() { NoAccess::Wrong } else { NoAccess::Missing };
+        let shows = |token: &Token| shown.is_some_and(|shown| token.is(shown));
+        match self {
+            Self::Open => Ok(Role::Publisher),
+            Self::Shared(token) if shows(token) => Ok(Role::Publisher),
+            Self::Split { publish, .. } if shows(publish) => Ok(Role::Publisher),
+            Self::Split { view: None, .. } => Ok(Role::Viewer),
+            Self::Split { view: Some(token), .. } if shows(token) => Ok(Role::Viewer),
+            Self::Shared(_) | Self::Split { .. } => Err(refusal),
+        }
+    }
+}
+
+/// A token of the relay. Its `Debug` shows nothing of it.
+#[derive(Clone)]
+pub struct Token(Box<str>);
+
+impl Token {
     /// The token `text`, without the white space around it (token files end with a newline).
     /// `None` if nothing is left: an empty token would let everybody in.
     pub fn new(text: &str) -> Option<Self> {
@@ -58,16 +173,58 @@ impl SharedToken {
         (!text.is_empty()).then(|| Self(text.into()))
     }
 
-    /// Whether `offered` is this token. Takes the same time wherever they differ, so that the token cannot be
+    /// Whether `other` is this token. Takes the same time wherever they differ, so that the token cannot be
     /// guessed byte by byte; only its length shows.
-    pub(super) fn admits(&self, offered: &str) -> bool {
-        self.0.as_bytes().ct_eq(offered.as_bytes()).into()
+    pub fn is(&self, other: &str) -> bool {
+        self.0.as_bytes().ct_eq(other.as_bytes()).into()
     }
 }
 
-impl fmt::Debug for SharedToken {
+impl AsRef<str> for Token {
+    fn as_ref(&self) -> &str {
+        &self.0
+    }
+}
+
+impl fmt::Debug for Token {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("SharedToken(…)")
+        f.write_str("Token(…)")
+    }
+}
+
+/// The origin of a page: scheme, host, and the port if it is not the usual one.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Origin {
+    text: String,
+    authority: String,
+}
+
+/// A text is no origin.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[error(
+    "wanted is the origin of a page, such as https://meet.example or http://192.0.2.7:8080, without a path"
+)]
+pub struct BadOrigin;
+
+impl std::str::FromStr for Origin {
+    type Err = BadOrigin;
+
+    fn from_str(text: &str) -> Result<Self, BadOrigin> {
+        let authority = origin::authority_of(text).ok_or(BadOrigin)?;
+        let scheme = text.split("://").next().unwrap_or_default();
+        Ok(Self { text: format!("{scheme}://{authority}"), authority })
+    }
+}
+
+impl Origin {
+    /// Whether an Origin header names this one.
+    pub(super) fn is(&self, header: &str) -> bool {
+        self.text.eq_ignore_ascii_case(header)
+    }
+
+    /// Whether a Host header names this one's host, as a proxy before the relay passes it on.
+    pub(super) fn is_host(&self, header: &str) -> bool {
+        self.authority.eq_ignore_ascii_case(header)
     }
 }
 
@@ -75,23 +232,54 @@ impl fmt::Debug for SharedToken {
 mod tests {
     use super::*;
 
+    fn token(text: &str) -> Token {
+        Token::new(text).unwrap()
+    }
+
     #[test]
-    fn a_token_admits_itself_only() {
-        let token = SharedToken::new(" s3cret\n").unwrap();
-        assert!(token.admits("s3cret"));
-        assert!(!token.admits("s3creT"));
-        assert!(!token.admits("s3cre"));
-        assert!(!token.admits(""));
+    fn a_token_is_itself_only() {
+        let token = token(" s3cret\n");
+        assert!(token.is("s3cret"));
+        for other in ["s3creT", "s3cre", ""] {
+            assert!(!token.is(other), "{other}");
+        }
     }
 
     #[test]
     fn an_empty_token_is_no_token() {
-        assert!(SharedToken::new(" \n").is_none());
+        assert!(Token::new(" \n").is_none());
     }
 
     #[test]
     fn a_token_is_not_printed() {
-        let options = RelayOptions { token: SharedToken::new("s3cret"), ..RelayOptions::default() };
+        let access = Access::Split { publish: token("s3cret"), view: Some(token("s3cret")) };
+        let options = RelayOptions { access, ..RelayOptions::default() };
         assert!(!format!("{options:?}").contains("s3cret"));
+    }
+
+    #[test]
+    fn a_token_opens_what_it_is_for() {
+        use NoAccess::{Missing, Wrong};
+        use Role::{Publisher, Viewer};
+        let asked =
+            |access: &Access| [None, Some("p"), Some("v"), Some("x")].map(|shown| access.admit(shown));
+
+        assert_eq!(asked(&Access::Open), [Ok(Publisher); 4]);
+        let shared = asked(&Access::Shared(token("p")));
+        assert_eq!(shared, [Err(Missing), Ok(Publisher), Err(Wrong), Err(Wrong)]);
+        let split = asked(&Access::Split { publish: token("p"), view: Some(token("v")) });
+        assert_eq!(split, [Err(Missing), Ok(Publisher), Ok(Viewer), Err(Wrong)]);
+        let watched_by_all = asked(&Access::Split { publish: token("p"), view: None });
+        assert_eq!(watched_by_all, [Ok(Viewer), Ok(Publisher), Ok(Viewer), Ok(Viewer)]);
+    }
+
+    #[test]
+    fn an_origin_has_no_path_and_no_usual_port() {
+        let origin: Origin = "https://Meet.example:443".parse().unwrap();
+        assert!(origin.is("https://meet.example") && origin.is_host("meet.example"));
+        assert!(!origin.is("http://meet.example"));
+        for bad in ["*", "meet.example", "https://meet.example/", "https://", "ftp://meet.example"] {
+            assert_eq!(bad.parse::<Origin>(), Err(BadOrigin), "{bad}");
+        }
     }
 }

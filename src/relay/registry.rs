@@ -6,12 +6,14 @@
 use std::collections::HashMap;
 use std::sync::Arc;
 
-use socketioxide::socket::Sid;
 use thiserror::Error;
 
 use super::dialect::{
     BroadcastMode, CameraState, JoinRoom, MicState, Participant, PresenterChanged, RoomState,
 };
+use super::options::{Role, Token};
+use super::refusal::Code;
+use super::session::Sid;
 
 /// Longest room id in bytes.
 const MAX_ROOM_ID: usize = 128;
@@ -31,6 +33,16 @@ pub(super) enum JoinRefusal {
     RoomFull(usize),
     #[error("This connection has been closed")]
     NotConnected,
+}
+
+impl JoinRefusal {
+    /// The same for programs.
+    pub fn code(&self) -> Code {
+        match self {
+            Self::TooManyRooms(_) | Self::RoomFull(_) => Code::RoomFull,
+            Self::BadRoomId | Self::NotConnected => Code::BadRequest,
+        }
+    }
 }
 
 /// Everybody a sender's messages go to: the members of a room, shared so that the media path takes no lock
@@ -64,24 +76,69 @@ pub(super) struct Left<H> {
 pub(super) struct Seat<H> {
     pub room_id: Arc<str>,
     pub user_id: Arc<str>,
+    pub role: Role,
     pub can_broadcast: bool,
     /// The room, the participant itself included.
     pub audience: Audience<H>,
 }
 
+/// Who a client says it is, and what it may do.
+#[derive(Debug, Clone)]
+pub(super) struct Identity {
+    pub user_id: Arc<str>,
+    pub role: Role,
+    pub proof: Proof,
+}
+
+/// What shows that a client is the user whose id it names.
+#[derive(Debug, Clone)]
+pub(super) enum Proof {
+    /// Nothing, or a token that everybody shows.
+    Nothing,
+    /// A token of its own.
+    Own(Token),
+    /// The token of those who publish.
+    Publisher,
+}
+
+impl Proof {
+    /// Whether who has this one may take the place of who had `earlier`.
+    fn outranks(&self, earlier: &Self) -> bool {
+        match (self, earlier) {
+            (Self::Publisher, _) => true,
+            (Self::Own(token), Self::Own(other)) => token.is(other.as_ref()),
+            _ => false,
+        }
+    }
+}
+
+/// What comes of connecting.
+#[derive(Debug)]
+pub(super) enum Seated<H> {
+    /// Nobody had the user id.
+    Free,
+    /// The client takes the place of this connection, which the caller disconnects ([`Registry::disconnect`]).
+    Displaces(Sid, H),
+    /// This connection has the user id, if its client is still there.
+    Taken(Sid, H),
+    /// A publisher has the user id, which a viewer never takes.
+    Refused,
+}
+
 struct Connection<H> {
-    user_id: Arc<str>,
+    identity: Identity,
     handle: H,
     room: Option<Arc<str>>,
 }
 
 struct Member {
     sid: Sid,
+    role: Role,
     participant: Participant,
 }
 
 struct Room<H> {
-    /// In the order of joining; the first is the host.
+    /// In the order of joining; the first who may publish is the host.
     members: Vec<Member>,
     presenter: Option<String>,
     audience: Audience<H>,
@@ -96,8 +153,12 @@ impl<H> Room<H> {
         if self.presenter.is_some() { BroadcastMode::Single } else { BroadcastMode::All }
     }
 
-    fn may_broadcast(&self, user_id: &str) -> bool {
-        self.presenter.as_deref().is_none_or(|presenter| presenter == user_id)
+    fn may_broadcast(&self, user_id: &str, role: Role) -> bool {
+        role == Role::Publisher && self.presenter.as_deref().is_none_or(|presenter| presenter == user_id)
+    }
+
+    fn host(&self) -> Option<&Member> {
+        self.members.iter().find(|member| member.role == Role::Publisher)
     }
 
     /// Hands the floor to `presenter`, or to everybody. Who may not broadcast any more counts as camera off
@@ -105,7 +166,8 @@ impl<H> Room<H> {
     fn set_presenter(&mut self, presenter: Option<String>) -> PresenterChanged {
         self.presenter = presenter;
         for index in 0..self.members.len() {
-            let allowed = self.may_broadcast(&self.members[index].participant.user_id);
+            let member = &self.members[index];
+            let allowed = self.may_broadcast(&member.participant.user_id, member.role);
             let participant = &mut self.members[index].participant;
             participant.can_broadcast = allowed;
             if !allowed {
@@ -141,22 +203,34 @@ impl<H: Clone> Registry<H> {
         }
     }
 
-    /// Notes that `user_id` has connected as `sid`. Returns the earlier connection of the same user, which
-    /// the new one displaces; the caller disconnects it ([`Registry::disconnect`]).
-    pub fn connect(&mut self, sid: Sid, user_id: &str, handle: H) -> Option<(Sid, H)> {
-        let user_id: Arc<str> = user_id.into();
-        let displaced = self.users.insert(user_id.clone(), sid).filter(|&earlier| earlier != sid);
-        self.connections.insert(sid, Connection { user_id, handle, room: None });
-        displaced.and_then(|earlier| Some((earlier, self.connections.get(&earlier)?.handle.clone())))
+    /// Notes that a user has connected as `sid`, unless another connection has the user id. `gone`: a connection
+    /// whose client is known not to be there any more.
+    pub fn connect(&mut self, sid: Sid, identity: Identity, handle: H, gone: Option<Sid>) -> Seated<H> {
+        let holder = self.users.get(&identity.user_id).filter(|&&holder| holder != sid);
+        let holder = holder.and_then(|holder| Some((*holder, self.connections.get(holder)?)));
+        let displaced = match holder {
+            None => None,
+            Some((holder, held)) if identity.proof.outranks(&held.identity.proof) => {
+                Some((holder, held.handle.clone()))
+            }
+            Some((_, held)) if held.identity.role == Role::Publisher && identity.role == Role::Viewer => {
+                return Seated::Refused;
+            }
+            Some((holder, held)) if gone == Some(holder) => Some((holder, held.handle.clone())),
+            Some((holder, held)) => return Seated::Taken(holder, held.handle.clone()),
+        };
+        self.users.insert(identity.user_id.clone(), sid);
+        self.connections.insert(sid, Connection { identity, handle, room: None });
+        displaced.map_or(Seated::Free, |(sid, handle)| Seated::Displaces(sid, handle))
     }
 
     /// Forgets a connection. Returns what to tell the room it was in, if it was in one.
     pub fn disconnect(&mut self, sid: Sid) -> Option<Left<H>> {
         let left = self.leave(sid);
         if let Some(connection) = self.connections.remove(&sid)
-            && self.users.get(&connection.user_id) == Some(&sid)
+            && self.users.get(&connection.identity.user_id) == Some(&sid)
         {
-            self.users.remove(&connection.user_id);
+            self.users.remove(&connection.identity.user_id);
         }
         left
     }
@@ -182,12 +256,13 @@ impl<H: Clone> Registry<H> {
             }),
         };
 
-        let can_broadcast = room.may_broadcast(&connection.user_id);
+        let Identity { user_id, role, .. } = &connection.identity;
+        let can_broadcast = room.may_broadcast(user_id, *role);
         let username = wish.username.unwrap_or_default();
         let newcomer = Participant {
-            user_id: connection.user_id.to_string(),
+            user_id: user_id.to_string(),
             username: match username.trim() {
-                "" => connection.user_id.to_string(),
+                "" => user_id.to_string(),
                 name => name.chars().take(MAX_USERNAME).collect(),
             },
             avatar_url: wish.avatar_url.filter(|url| url.len() <= MAX_AVATAR_URL),
@@ -197,14 +272,14 @@ impl<H: Clone> Registry<H> {
             socket_id: sid.to_string(),
         };
         connection.room = Some(room_id.clone());
-        room.members.push(Member { sid, participant: newcomer.clone() });
+        room.members.push(Member { sid, role: *role, participant: newcomer.clone() });
         room.audience = room.audience.iter().cloned().chain([(sid, connection.handle.clone())]).collect();
         Ok(Joined {
             state: RoomState {
                 title: wish.room_id.clone(),
                 room_id: wish.room_id,
                 participants: room.participants(),
-                host_id: room.members[0].participant.user_id.clone(),
+                host_id: room.host().map(|host| host.participant.user_id.clone()).unwrap_or_default(),
                 can_broadcast,
                 broadcast_mode: room.broadcast_mode(),
             },
@@ -217,7 +292,7 @@ impl<H: Clone> Registry<H> {
     pub fn leave(&mut self, sid: Sid) -> Option<Left<H>> {
         let connection = self.connections.get_mut(&sid)?;
         let room_id = connection.room.take()?;
-        let user_id = connection.user_id.clone();
+        let user_id = connection.identity.user_id.clone();
         let room = self.rooms.get_mut(&room_id)?;
         room.members.retain(|member| member.sid != sid);
         room.audience = room.audience.iter().filter(|(other, _)| *other != sid).cloned().collect();
@@ -235,8 +310,9 @@ impl<H: Clone> Registry<H> {
         let room_id = connection.room.as_ref()?;
         let room = self.rooms.get(room_id)?;
         Some(Seat {
-            can_broadcast: room.may_broadcast(&connection.user_id),
-            user_id: connection.user_id.clone(),
+            can_broadcast: room.may_broadcast(&connection.identity.user_id, connection.identity.role),
+            role: connection.identity.role,
+            user_id: connection.identity.user_id.clone(),
             room_id: room_id.clone(),
             audience: room.audience.clone(),
         })
@@ -268,7 +344,7 @@ impl<H: Clone> Registry<H> {
         presenter: Option<String>,
     ) -> Option<(PresenterChanged, Audience<H>)> {
         let room = self.rooms.get_mut(self.connections.get(&sid)?.room.as_ref()?)?;
-        if room.members.first()?.sid != sid {
+        if room.host()?.sid != sid {
             return None;
         }
         Some((room.set_presenter(presenter), room.audience.clone()))

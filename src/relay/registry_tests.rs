@@ -10,12 +10,18 @@ fn wish(room: &str, name: &str) -> JoinRoom {
     }
 }
 
+fn identity(user: &str, role: Role, proof: Proof) -> Identity {
+    Identity { user_id: user.into(), role, proof }
+}
+
 /// A registry of 2 rooms with 2 seats each, and `users` connected; each user's handle is its number.
 fn connected<const N: usize>(users: [&str; N]) -> (Registry<usize>, [Sid; N]) {
     let mut registry = Registry::new(2, 2);
     let sids = users.map(|_| Sid::new());
     for (number, user) in users.iter().enumerate() {
-        assert!(registry.connect(sids[number], user, number).is_none());
+        let seated =
+            registry.connect(sids[number], identity(user, Role::Publisher, Proof::Nothing), number, None);
+        assert!(matches!(seated, Seated::Free));
     }
     (registry, sids)
 }
@@ -75,18 +81,69 @@ fn a_room_id_has_a_length() {
 }
 
 #[test]
-fn the_second_connection_of_a_user_displaces_the_first() {
+fn who_has_a_place_keeps_it_against_who_shows_no_more() {
     let (mut registry, [first]) = connected(["ann"]);
     registry.join(first, wish("r", "Ann")).unwrap();
-
+    let another = identity("ann", Role::Publisher, Proof::Nothing);
     let second = Sid::new();
-    assert_eq!(registry.connect(second, "ann", 9), Some((first, 0)));
-    let left = registry.disconnect(first).unwrap();
-    assert_eq!(&*left.user_id, "ann");
 
-    assert!(registry.seat(first).is_none());
-    let third = Sid::new();
-    assert_eq!(registry.connect(third, "ann", 10), Some((second, 9)), "the second one still holds the name");
+    let seated = registry.connect(second, another.clone(), 9, None);
+    assert!(matches!(seated, Seated::Taken(sid, 0) if sid == first), "{seated:?}");
+    assert!(registry.seat(second).is_none() && registry.seat(first).is_some());
+
+    // The first does not answer any more.
+    let seated = registry.connect(second, another.clone(), 9, Some(first));
+    assert!(matches!(seated, Seated::Displaces(sid, 0) if sid == first), "{seated:?}");
+    assert_eq!(&*registry.disconnect(first).unwrap().user_id, "ann");
+    let seated = registry.connect(Sid::new(), another, 10, None);
+    assert!(
+        matches!(seated, Seated::Taken(sid, 9) if sid == second),
+        "the second one holds the name: {seated:?}"
+    );
+}
+
+#[test]
+fn who_proves_to_be_the_same_takes_the_place() {
+    let (publisher, viewer) = (Role::Publisher, Role::Viewer);
+    let own = |text| Proof::Own(Token::new(text).unwrap());
+    let outcome = |(role, proof): (Role, Proof), (newer_role, newer_proof): (Role, Proof)| {
+        let mut registry = Registry::new(2, 2);
+        registry.connect(Sid::new(), identity("ann", role, proof), 0, None);
+        match registry.connect(Sid::new(), identity("ann", newer_role, newer_proof), 1, None) {
+            Seated::Displaces(_, 0) => "displaces",
+            Seated::Taken(_, 0) => "taken",
+            Seated::Refused => "refused",
+            other => panic!("{other:?}"),
+        }
+    };
+    let (camera, watcher) = ((publisher, Proof::Publisher), (viewer, Proof::Nothing));
+    assert_eq!(outcome(camera.clone(), camera.clone()), "displaces");
+    assert_eq!(outcome(watcher.clone(), camera.clone()), "displaces");
+    assert_eq!(outcome(camera, watcher.clone()), "refused");
+    assert_eq!(outcome(watcher.clone(), watcher), "taken");
+    assert_eq!(outcome((publisher, own("a")), (publisher, own("a"))), "displaces");
+    assert_eq!(outcome((publisher, own("a")), (publisher, own("b"))), "taken");
+    assert_eq!(outcome((publisher, own("a")), (publisher, Proof::Nothing)), "taken");
+    assert_eq!(outcome((publisher, Proof::Nothing), (publisher, own("a"))), "taken");
+}
+
+#[test]
+fn a_viewer_is_no_host_and_broadcasts_nothing() {
+    let mut registry = Registry::new(2, 3);
+    let [eve, ann] = [Sid::new(), Sid::new()];
+    registry.connect(eve, identity("eve", Role::Viewer, Proof::Nothing), 0, None);
+    registry.connect(ann, identity("ann", Role::Publisher, Proof::Publisher), 1, None);
+
+    let state = registry.join(eve, wish("r", "Eve")).unwrap().state;
+    assert_eq!((state.host_id.as_str(), state.can_broadcast), ("", false));
+    assert_eq!((state.participants[0].has_video, state.participants[0].is_muted), (false, true));
+    assert_eq!(registry.join(ann, wish("r", "Ann")).unwrap().state.host_id, "ann");
+
+    assert!(registry.set_presenter(eve, None).is_none(), "she is not the host");
+    let (changed, _) = registry.set_presenter(ann, Some("eve".into())).unwrap();
+    assert!(changed.participants.iter().all(|participant| !participant.can_broadcast));
+    registry.set_presenter(ann, None).unwrap();
+    assert!(!registry.seat(eve).unwrap().can_broadcast && registry.seat(ann).unwrap().can_broadcast);
 }
 
 #[test]

@@ -6,7 +6,7 @@ use std::path::Path;
 use std::process::Stdio;
 use std::{fs, net};
 
-use roomcam::config::{ControlApi, SocketChoice};
+use roomcam::config::{Config, ControlApi, Overrides, SocketChoice};
 use roomcam::control::{ControlError, Limits, Server, requests};
 use tokio::process::Command;
 
@@ -145,7 +145,8 @@ async fn on_tcp_the_token_opens_and_nothing_else_does() {
     for wrong in
         ["", "Bearer", "Bearer wrong", &shorter, &format!("Basic {TOKEN}"), &format!("Bearer {TOKEN}x")]
     {
-        for path in ["/v1/status", "/healthz", "/metrics", "/v1/openapi.json", "/nowhere"] {
+        assert_eq!(ask("/healthz", wrong).await.status, 200);
+        for path in ["/v1/status", "/metrics", "/v1/openapi.json", "/nowhere"] {
             let refused = ask(path, wrong).await;
             assert_eq!(refused.status, 401, "{wrong:?} {path}");
             assert_eq!(refused.header("www-authenticate"), Some("Bearer"));
@@ -153,6 +154,44 @@ async fn on_tcp_the_token_opens_and_nothing_else_does() {
         }
     }
     assert_eq!(get(&house.socket, "/v1/status").await.status, 200, "the socket's mode is its guard");
+}
+
+#[tokio::test]
+async fn the_token_for_metrics_opens_nothing_else() {
+    const METRICS_TOKEN: &str = "for prometheus";
+    let dir = tempfile::tempdir().unwrap();
+    let file = dir.path().join("metrics-token");
+    fs::write(&file, METRICS_TOKEN).unwrap();
+    let metrics = format!("metrics_token_file = '{}'", file.display());
+
+    for (config, with_all) in
+        [(format!("{WITH_TOKEN}\n{metrics}"), 200), (format!("{LOOPBACK}\n{metrics}"), 403)]
+    {
+        let house = House::with(&config, Limits::default());
+        let ask = async |method: &str, path: &str, token: &str| {
+            ask_tcp(house.addr.unwrap(), method, path, &format!("Authorization: Bearer {token}\r\n")).await
+        };
+        assert_eq!(ask("GET", "/metrics", METRICS_TOKEN).await.status, 200);
+        assert_eq!(ask("GET", "/metrics", "another").await.status, 401);
+        assert_eq!(ask("GET", "/healthz", "none").await.status, 200);
+        assert_eq!(ask("GET", "/v1/status", TOKEN).await.status, with_all);
+        for (method, path) in
+            [("GET", "/v1/status"), ("POST", "/v1/leave"), ("POST", "/metrics"), ("PUT", "/healthz")]
+        {
+            let refused = ask(method, path, METRICS_TOKEN).await.status;
+            assert!([401, 403].contains(&refused), "{method} {path}: {refused}");
+        }
+    }
+    let same = format!("socket = 'none'\n{LOOPBACK}\ntoken_file = './metrics-token'\n{metrics}");
+    let text = format!("[meeting]\nurl = 'ws://relay.example'\nroom = 'blue'\n[control]\n{same}\n");
+    fs::write(dir.path().join("config.toml"), text).unwrap();
+    let refused =
+        Config::load(Some(&dir.path().join("config.toml")), std::iter::empty(), &Overrides::default());
+    let refused = refused.unwrap_err().to_string();
+    assert!(
+        refused.contains("control.metrics_token_file holds the same token as control.token_file"),
+        "{refused}"
+    );
 }
 
 #[tokio::test]

@@ -3,6 +3,7 @@
 use std::collections::VecDeque;
 use std::net::SocketAddr;
 
+use serde_json::Value;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 
@@ -17,24 +18,49 @@ impl Answer {
     pub fn header(&self, name: &str) -> Option<&str> {
         self.headers.iter().find(|(header, _)| header == name).map(|(_, value)| value.as_str())
     }
+
+    pub fn json(&self) -> Value {
+        serde_json::from_str(&self.body).unwrap_or_else(|error| panic!("{error}: {:?}", self.body))
+    }
+
+    fn parse(answer: &str) -> Self {
+        let (head, body) = answer.split_once("\r\n\r\n").unwrap();
+        let mut lines = head.lines();
+        let status = lines.next().unwrap().split(' ').nth(1).unwrap().parse().unwrap();
+        let headers = lines
+            .filter_map(|line| line.split_once(": "))
+            .map(|(name, value)| (name.to_lowercase(), value.to_owned()))
+            .collect();
+        Self { status, headers, body: body.to_owned() }
+    }
 }
 
 pub async fn get(addr: SocketAddr, path: &str, headers: &[(&str, &str)]) -> Answer {
-    exchange(addr, "GET", path, headers, "").await
+    get_as(addr, &addr.to_string(), path, headers).await
+}
+
+/// As [`get`], with another Host.
+pub async fn get_as(addr: SocketAddr, host: &str, path: &str, headers: &[(&str, &str)]) -> Answer {
+    exchange(addr, host, "GET", path, headers, "").await
 }
 
 pub async fn post(addr: SocketAddr, path: &str, body: &str) -> Answer {
-    exchange(addr, "POST", path, &[("content-type", "text/plain;charset=UTF-8")], body).await
+    let headers = [("content-type", "text/plain;charset=UTF-8")];
+    exchange(addr, &addr.to_string(), "POST", path, &headers, body).await
 }
 
 async fn exchange(
     addr: SocketAddr,
+    host: &str,
     method: &str,
     path: &str,
     headers: &[(&str, &str)],
     body: &str,
 ) -> Answer {
-    let mut request = format!("{method} {path} HTTP/1.1\r\nhost: {addr}\r\nconnection: close\r\n");
+    // A handshake brings its own.
+    let close =
+        if headers.iter().any(|(name, _)| *name == "connection") { "" } else { "connection: close\r\n" };
+    let mut request = format!("{method} {path} HTTP/1.1\r\nhost: {host}\r\n{close}");
     for (name, value) in headers {
         request.push_str(&format!("{name}: {value}\r\n"));
     }
@@ -43,14 +69,54 @@ async fn exchange(
     tcp.write_all(request.as_bytes()).await.unwrap();
     let mut answer = String::new();
     tcp.read_to_string(&mut answer).await.unwrap();
-    let (head, body) = answer.split_once("\r\n\r\n").unwrap();
-    let mut lines = head.lines();
-    let status = lines.next().unwrap().split(' ').nth(1).unwrap().parse().unwrap();
-    let headers = lines
-        .filter_map(|line| line.split_once(": "))
-        .map(|(name, value)| (name.to_lowercase(), value.to_owned()))
-        .collect();
-    Answer { status, headers, body: body.to_owned() }
+    Answer::parse(&answer)
+}
+
+/// A connection for many requests; made anew where the server has ended it.
+pub struct KeptAlive {
+    addr: SocketAddr,
+    tcp: Option<TcpStream>,
+}
+
+impl KeptAlive {
+    pub fn new(addr: SocketAddr) -> Self {
+        Self { addr, tcp: None }
+    }
+
+    pub async fn exchange(&mut self, request: &str) -> Answer {
+        loop {
+            let mut tcp = match self.tcp.take() {
+                Some(tcp) => tcp,
+                None => TcpStream::connect(self.addr).await.unwrap(),
+            };
+            // Whether all of it arrived does not matter: the server may answer before.
+            tcp.write_all(request.as_bytes()).await.ok();
+            let mut answer = Vec::new();
+            let length = loop {
+                let mut bytes = [0; 4096];
+                match tcp.read(&mut bytes).await {
+                    Ok(0) | Err(_) => break None,
+                    Ok(read) => answer.extend_from_slice(&bytes[..read]),
+                }
+                let text = String::from_utf8_lossy(&answer);
+                let Some((head, _)) = text.split_once("\r\n\r\n") else { continue };
+                let lengths = head.lines().filter_map(|line| {
+                    line.to_lowercase().strip_prefix("content-length: ")?.parse::<usize>().ok()
+                });
+                let length = head.len() + 4 + lengths.last().unwrap_or(0);
+                if answer.len() >= length {
+                    break Some(length);
+                }
+            };
+            match length {
+                Some(_) => self.tcp = Some(tcp),
+                // Ended between two requests: this one was not heard.
+                None if answer.is_empty() => continue,
+                None => {}
+            }
+            return Answer::parse(&String::from_utf8_lossy(&answer));
+        }
+    }
 }
 
 /// Reads the packets of an Engine.IO session by long-polling.

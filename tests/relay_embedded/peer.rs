@@ -7,6 +7,7 @@ use std::time::Duration;
 use bytes::Bytes;
 use futures_util::{SinkExt, StreamExt};
 use serde_json::{Value, json};
+use tokio::io::AsyncWriteExt;
 use tokio::net::TcpStream;
 use tokio_tungstenite::tungstenite::Message;
 use tokio_tungstenite::{MaybeTlsStream, WebSocketStream};
@@ -29,8 +30,8 @@ pub enum Heard {
 }
 
 impl Peer {
-    /// Opens a WebSocket and connects; the error is the message of a CONNECT_ERROR.
-    pub async fn connect(addr: SocketAddr, auth: Value) -> Result<Self, String> {
+    /// Opens a WebSocket and connects; the error is what a CONNECT_ERROR carries.
+    pub async fn connect(addr: SocketAddr, auth: Value) -> Result<Self, Value> {
         let url = format!("ws://{addr}/socket.io/?EIO=4&transport=websocket");
         let (mut socket, _) = tokio_tungstenite::connect_async(url).await.unwrap();
         let open = text(&mut socket).await;
@@ -38,8 +39,7 @@ impl Peer {
         socket.send(Message::text(format!("40{auth}"))).await.unwrap();
         let answer = text(&mut socket).await;
         if let Some(refusal) = answer.strip_prefix("44") {
-            let refusal: Value = serde_json::from_str(refusal).unwrap();
-            return Err(refusal["message"].as_str().unwrap().to_owned());
+            return Err(serde_json::from_str(refusal).unwrap());
         }
         let connected: Value = serde_json::from_str(answer.strip_prefix("40").unwrap()).unwrap();
         let sid = connected["sid"].as_str().unwrap().to_owned();
@@ -48,9 +48,14 @@ impl Peer {
 
     /// Connects as `user` and joins `room`; the second value is the `room-state`.
     pub async fn join(addr: SocketAddr, user: &str, room: &str) -> (Self, Value) {
-        let mut peer = Self::connect(addr, json!({ "userId": user })).await.unwrap();
-        let wish =
-            json!({ "roomId": room, "username": user.to_uppercase(), "hasVideo": true, "isMuted": false });
+        Self::join_with(addr, json!({ "userId": user }), room).await
+    }
+
+    /// As [`Peer::join`], with more to say at CONNECT.
+    pub async fn join_with(addr: SocketAddr, auth: Value, room: &str) -> (Self, Value) {
+        let username = auth["userId"].as_str().unwrap().to_uppercase();
+        let mut peer = Self::connect(addr, auth).await.unwrap();
+        let wish = json!({ "roomId": room, "username": username, "hasVideo": true, "isMuted": false });
         peer.emit("join-room", wish).await;
         let state = peer.event("room-state").await;
         (peer, state)
@@ -58,6 +63,11 @@ impl Peer {
 
     pub async fn emit(&mut self, event: &str, payload: Value) {
         self.socket.send(Message::text(format!("42{}", json!([event, payload])))).await.unwrap();
+    }
+
+    /// As [`Peer::emit`]; false if the connection is gone.
+    pub async fn try_emit(&mut self, event: &str, payload: Value) -> bool {
+        self.socket.send(Message::text(format!("42{}", json!([event, payload])))).await.is_ok()
     }
 
     pub async fn emit_with_ack(&mut self, id: u32, event: &str, payload: Value) {
@@ -73,6 +83,17 @@ impl Peer {
         }]);
         self.socket.feed(Message::text(format!("451-{header}"))).await.is_ok()
             && self.socket.send(Message::binary(chunk)).await.is_ok()
+    }
+
+    /// Announces a binary message of `length` bytes, and sends `sent` of them; `None` if the connection is gone.
+    pub async fn send_half_a_chunk(&mut self, length: u64, sent: usize) -> Option<()> {
+        self.socket.flush().await.ok()?;
+        let mut frame = vec![0x82, 0x80 | 127];
+        frame.extend(length.to_be_bytes());
+        // The mask, and bytes that it leaves as they are.
+        frame.resize(frame.len() + 4 + sent, 0);
+        let MaybeTlsStream::Plain(tcp) = self.socket.get_mut() else { return None };
+        tcp.write_all(&frame).await.ok()
     }
 
     /// The next thing that is not a heartbeat.

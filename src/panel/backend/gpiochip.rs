@@ -1,6 +1,6 @@
 //! The GPIO character device of Linux (`/dev/gpiochipN`, uAPI v2), for every board.
 
-use std::path::Path;
+use std::path::PathBuf;
 use std::time::Duration;
 
 use gpiocdev::line::{Bias, EdgeDetection, EdgeEvent, EdgeKind, Offset, Value};
@@ -10,7 +10,7 @@ use tokio::sync::mpsc;
 use super::input::{Edge, Inputs, QUEUED_EDGES, instant_of};
 use super::reader::Reader;
 use super::{LampOutput, Pins, exists};
-use crate::config::{self, Backend, Pin, Pull};
+use crate::config::{self, Backend, ChipChoice, Pin, Pull};
 use crate::panel::button::Contact;
 use crate::panel::error::Cause;
 use crate::panel::lamp::Light;
@@ -26,18 +26,25 @@ pub(super) struct Chip {
     path: String,
 }
 
+/// The labels of the chips behind the pin header of a Raspberry Pi: 4, 1 to 3 and Zero, 5.
+const PIN_HEADERS: [&str; 3] = ["pinctrl-bcm2711", "pinctrl-bcm2835", "pinctrl-rp1"];
+
 impl Chip {
-    /// Opens the chip with this device.
-    pub fn open(path: &Path) -> Result<Self, Cause> {
+    /// Opens the chip that is asked for.
+    pub fn open(choice: &ChipChoice) -> Result<Self, Cause> {
+        let path = match choice {
+            ChipChoice::Path(path) => path.clone(),
+            ChipChoice::Auto | ChipChoice::Label(_) => choose(choice, present())?,
+        };
         let shown = path.display().to_string();
-        if !exists(path) {
+        if !exists(&path) {
             return Err(Cause::new(
                 Backend::Gpiochip,
                 format!("there is no GPIO chip {shown}"),
                 "see `roomcam devices` for those there are, and set panel.chip",
             ));
         }
-        match gpiocdev::Chip::from_path(path) {
+        match gpiocdev::Chip::from_path(&path) {
             Ok(chip) => Ok(Self { chip, path: shown }),
             Err(error) => Err(Cause::new(
                 Backend::Gpiochip,
@@ -80,6 +87,44 @@ impl Chip {
     fn refused(&self, pin: &Pin, error: &gpiocdev::Error) -> Cause {
         let why = format!("line {pin} of {}: {error}", self.path);
         Cause::new(Backend::Gpiochip, why, "choose another pin; `gpioinfo` shows what each is used for")
+    }
+}
+
+/// The chips of this machine that can be opened, with their labels.
+fn present() -> Vec<(PathBuf, String)> {
+    let paths = gpiocdev::chip::chips().unwrap_or_default();
+    let labelled = paths.into_iter().filter_map(|path| {
+        let label = gpiocdev::Chip::from_path(&path).ok()?.info().ok()?.label;
+        Some((path, label))
+    });
+    labelled.collect()
+}
+
+/// The chip among those present that is asked for by its label, or that of the pin header; where there is but one
+/// chip, that is it.
+fn choose(choice: &ChipChoice, present: Vec<(PathBuf, String)>) -> Result<PathBuf, Cause> {
+    let wanted = match choice {
+        ChipChoice::Label(label) => &[label.as_str()][..],
+        ChipChoice::Auto | ChipChoice::Path(_) => &PIN_HEADERS[..],
+    };
+    if let Some((path, _)) = present.iter().find(|(_, label)| wanted.contains(&label.as_str())) {
+        return Ok(path.clone());
+    }
+    match (choice, &present[..]) {
+        (ChipChoice::Auto, [(only, _)]) => Ok(only.clone()),
+        (_, []) => Err(Cause::new(
+            Backend::Gpiochip,
+            "there is no GPIO chip that the daemon may open",
+            "see `roomcam devices` for those there are; on most boards they belong to the group gpio",
+        )),
+        (_, several) => {
+            let labels: Vec<_> = several.iter().map(|(_, label)| label.as_str()).collect();
+            Err(Cause::new(
+                Backend::Gpiochip,
+                format!("none of the GPIO chips is {}; there are {}", wanted.join(" or "), labels.join(", ")),
+                "set panel.chip to one of them",
+            ))
+        }
     }
 }
 
@@ -168,4 +213,46 @@ fn edge_of(event: &EdgeEvent, offsets: &[Offset]) -> Option<Edge> {
         EdgeKind::Falling => Contact::Released,
     };
     Some(Edge { button, contact, at: instant_of(Duration::from_nanos(event.timestamp_ns)) })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn chips<const N: usize>(labels: [&str; N]) -> Vec<(PathBuf, String)> {
+        let numbered = labels.iter().enumerate();
+        numbered
+            .map(|(number, label)| (format!("/dev/gpiochip{number}").into(), (*label).to_owned()))
+            .collect()
+    }
+
+    fn chosen<const N: usize>(choice: &str, labels: [&str; N]) -> Result<String, String> {
+        let choice = choice.parse().unwrap();
+        choose(&choice, chips(labels)).map(|path| path.display().to_string()).map_err(|cause| cause.why)
+    }
+
+    #[test]
+    fn the_pin_header_is_found_wherever_the_kernel_has_put_it() {
+        let found = |number: u8| Ok(format!("/dev/gpiochip{number}"));
+        assert_eq!(chosen("auto", ["pinctrl-bcm2711", "raspberrypi-exp-gpio"]), found(0));
+        assert_eq!(chosen("auto", ["gpio-sim.0-bank", "pinctrl-bcm2835"]), found(1));
+        let pi_5 = ["gpio-brcmstb@107d508500", "gpio-brcmstb@107d508520", "pinctrl-rp1"];
+        assert_eq!(chosen("auto", pi_5), found(2));
+        assert_eq!(chosen("gpio-brcmstb@107d508520", pi_5), found(1));
+        assert_eq!(chosen("auto", ["sunxi"]), found(0));
+    }
+
+    #[test]
+    fn where_there_are_others_they_are_named() {
+        let none = "there is no GPIO chip that the daemon may open";
+        assert_eq!(chosen("auto", []).unwrap_err(), none);
+        assert_eq!(
+            chosen("pinctrl-rp1", ["one"]).unwrap_err(),
+            "none of the GPIO chips is pinctrl-rp1; there are one"
+        );
+        assert_eq!(
+            chosen("auto", ["one", "two"]).unwrap_err(),
+            "none of the GPIO chips is pinctrl-bcm2711 or pinctrl-bcm2835 or pinctrl-rp1; there are one, two"
+        );
+    }
 }

@@ -38,17 +38,17 @@ pub(super) trait Pins {
     fn inputs(&self, buttons: &[config::Button]) -> Result<Inputs, (usize, Cause)>;
 }
 
-/// Opens what the configuration asks for to drive pins with. `auto` means rppal on a Raspberry Pi that lets us,
-/// unless a pin is named, which rppal does not know; else the GPIO chip.
+/// Opens what the configuration asks for to drive pins with. `auto` means the GPIO chip; else rppal on a Raspberry Pi
+/// that lets us, unless a pin is named, which rppal does not know.
 pub(super) fn open_pins(panel: &config::Panel) -> Result<Box<dyn Pins>, Cause> {
     match panel.backend {
         Backend::Rppal => boxed(rppal::Registers::open()),
-        Backend::Gpiochip => boxed(gpiochip::Chip::open(panel.chip.as_path())),
-        Backend::Auto if has_named_pin(panel) => boxed(gpiochip::Chip::open(panel.chip.as_path())),
-        Backend::Auto => boxed(rppal::Registers::open()).or_else(|first| {
-            boxed(gpiochip::Chip::open(panel.chip.as_path())).map_err(|second| Cause {
+        Backend::Gpiochip => boxed(gpiochip::Chip::open(&panel.chip)),
+        Backend::Auto if has_named_pin(panel) => boxed(gpiochip::Chip::open(&panel.chip)),
+        Backend::Auto => boxed(gpiochip::Chip::open(&panel.chip)).or_else(|first| {
+            boxed(rppal::Registers::open()).map_err(|second| Cause {
                 backend: Backend::Auto,
-                why: format!("neither rppal ({}) nor gpiochip ({})", first.why, second.why),
+                why: format!("neither gpiochip ({}) nor rppal ({})", first.why, second.why),
                 remedy:
                     "see `roomcam devices` for the GPIO chips there are; with panel.backend = \"none\" the \
                          daemon runs without lamps and buttons"

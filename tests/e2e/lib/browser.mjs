@@ -1,18 +1,12 @@
 // A headless browser and the viewers in it, with a server for the pages of the tests.
 
-import { createServer } from 'node:http';
-import { readFile } from 'node:fs/promises';
 import { readFileSync } from 'node:fs';
-import { extname, join } from 'node:path';
+import { join } from 'node:path';
 import { launch } from './engines.mjs';
-import { TESTS } from './paths.mjs';
+import { PAGES, servePages } from './pages.mjs';
 import { Client, ViewerPage } from './viewers.mjs';
 
 export { coloursOf, framesShown, reportOf, soundOf } from './viewers.mjs';
-
-const PAGES = join(TESTS, 'e2e/pages');
-const FILES = { '/socket.io.js': join(TESTS, 'node_modules/socket.io-client/dist/socket.io.min.js') };
-const TYPES = { '.html': 'text/html', '.js': 'text/javascript', '.webm': 'video/webm' };
 
 /** Generations of deployed clients (docs/receivers.md), and the relay that goes with each. */
 export const GENERATIONS = { first: 'nestjs-old', middle: 'nestjs-middle', later: 'nestjs-new', 'later-5s': 'nestjs-new' };
@@ -20,33 +14,17 @@ export const GENERATIONS = { first: 'nestjs-old', middle: 'nestjs-middle', later
 /** Launches a browser (`kind`: 'chromium' or 'firefox') and a server for the test pages. `files` adds paths to files
  *  that it serves, `flags` options of Chromium. */
 export async function startBrowser({ kind = 'chromium', files = {}, flags = [] } = {}) {
-  const server = await servePages({ ...FILES, ...files });
-  return new Browser(await launch(kind, { flags }), server);
-}
-
-async function servePages(files) {
-  const server = createServer(async (request, response) => {
-    const { pathname } = new URL(request.url, 'http://localhost');
-    const path = files[pathname] ?? join(PAGES, pathname.replaceAll('..', ''));
-    try {
-      const body = await readFile(path);
-      response.writeHead(200, { 'content-type': TYPES[extname(path)] ?? 'application/octet-stream' }).end(body);
-    } catch {
-      response.writeHead(404).end();
-    }
-  });
-  await new Promise((resolve) => server.listen(0, '127.0.0.1', resolve));
-  return server;
+  const pages = await servePages(files);
+  return new Browser(await launch(kind, { flags }), pages);
 }
 
 class Browser {
-  constructor(engine, server) {
+  constructor(engine, pages) {
     this.viewers = [];
     this.engine = engine;
-    this.server = server;
     /** Of the browser's first process; all others descend from it. */
     this.pid = engine.pid;
-    this.pages = `http://127.0.0.1:${server.address().port}`;
+    this.pages = pages;
   }
 
   /** What each viewer that is still open sees, a line each, for the report of a failure. */
@@ -57,8 +35,6 @@ class Browser {
 
   async stop() {
     await this.engine.close();
-    this.server.closeAllConnections();
-    this.server.close();
   }
 
   /** A deployed client of a generation, loaded and ready for `join()`. */

@@ -4,6 +4,7 @@ import { existsSync, readdirSync, statSync } from 'node:fs';
 import { execFileSync } from 'node:child_process';
 import { join } from 'node:path';
 import { Child } from './processes.mjs';
+import { servePages } from './pages.mjs';
 import { ROOMCAM, TESTS } from './paths.mjs';
 
 /** Every relay, for tests that must hold against each. */
@@ -13,13 +14,14 @@ const GENERATIONS = { 'nestjs-new': 'new', 'nestjs-middle': 'middle', 'nestjs-ol
 
 /** Starts a relay. `port` 0 picks one; `program`: which build of the embedded one; `env`: options of the NestJS one. */
 export async function startRelay(kind, { port = 0, token, program = ROOMCAM, env = {} } = {}) {
-  const child = kind === 'embedded' ? startEmbedded(program, port) : startNest(kind, port, token, env);
+  const child = kind === 'embedded' ? await startEmbedded(program, port) : startNest(kind, port, token, env);
   const [url] = await child.line(/http:\/\/[^\s"]+/);
   return new Relay(kind, child, new URL(url));
 }
 
-function startEmbedded(program, port) {
-  return new Child('roomcam relay', program, ['relay', '--listen', `127.0.0.1:${port}`]);
+async function startEmbedded(program, port) {
+  const args = ['relay', '--listen', `127.0.0.1:${port}`, '--allow-origin', await servePages()];
+  return new Child('roomcam relay', program, args);
 }
 
 function startNest(kind, port, token, options) {

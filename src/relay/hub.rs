@@ -1,0 +1,217 @@
+//! What all connections of a relay share; what comes from a client, whatever way it came, ends here.
+
+use std::sync::{Arc, PoisonError};
+use std::time::{Duration, Instant};
+
+use bytes::Bytes;
+use serde_json::json;
+
+use super::dialect::{Auth, ConnectError, ConnectErrorData, Connected};
+use super::gateway::Gateway;
+use super::message::{Budget, Message};
+use super::options::{RelayOptions, Role};
+use super::refusal::{Code, Ends, Refusal};
+use super::session::{Patience, Session, Terms};
+use super::sessions::Sessions;
+use crate::socketio::{Body, EnginePacket, Handshake, Json, Packet};
+
+/// Longest text of a message: the largest event, a chat message, with what is around it.
+pub(super) const MAX_TEXT_BYTES: usize = 16 * 1024;
+/// As `socket.io` has them.
+const PING_INTERVAL: Duration = Duration::from_secs(25);
+const PING_TIMEOUT: Duration = Duration::from_secs(20);
+/// From opening a session to its CONNECT.
+const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
+/// How long one message may take to arrive.
+const ARRIVAL_TIMEOUT: Duration = Duration::from_secs(20);
+/// How long a client gets to hear that its session has ended.
+const FAREWELL: Duration = Duration::from_secs(2);
+
+/// A part of what a client sends.
+pub(super) enum Received<'a> {
+    Text(&'a str),
+    Binary(Bytes),
+}
+
+/// See the module's documentation.
+pub(super) struct Hub {
+    pub options: RelayOptions,
+    pub sessions: Arc<Sessions>,
+    pub terms: Terms,
+    /// Bytes of messages that have not arrived completely.
+    pub arriving: Arc<Budget>,
+    gateway: Gateway,
+    patience: Patience,
+}
+
+impl Hub {
+    pub fn new(options: RelayOptions) -> Arc<Self> {
+        let sessions = Sessions::new(&options);
+        let budget = Budget::new(options.max_waiting_bytes);
+        let terms = Terms {
+            budget: budget.clone(),
+            max_waiting: options.outgoing_bytes.max(2 * options.max_message_bytes),
+            max_message: options.max_message_bytes.saturating_add(MAX_TEXT_BYTES),
+            rates: options.rates.clone(),
+        };
+        let patience = Patience {
+            connect: CONNECT_TIMEOUT,
+            ping_interval: PING_INTERVAL,
+            ping_timeout: PING_TIMEOUT,
+            stall: options.stall_timeout,
+            arrival: ARRIVAL_TIMEOUT,
+            farewell: FAREWELL,
+        };
+        let gateway = Gateway::new(&options, budget, sessions.clone());
+        let arriving = Budget::new(options.max_waiting_bytes);
+        Arc::new(Self { options, sessions, terms, arriving, gateway, patience })
+    }
+
+    /// The first packet of a session.
+    pub fn open_packet(&self, session: &Session, upgrades: &[&str]) -> String {
+        let milliseconds = |duration: Duration| u64::try_from(duration.as_millis()).unwrap_or(u64::MAX);
+        let mut handshake = Handshake::new(
+            &session.engine_id,
+            milliseconds(PING_INTERVAL),
+            milliseconds(PING_TIMEOUT),
+            self.options.max_message_bytes,
+        );
+        handshake.upgrades = upgrades.iter().map(|&upgrade| upgrade.to_owned()).collect();
+        EnginePacket::Open(handshake).encode().text
+    }
+
+    /// Takes what has come from a client. Afterwards the session may be one that ends.
+    pub async fn receive(&self, session: &Arc<Session>, received: Received<'_>) {
+        if session.is_ending() {
+            return;
+        }
+        session.hears();
+        session.arriving(false);
+        let Err(refusal) = self.take(session, received).await else { return };
+        let patience = session.meters.lock().unwrap_or_else(PoisonError::into_inner).refusal(Instant::now());
+        tracing::debug!(sid = %session.id, "refused: {}", refusal.message);
+        if refusal.ends == Ends::Yes || !patience {
+            self.gateway.dismiss(session, &refusal);
+        } else {
+            self.gateway.refuse(session, &refusal);
+        }
+    }
+
+    /// The session's client has sent more than it may: in one message, or altogether with all others.
+    pub fn overrun(&self, session: &Session, refusal: &Refusal) {
+        self.gateway.dismiss(session, refusal);
+    }
+
+    async fn take(&self, session: &Arc<Session>, received: Received<'_>) -> Result<(), Refusal> {
+        session.meters.lock().unwrap_or_else(PoisonError::into_inner).message(Instant::now())?;
+        let decoded = {
+            let mut decoder = session.decoder.lock().unwrap_or_else(PoisonError::into_inner);
+            match received {
+                Received::Text(text) if text.len() > MAX_TEXT_BYTES => return Err(text_too_large()),
+                Received::Text(text) => decoder.text(text),
+                Received::Binary(bytes) => decoder.binary(bytes),
+            }
+        };
+        let packet = decoded.map_err(|error| {
+            Refusal::last(Code::BadRequest, format!("The relay does not understand what came: {error}"))
+        })?;
+        match packet {
+            Some(EnginePacket::Message(packet)) => self.packet(session, packet).await,
+            Some(EnginePacket::Close) => {
+                session.finish(&[Message::close(&self.terms.budget)]);
+                Ok(())
+            }
+            // An answer to a ping, or the beginning of something.
+            _ => Ok(()),
+        }
+    }
+
+    async fn packet(
+        &self,
+        session: &Arc<Session>,
+        Packet { namespace, body }: Packet,
+    ) -> Result<(), Refusal> {
+        match body {
+            Body::Connect(_) if namespace != "/" => {
+                let error = json!({ "message": "Invalid namespace" });
+                self.say(session, &format!("44{namespace},{error}"));
+                Ok(())
+            }
+            _ if namespace != "/" => Ok(()),
+            Body::Connect(_) if session.is_connected() => {
+                Err(Refusal::new(Code::BadRequest, "This session is connected already"))
+            }
+            Body::Connect(auth) => {
+                self.connect(session, auth).await;
+                Ok(())
+            }
+            Body::Disconnect => {
+                session.finish(&[Message::close(&self.terms.budget)]);
+                Ok(())
+            }
+            Body::Event(event) if session.is_connected() => self.gateway.event(session, &event),
+            Body::Event(_) => Err(Refusal::new(Code::BadRequest, "Connect first, with a CONNECT packet")),
+            Body::Ack(_) | Body::ConnectError(_) => Ok(()),
+        }
+    }
+
+    async fn connect(&self, session: &Arc<Session>, auth: Option<Json>) {
+        // A CONNECT without auth, or with one of another shape, is one that says nothing.
+        let auth: Auth = auth.and_then(|auth| auth.read().ok()).unwrap_or_default();
+        match self.gateway.connect(session, auth).await {
+            Ok(role) => {
+                session.connected(role == Role::Publisher);
+                let connected = serde_json::to_string(&Connected { sid: session.id.to_string() });
+                self.say(session, &format!("40{}", connected.unwrap_or_default()));
+            }
+            Err(refusal) => {
+                let data = ConnectErrorData { code: refusal.code };
+                let error = serde_json::to_string(&ConnectError { message: &refusal.message, data });
+                let error = format!("44{}", error.unwrap_or_default());
+                let budget = &self.terms.budget;
+                session.finish(&[Message::text(&error, budget), Message::close(budget)]);
+            }
+        }
+    }
+
+    /// Sends a packet to one client.
+    pub fn say(&self, session: &Session, packet: &str) {
+        if session.send(&Message::text(packet, &self.terms.budget)).is_err() {
+            session.cut_off();
+        }
+    }
+
+    /// Forgets a session, whose client is gone.
+    pub fn close(&self, session: &Session) {
+        session.cut_off();
+        if self.sessions.remove(session) {
+            self.gateway.gone(session.id);
+        }
+    }
+
+    /// Looks after all sessions; to be called each second.
+    pub fn tend(&self) {
+        let now = Instant::now();
+        for session in self.sessions.list() {
+            session.tend(now, &self.patience);
+            if session.cut.is_cancelled() {
+                self.close(&session);
+            }
+        }
+    }
+
+    /// Tells all clients that the relay goes away.
+    pub fn dismiss_all(&self) {
+        let budget = &self.terms.budget;
+        let end = [Message::text("41", budget), Message::close(budget)];
+        self.sessions.list().iter().for_each(|session| session.finish(&end));
+    }
+}
+
+/// A text that no event needs.
+pub(super) fn text_too_large() -> Refusal {
+    Refusal::last(
+        Code::TooLarge,
+        format!("An event has {MAX_TEXT_BYTES} bytes at most, besides its attachment"),
+    )
+}

@@ -1,0 +1,102 @@
+//! Why the relay does not do what a client wants.
+
+use axum::Json;
+use axum::http::{HeaderValue, StatusCode, header};
+use axum::response::{IntoResponse, Response};
+use serde::Serialize;
+
+/// A refusal, for programs.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub(super) enum Code {
+    /// No token was shown where one is needed.
+    TokenRequired,
+    /// The token is not the one.
+    TokenWrong,
+    /// The page or the host is none of ours.
+    Origin,
+    /// The room, or the relay, has as many as it takes.
+    RoomFull,
+    /// Too many sessions, connections or events.
+    TooMany,
+    /// An event is too large.
+    TooLarge,
+    /// Somebody else is connected under this user id.
+    UserTaken,
+    /// Somebody may not do that.
+    NotAllowed,
+    /// It makes no sense.
+    BadRequest,
+}
+
+/// A refusal.
+#[derive(Debug)]
+pub(super) struct Refusal {
+    pub code: Code,
+    /// What happened and what to do, for people.
+    pub message: String,
+    pub ends: Ends,
+}
+
+/// Whether a refusal ends the session.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Ends {
+    /// It goes on.
+    No,
+    /// What comes after that makes no sense, or there has been too much of it.
+    Yes,
+}
+
+impl Refusal {
+    /// One after which the session goes on.
+    pub fn new(code: Code, message: impl Into<String>) -> Self {
+        Self { code, message: message.into(), ends: Ends::No }
+    }
+
+    /// One that ends the session.
+    pub fn last(code: Code, message: impl Into<String>) -> Self {
+        Self { code, message: message.into(), ends: Ends::Yes }
+    }
+}
+
+/// A refusal as the answer to a request.
+#[derive(Debug)]
+pub(super) struct HttpRefusal {
+    pub status: StatusCode,
+    pub code: Code,
+    pub message: String,
+}
+
+#[derive(Serialize)]
+struct ErrorBody {
+    error: String,
+    code: Code,
+}
+
+impl HttpRefusal {
+    pub fn new(status: StatusCode, code: Code, message: impl Into<String>) -> Self {
+        Self { status, code, message: message.into() }
+    }
+
+    /// A request that makes no sense.
+    pub fn bad(message: impl Into<String>) -> Self {
+        Self::new(StatusCode::BAD_REQUEST, Code::BadRequest, message)
+    }
+
+    /// All places of this kind are taken.
+    pub fn busy(what: &str) -> Self {
+        let message = format!("this relay has as many {what} as it takes; try again in a second");
+        Self::new(StatusCode::SERVICE_UNAVAILABLE, Code::TooMany, message)
+    }
+}
+
+impl IntoResponse for HttpRefusal {
+    fn into_response(self) -> Response {
+        let body = ErrorBody { error: self.message, code: self.code };
+        let mut response = (self.status, Json(body)).into_response();
+        if self.status == StatusCode::SERVICE_UNAVAILABLE {
+            response.headers_mut().insert(header::RETRY_AFTER, HeaderValue::from_static("1"));
+        }
+        response
+    }
+}

@@ -1,0 +1,427 @@
+//! One Engine.IO session: what waits for its client, and how it ends.
+//!
+//! What is sent to a client on a WebSocket is written at once where the kernel takes it, by whoever sends; only
+//! the rest is queued. A client that does not take it in time, or for which too much waits, is cut off.
+
+use std::collections::VecDeque;
+use std::fmt;
+use std::io::{self, IoSlice};
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::{Duration, Instant};
+
+use tokio::net::TcpStream;
+use tokio::sync::{Notify, OwnedSemaphorePermit};
+use tokio_util::sync::CancellationToken;
+
+use super::message::{Budget, Message};
+use super::meters::Meters;
+use super::options::Rates;
+use crate::socketio::Decoder;
+
+/// Most messages of a queue that go into one write.
+const WRITE_AT_ONCE: usize = 16;
+/// What waits counts this much per message besides its bytes, so that tiny ones count too.
+const OVERHEAD: usize = 64;
+
+/// The public name of a session: the `socketId` that others see, and nothing that opens anything.
+#[derive(Clone, Copy, PartialEq, Eq, Hash)]
+pub(super) struct Sid(u128);
+
+impl Sid {
+    /// One that nobody else has.
+    pub fn new() -> Self {
+        Self(rand::random())
+    }
+}
+
+impl fmt::Display for Sid {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{:032x}", self.0)
+    }
+}
+
+impl fmt::Debug for Sid {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Display::fmt(self, f)
+    }
+}
+
+/// Too much waits for this participant; it is to be cut off.
+#[derive(Debug, PartialEq, Eq)]
+pub(super) struct Slow;
+
+/// How the queue stands after an attempt to write it.
+#[derive(Debug, PartialEq, Eq)]
+pub(super) enum Flushed {
+    /// Nothing waits.
+    All,
+    /// The kernel takes no more.
+    Blocked,
+    /// Nothing waits, and nothing will: the session has ended in order.
+    Finished,
+}
+
+/// The right to wait for messages by long-polling.
+pub(super) struct Poll<'a>(&'a Session);
+
+impl Drop for Poll<'_> {
+    fn drop(&mut self) {
+        self.0.polled.store(false, Ordering::Release);
+    }
+}
+
+/// Permits of the relay that a session holds.
+pub(super) struct Permits {
+    /// One of so many sessions.
+    pub _session: OwnedSemaphorePermit,
+    /// One of so many that poll, and the connection that opened it.
+    pub polling: Option<(OwnedSemaphorePermit, u64)>,
+}
+
+/// See the module's documentation.
+pub(super) struct Session {
+    /// What others know it by.
+    pub id: Sid,
+    /// The secret by which its client names it in requests.
+    pub engine_id: String,
+    pub budget: Arc<Budget>,
+    max_bytes: usize,
+    out: Mutex<Outgoing>,
+    /// Something waits, or the session ends.
+    pub wake: Notify,
+    /// Ends the session at once.
+    pub cut: CancellationToken,
+    /// Whether a request of long-polling waits for something to be sent.
+    polled: AtomicBool,
+    may_publish: AtomicBool,
+    times: Mutex<Times>,
+    /// What its client may still send.
+    pub meters: Mutex<Meters>,
+    /// Puts together what has come.
+    pub decoder: Mutex<Decoder>,
+}
+
+/// What every session of a relay has from it.
+#[derive(Clone)]
+pub(super) struct Terms {
+    pub budget: Arc<Budget>,
+    /// Bytes that may wait for one client.
+    pub max_waiting: usize,
+    /// Bytes of one message from a client, text and attachment together.
+    pub max_message: usize,
+    pub rates: Rates,
+}
+
+struct Outgoing {
+    route: Route,
+    queue: VecDeque<Arc<Message>>,
+    /// Bytes of the first message that have been written.
+    written: usize,
+    bytes: usize,
+    /// Since when the kernel, or a client that polls, has taken nothing.
+    blocked_since: Option<Instant>,
+    /// When the session was ended in order; nothing is queued after that.
+    finishing: Option<Instant>,
+    permits: Permits,
+}
+
+/// How messages reach the client.
+enum Route {
+    Polling,
+    Socket(Arc<TcpStream>),
+}
+
+/// When what happened.
+#[derive(Debug, Clone, Copy)]
+struct Times {
+    opened: Instant,
+    heard: Instant,
+    pinged: Instant,
+    /// Since when a message has been arriving.
+    arriving_since: Option<Instant>,
+    connected: bool,
+}
+
+/// How long clients may take.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Patience {
+    /// From opening a session to its CONNECT.
+    pub connect: Duration,
+    /// Between two pings.
+    pub ping_interval: Duration,
+    /// From a ping to its answer.
+    pub ping_timeout: Duration,
+    /// Without taking a byte.
+    pub stall: Duration,
+    /// For one message to arrive.
+    pub arrival: Duration,
+    /// For what is on its way when a session has ended.
+    pub farewell: Duration,
+}
+
+impl Session {
+    /// A session of a client that polls.
+    pub fn polling(terms: &Terms, permits: Permits) -> Arc<Self> {
+        Self::new(Route::Polling, terms, permits)
+    }
+
+    /// A session on a WebSocket.
+    pub fn on_socket(tcp: Arc<TcpStream>, terms: &Terms, permits: Permits) -> Arc<Self> {
+        Self::new(Route::Socket(tcp), terms, permits)
+    }
+
+    fn new(route: Route, terms: &Terms, permits: Permits) -> Arc<Self> {
+        let now = Instant::now();
+        let out = Outgoing {
+            route,
+            queue: VecDeque::new(),
+            written: 0,
+            bytes: 0,
+            blocked_since: None,
+            finishing: None,
+            permits,
+        };
+        let times = Times { opened: now, heard: now, pinged: now, arriving_since: None, connected: false };
+        Arc::new(Self {
+            id: Sid::new(),
+            engine_id: Sid::new().to_string(),
+            budget: terms.budget.clone(),
+            max_bytes: terms.max_waiting,
+            out: Mutex::new(out),
+            wake: Notify::new(),
+            cut: CancellationToken::new(),
+            polled: AtomicBool::new(false),
+            may_publish: AtomicBool::new(false),
+            times: Mutex::new(times),
+            meters: Mutex::new(Meters::new(&terms.rates, now)),
+            decoder: Mutex::new(Decoder::new(terms.max_message)),
+        })
+    }
+
+    /// Sends, or queues, or drops it if the session has ended.
+    pub fn send(&self, message: &Arc<Message>) -> Result<(), Slow> {
+        let mut out = self.out();
+        if out.finishing.is_some() || self.cut.is_cancelled() {
+            return Ok(());
+        }
+        let length = message.frames().len();
+        let mut written = 0;
+        if out.queue.is_empty()
+            && let Route::Socket(tcp) = &out.route
+        {
+            match tcp.try_write(message.frames()) {
+                Ok(all) if all == length => return Ok(()),
+                Ok(some) => written = some,
+                Err(error) if error.kind() == io::ErrorKind::WouldBlock => {}
+                Err(_) => {
+                    self.cut.cancel();
+                    return Ok(());
+                }
+            }
+        }
+        if out.bytes + length + OVERHEAD > self.max_bytes {
+            return Err(Slow);
+        }
+        if out.queue.is_empty() {
+            out.written = written;
+            out.blocked_since = Some(Instant::now());
+        }
+        out.bytes += length + OVERHEAD;
+        out.queue.push_back(message.clone());
+        drop(out);
+        self.wake.notify_one();
+        Ok(())
+    }
+
+    /// Writes what waits, as far as the kernel takes it.
+    pub fn flush(&self) -> io::Result<Flushed> {
+        let mut out = self.out();
+        let Outgoing { route: Route::Socket(tcp), queue, written, bytes, blocked_since, finishing, .. } =
+            &mut *out
+        else {
+            return Ok(Flushed::All);
+        };
+        while let Some(first) = queue.front() {
+            let mut slices = [IoSlice::new(&[]); WRITE_AT_ONCE];
+            slices[0] = IoSlice::new(&first.frames()[*written..]);
+            for (slice, message) in slices.iter_mut().zip(queue.iter()).skip(1) {
+                *slice = IoSlice::new(message.frames());
+            }
+            let mut taken = match tcp.try_write_vectored(&slices) {
+                Ok(0) => return Err(io::ErrorKind::WriteZero.into()),
+                Ok(taken) => taken,
+                Err(error) if error.kind() == io::ErrorKind::WouldBlock => return Ok(Flushed::Blocked),
+                Err(error) => return Err(error),
+            };
+            *blocked_since = Some(Instant::now());
+            taken += std::mem::take(written);
+            while let Some(first) = queue.front() {
+                let length = first.frames().len();
+                if taken < length {
+                    *written = taken;
+                    break;
+                }
+                taken -= length;
+                *bytes -= length + OVERHEAD;
+                queue.pop_front();
+            }
+        }
+        *blocked_since = None;
+        Ok(if finishing.is_some() { Flushed::Finished } else { Flushed::All })
+    }
+
+    /// What waits for a client that polls, at most `max` bytes unless the first message is larger; `None` if
+    /// nothing does.
+    pub fn poll(&self, max: usize) -> Option<String> {
+        let mut out = self.out();
+        if matches!(out.route, Route::Socket(_)) {
+            // The client has moved on to a WebSocket; what waits is for that.
+            return Some("6".to_owned());
+        }
+        let mut answer = String::new();
+        while let Some(first) = out.queue.front() {
+            // Base64 takes a third more.
+            if !answer.is_empty() && answer.len() + first.frames().len() * 4 / 3 > max {
+                break;
+            }
+            first.poll_into(&mut answer);
+            out.bytes -= first.frames().len() + OVERHEAD;
+            out.queue.pop_front();
+        }
+        out.blocked_since = (!out.queue.is_empty()).then(Instant::now);
+        (!answer.is_empty()).then_some(answer)
+    }
+
+    /// Continues on a WebSocket what began with long-polling.
+    pub fn upgrade(&self, tcp: Arc<TcpStream>) {
+        let mut out = self.out();
+        out.route = Route::Socket(tcp);
+        out.permits.polling = None;
+        drop(out);
+        self.wake.notify_one();
+    }
+
+    /// Ends the session in order: what waits is sent, then `last`, then nothing.
+    pub fn finish(&self, last: &[Arc<Message>]) {
+        for message in last {
+            // For whom too much waits does not hear why.
+            if self.send(message).is_err() {
+                self.cut_off();
+            }
+        }
+        self.out().finishing.get_or_insert_with(Instant::now);
+        self.wake.notify_one();
+    }
+
+    /// Ends the session at once, and throws away what waits.
+    pub fn cut_off(&self) {
+        self.cut.cancel();
+        let mut out = self.out();
+        out.queue.clear();
+        (out.bytes, out.written) = (0, 0);
+        drop(out);
+        self.wake.notify_one();
+    }
+
+    /// Whether the session has ended in order, and all has been sent.
+    pub fn is_finished(&self) -> bool {
+        let out = self.out();
+        out.finishing.is_some() && out.queue.is_empty()
+    }
+
+    /// Whether it is to end.
+    pub fn is_ending(&self) -> bool {
+        self.cut.is_cancelled() || self.out().finishing.is_some()
+    }
+
+    /// Bytes that wait.
+    pub fn waiting_bytes(&self) -> usize {
+        self.out().bytes
+    }
+
+    /// The connection that opened it, while it polls.
+    pub fn polls_since_connection(&self) -> Option<u64> {
+        self.out().permits.polling.as_ref().map(|(_, connection)| *connection)
+    }
+
+    /// Something has come from the client.
+    pub fn hears(&self) {
+        self.times().heard = Instant::now();
+    }
+
+    /// When something last came from the client.
+    pub fn heard_at(&self) -> Instant {
+        self.times().heard
+    }
+
+    /// The client has said who it is.
+    pub fn connected(&self, may_publish: bool) {
+        self.times().connected = true;
+        self.may_publish.store(may_publish, Ordering::Relaxed);
+    }
+
+    /// Whether its client is known to be one who may publish.
+    pub fn may_publish(&self) -> bool {
+        self.may_publish.load(Ordering::Relaxed)
+    }
+
+    /// Whether the client has said who it is.
+    pub fn is_connected(&self) -> bool {
+        self.times().connected
+    }
+
+    /// A message is arriving, or has arrived.
+    pub fn arriving(&self, arriving: bool) {
+        let mut times = self.times();
+        times.arriving_since = arriving.then(|| times.arriving_since.unwrap_or_else(Instant::now));
+    }
+
+    /// Asks the client whether it is still there.
+    pub fn ping(&self, now: Instant) {
+        self.times().pinged = now;
+        if self.send(&Message::text("2", &self.budget)).is_err() {
+            self.cut_off();
+        }
+    }
+
+    /// Looks after the session, each second: pings its client, and cuts it off if it takes too long for something.
+    pub fn tend(&self, now: Instant, patience: &Patience) {
+        let times = *self.times();
+        let (blocked, finishing) = {
+            let out = self.out();
+            (out.blocked_since, out.finishing)
+        };
+        let longer =
+            |since: Option<Instant>, limit| since.is_some_and(|since| now.duration_since(since) > limit);
+        let overdue = [
+            (!times.connected && longer(Some(times.opened), patience.connect), "did not say who it is"),
+            (
+                times.heard < times.pinged && longer(Some(times.pinged), patience.ping_timeout),
+                "does not answer",
+            ),
+            (longer(blocked, patience.stall), "takes no data"),
+            (longer(times.arriving_since, patience.arrival), "sends too slowly"),
+            (longer(finishing, patience.farewell), "does not hear that it is to go"),
+        ];
+        if let Some((_, why)) = overdue.iter().find(|(overdue, _)| *overdue) {
+            tracing::debug!(sid = %self.id, "cut off a session whose client {why}");
+            self.cut_off();
+        } else if finishing.is_none() && longer(Some(times.pinged), patience.ping_interval) {
+            self.ping(now);
+        }
+    }
+
+    /// Claims the one request of long-polling that may wait at a time; `None` if there is one.
+    pub fn claim_poll(&self) -> Option<Poll<'_>> {
+        (!self.polled.swap(true, Ordering::AcqRel)).then_some(Poll(self))
+    }
+
+    fn out(&self) -> MutexGuard<'_, Outgoing> {
+        self.out.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn times(&self) -> MutexGuard<'_, Times> {
+        self.times.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}

@@ -1,0 +1,86 @@
+//! The real program as a child process, for what has to be seen from outside: its memory, and what it prints.
+
+use std::net::SocketAddr;
+use std::path::{Path, PathBuf};
+use std::process::Stdio;
+
+use tempfile::TempDir;
+use tokio::io::{AsyncBufReadExt, BufReader, Lines};
+use tokio::process::{Child, ChildStdout, Command};
+
+use crate::peer::PATIENCE;
+
+pub struct Program {
+    child: Child,
+    stdout: Lines<BufReader<ChildStdout>>,
+    pub addr: SocketAddr,
+    /// The address that it printed.
+    pub url: String,
+    _dir: TempDir,
+}
+
+impl Program {
+    /// `roomcam relay` on a free port, with `tokens` as files: `("--view-token-file", "secret")`.
+    pub async fn relay(tokens: &[(&str, &str)]) -> Self {
+        let dir = tempfile::tempdir().unwrap();
+        let mut args = vec!["relay".to_owned()];
+        for (number, (flag, token)) in tokens.iter().enumerate() {
+            args.extend([(*flag).to_owned(), file(dir.path(), number, token).display().to_string()]);
+        }
+        Self::start(dir, &args).await
+    }
+
+    /// `roomcam demo` on a free port, with a test picture.
+    pub async fn demo() -> Self {
+        Self::start(tempfile::tempdir().unwrap(), &["demo".to_owned()]).await
+    }
+
+    async fn start(dir: TempDir, args: &[String]) -> Self {
+        let mut child = Command::new(env!("CARGO_BIN_EXE_roomcam"))
+            .args(args)
+            .args(["--listen", "127.0.0.1:0"])
+            .env("ROOMCAM_PIPELINES", concat!(env!("CARGO_MANIFEST_DIR"), "/pipelines"))
+            .stdin(Stdio::null())
+            .stdout(Stdio::piped())
+            .kill_on_drop(true)
+            .spawn()
+            .unwrap();
+        let mut stdout = BufReader::new(child.stdout.take().unwrap()).lines();
+        let line = tokio::time::timeout(PATIENCE, stdout.next_line()).await.expect("it prints its address");
+        let line = line.unwrap().expect("it runs");
+        let url = line.split(' ').find(|word| word.starts_with("http://")).unwrap().to_owned();
+        let addr = url["http://".len()..].split('/').next().unwrap().parse().unwrap();
+        Self { child, stdout, addr, url, _dir: dir }
+    }
+
+    /// What it holds in memory, in kB.
+    pub fn rss_kb(&self) -> u64 {
+        let pid = self.child.id().expect("it runs");
+        let status = std::fs::read_to_string(format!("/proc/{pid}/status")).unwrap();
+        let line = status.lines().find(|line| line.starts_with("VmRSS:")).unwrap();
+        line.split_whitespace().nth(1).unwrap().parse().unwrap()
+    }
+
+    /// Its command line, as everybody on the machine can read it.
+    pub fn arguments(&self) -> String {
+        let pid = self.child.id().expect("it runs");
+        String::from_utf8(std::fs::read(format!("/proc/{pid}/cmdline")).unwrap()).unwrap()
+    }
+
+    /// Ends it, and returns what else it printed.
+    pub async fn end(mut self) -> Vec<String> {
+        self.child.start_kill().unwrap();
+        let mut rest = Vec::new();
+        while let Ok(Some(line)) = self.stdout.next_line().await {
+            rest.push(line);
+        }
+        self.child.wait().await.unwrap();
+        rest
+    }
+}
+
+fn file(dir: &Path, number: usize, token: &str) -> PathBuf {
+    let path = dir.join(format!("token-{number}"));
+    std::fs::write(&path, token).unwrap();
+    path
+}
