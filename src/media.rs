@@ -119,7 +119,7 @@ pub struct VideoFormat {
 }
 
 /// What a stream is made of. The audio track is always there: a device without a microphone sends silence,
-/// because deployed clients know only the three mime types below (playback.md, rule 8).
+/// because deployed clients know only the three mime types below (docs/receivers.md §2.8).
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub struct StreamFormat {
     /// The video track, or `None` for a device without a camera.
@@ -127,7 +127,7 @@ pub struct StreamFormat {
 }
 
 impl StreamFormat {
-    /// The mime type, exactly as clients pass it to `addSourceBuffer` (playback.md, rule 8).
+    /// The mime type, exactly as clients pass it to `addSourceBuffer` (docs/receivers.md §2.8).
     pub const fn mime_type(&self) -> &'static str {
         match self.video {
             Some(VideoFormat { codec: VideoCodec::Vp8, .. }) => r#"video/webm; codecs="vp8, opus""#,

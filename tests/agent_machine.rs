@@ -7,7 +7,8 @@ use std::time::{Duration, Instant};
 
 use proptest::prelude::*;
 use roomcam::agent::machine::{
-    Action, Choice, Device, Event, LATE_JOIN_INTERVAL, LONGEST_SETTLING, LateJoinStrategy, Machine, Seat, Which,
+    Action, Choice, Device, Event, LATE_JOIN_INTERVAL, LONGEST_SETTLING, LateJoinStrategy, Machine, Seat,
+    Which,
 };
 use roomcam::panel::{Camera, Command, Mic, PanelState};
 use roomcam::webm::{Origin, ReplayFrom};
@@ -209,11 +210,17 @@ impl World {
                 self.speaking = speaking;
             }
             Action::AnnounceCamera { has_video } => {
-                assert!(self.joined && self.may_repeat(self.camera.told != has_video), "says what the room knows");
+                assert!(
+                    self.joined && self.may_repeat(self.camera.told != has_video),
+                    "says what the room knows"
+                );
                 self.camera.told = has_video;
             }
             Action::AnnounceMic { is_muted } => {
-                assert!(self.joined && self.may_repeat(self.mic.told == is_muted), "says what the room knows");
+                assert!(
+                    self.joined && self.may_repeat(self.mic.told == is_muted),
+                    "says what the room knows"
+                );
                 self.mic.told = !is_muted;
             }
             Action::JoinAgain(presence) => {

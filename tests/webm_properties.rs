@@ -1,4 +1,4 @@
-//! Whatever arrives, in whatever order: the segmenter's laws hold (docs/receivers.md, "Rules for a sender"), as read back
+//! Whatever arrives, in whatever order: the segmenter's laws hold (docs/receivers.md §2), as read back
 //! by a parser that is not ours and judged as browsers do.
 
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
@@ -151,7 +151,10 @@ impl Viewer {
         }
         // A key frame of the camera may stand in for a picture, and is not counted then.
         let captured = self.captured_seen - before;
-        assert!((captured.saturating_sub(1)..=captured).contains(&chunk.captured()), "{captured} of {chunk:?}");
+        assert!(
+            (captured.saturating_sub(1)..=captured).contains(&chunk.captured()),
+            "{captured} of {chunk:?}"
+        );
         self.captured_sent += chunk.captured();
         assert!(self.seen_until_ns <= chunk.end.as_millis() * 1_000_000, "{chunk:?} ends later");
     }
@@ -179,7 +182,8 @@ impl Viewer {
             let next = cluster[index + 1..].iter().find(|next| next.track == block.track);
             let duration_ns = block.duration.map_or(nominal_ns, |millis| millis * 1_000_000);
             let until_next_ns = next.map(|next| (next.at - block.at) * 1_000_000);
-            let lasts_ns = block.duration.map(|millis| millis * 1_000_000).or(until_next_ns).unwrap_or(nominal_ns);
+            let lasts_ns =
+                block.duration.map(|millis| millis * 1_000_000).or(until_next_ns).unwrap_or(nominal_ns);
             self.seen_until_ns = self.seen_until_ns.max(block.at * 1_000_000 + lasts_ns);
             let seen = if block.track == 1 { &mut self.video } else { &mut self.audio };
             match seen.at {
@@ -193,9 +197,15 @@ impl Viewer {
                         seen.duration_ns
                     );
                     let hole_ns = step_ns.saturating_sub(seen.nominal_ns);
-                    assert!(hole_ns <= TOLERATED_HOLE_MS * 1_000_000, "track {}: a hole of {hole_ns} ns", block.track);
+                    assert!(
+                        hole_ns <= TOLERATED_HOLE_MS * 1_000_000,
+                        "track {}: a hole of {hole_ns} ns",
+                        block.track
+                    );
                 }
-                None => assert!(block.at <= TOLERATED_HOLE_MS, "track {} starts at {}", block.track, block.at),
+                None => {
+                    assert!(block.at <= TOLERATED_HOLE_MS, "track {} starts at {}", block.track, block.at)
+                }
             }
             *seen = TrackSeen { at: Some(block.at), duration_ns, nominal_ns };
             self.decode(block);
@@ -241,7 +251,8 @@ impl Devices {
     fn frame(&mut self, track: Track, captured: CaptureTime, key: bool) -> Frame {
         let mark = self.next_mark;
         self.next_mark += 1;
-        let data = [&[CAPTURED_MARK][..], &mark.to_be_bytes(), &self.last_picture.to_be_bytes()].concat().into();
+        let data =
+            [&[CAPTURED_MARK][..], &mark.to_be_bytes(), &self.last_picture.to_be_bytes()].concat().into();
         if track == Track::Video {
             self.last_picture = mark;
         }
@@ -277,7 +288,8 @@ fn run(fps: u8, ops: Vec<Op>) {
                         let frame = devices.frame(Track::Video, captured, key);
                         segmenter.push(frame);
                     }
-                    devices.next_picture = devices.next_picture.after(Duration::from_millis(devices.picture_ms));
+                    devices.next_picture =
+                        devices.next_picture.after(Duration::from_millis(devices.picture_ms));
                 }
                 while devices.next_packet <= now.before(Duration::from_millis(audio_late)) {
                     let captured = devices.next_packet.after(Duration::from_millis(jitter / 2));

@@ -155,7 +155,8 @@ fn what_was_seen_and_heard_before_is_gone_with_its_epoch() {
 
         let after = run(&mut segmenter, 3000, 5000, 10, 30);
 
-        let replay = after.iter().find(|chunk| chunk.is_replay()).unwrap_or_else(|| panic!("{what}: no replay"));
+        let replay =
+            after.iter().find(|chunk| chunk.is_replay()).unwrap_or_else(|| panic!("{what}: no replay"));
         let last = before.last().unwrap().cluster();
         let old = replay.bytes.windows(last.len()).any(|bytes| bytes == last);
         assert!(!old, "{what}: the replay has media of before");

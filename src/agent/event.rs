@@ -15,7 +15,7 @@ pub enum Which {
     Mic,
 }
 
-/// How late joiners are served (docs/receivers.md, "Late joiners").
+/// How late joiners are served (docs/receivers.md §2.6).
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum LateJoinStrategy {
     /// Send again what came since a key frame.

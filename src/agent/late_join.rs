@@ -1,4 +1,4 @@
-//! When those who came late are served (docs/receivers.md, "Late joiners", "First generation").
+//! When those who came late are served (docs/receivers.md §2.6, §5.2).
 
 use std::time::{Duration, Instant};
 
@@ -119,9 +119,8 @@ mod tests {
     fn changes_that_follow_each_other_put_a_new_timeline_off_for_a_while() {
         let start = Instant::now();
         let mut late_joiners = LateJoiners::default();
-        let holds: Vec<u128> = (0..10)
-            .map(|count| late_joiners.restart(after(start, count * 100)).as_millis())
-            .collect();
+        let holds: Vec<u128> =
+            (0..10).map(|count| late_joiners.restart(after(start, count * 100)).as_millis()).collect();
         assert_eq!(holds, [250, 250, 250, 250, 250, 200, 100, 250, 250, 250]);
     }
 

@@ -1,4 +1,4 @@
-//! Single pictures: the black one that the video track carries while the camera is off (playback.md, rule 5), and
+//! Single pictures: the black one that the video track carries while the camera is off (docs/receivers.md §2.5), and
 //! one that somebody wants to look at.
 
 use std::ops::ControlFlow;

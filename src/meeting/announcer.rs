@@ -6,8 +6,8 @@ use std::mem::discriminant;
 use super::event::{ClientEvent, EncodeError, Seat};
 use super::identity::Identity;
 use super::outbox::StateChange;
-use super::session::{SessionConfig, join_room};
 use super::roster::Participant;
+use super::session::{SessionConfig, join_room};
 use crate::socketio::Event;
 
 /// Writes state events. When the relay gives the agent another user id, what was announced under the old one is due

@@ -171,7 +171,7 @@ pub enum EncodeError {
     Packet(#[from] PacketError),
 }
 
-/// How long deployed clients show a reaction (docs/receivers.md, "First generation").
+/// How long deployed clients show a reaction (docs/receivers.md §5.1).
 const REACTION_SHOWN: Duration = Duration::from_secs(2);
 
 /// What a participant hears.

@@ -2,7 +2,7 @@
 //!
 //! **A chunk once put in is committed**: it is sent, in order, or dropped together with everything else that
 //! is queued ([`Outbox::clear_media`], or the end of the session). Leaving out a single chunk afterwards would be a hole in
-//! the viewers' timeline (playback.md, rule 2). So the segmenter asks [`Outbox::has_room`] *before* it cuts,
+//! the viewers' timeline (docs/receivers.md §2.2). So the segmenter asks [`Outbox::has_room`] *before* it cuts,
 //! and skips media, closing the timeline up, while there is none.
 //!
 //! State events go on a lane of their own and overtake queued media (rule 7: state first, media second). Of

@@ -1,4 +1,4 @@
-//! One cluster of known size: what a chunk is made of (docs/receivers.md, "Rules for a sender").
+//! One cluster of known size: what a chunk is made of (docs/receivers.md §2).
 
 use bytes::{BufMut, Bytes, BytesMut};
 use mkv_element::prelude::*;

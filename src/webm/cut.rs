@@ -1,4 +1,4 @@
-//! Where a chunk may end (docs/receivers.md, "Firefox"): at a time that no block crosses, or only such a block as can
+//! Where a chunk may end (docs/receivers.md §6.2): at a time that no block crosses, or only such a block as can
 //! be shortened to it.
 
 use crate::media::MediaTime;

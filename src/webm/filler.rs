@@ -1,5 +1,5 @@
 //! What goes on a track when its device has nothing to say: both tracks never stop while either is live
-//! (playback.md, rule 5).
+//! (docs/receivers.md §2.5).
 
 use bytes::Bytes;
 

@@ -1,4 +1,4 @@
-//! What a late joiner is sent: the clusters since a key frame (docs/receivers.md, "Late joiners").
+//! What a late joiner is sent: the clusters since a key frame (docs/receivers.md §2.6).
 
 use std::collections::VecDeque;
 use std::time::Duration;
@@ -68,7 +68,8 @@ impl ReplayCache {
             let needless = self.newest_sufficient_entry().unwrap_or(0);
             self.drop_front(needless);
         }
-        while self.bytes > self.max_bytes || self.clusters.front().is_some_and(|first| first.entry.is_none()) {
+        while self.bytes > self.max_bytes || self.clusters.front().is_some_and(|first| first.entry.is_none())
+        {
             self.drop_front(1);
         }
     }

@@ -1,4 +1,4 @@
-//! Frames in, chunks out: epochs, skips, and tracks that never stop (docs/receivers.md, "Rules for a sender").
+//! Frames in, chunks out: epochs, skips, and tracks that never stop (docs/receivers.md §2).
 //!
 //! The caller pushes frames as they come and calls [`Segmenter::cut`] at its cadence. A cut gives every frame that has
 //! arrived its place on the timeline and makes a chunk of what lies before the latest time at which a chunk may end; the
@@ -36,7 +36,7 @@ const LONGEST_PAUSE: Duration = Duration::from_secs(3);
 const MOST_WAITING_FRAMES: usize = 512;
 
 /// Clients that steer towards the live edge jump to it when they are more than 5 s behind. A stream that begins with so
-/// much filler makes them jump at once (docs/receivers.md, "Late joiners"; "Starvation").
+/// much filler makes them jump at once (docs/receivers.md §3, §4.3).
 pub const LEAD_IN: Duration = Duration::from_millis(5200);
 
 /// Where the timeline of a new epoch begins.
@@ -176,7 +176,8 @@ impl Segmenter {
             return !self.key_frame_waits();
         }
         let request = self.replay_request.is_some_and(|request| {
-            self.replay.reaches(request.from) || (request.from == ReplayFrom::KeyFrame && !self.replay.has_entry())
+            self.replay.reaches(request.from)
+                || (request.from == ReplayFrom::KeyFrame && !self.replay.has_entry())
         });
         request && !self.key_frame_waits() && !self.unsent.has_key_frame()
     }
@@ -341,9 +342,8 @@ impl Segmenter {
         self.flow = Flow::Interrupted { since: Some(since), lead_in };
         let first =
             |track| self.waiting.iter().find(|frame| frame.track == track).map(|frame| frame.captured);
-        let recent = |frame: &&Frame| {
-            frame.track == Track::Audio && frame.captured >= now.before(HEARD_BEFORE_START)
-        };
+        let recent =
+            |frame: &&Frame| frame.track == Track::Audio && frame.captured >= now.before(HEARD_BEFORE_START);
         let packet = self.waiting.iter().find(recent).map(|frame| frame.captured);
         let mut stand_in = None;
         let start = match &self.video {
@@ -586,4 +586,3 @@ fn extract(waiting: &mut Vec<Frame>, track: Track) -> Vec<Frame> {
 fn ends_before(frame: &Frame, start: CaptureTime) -> bool {
     frame.captured.after(Duration::from_millis(super::AUDIO_FRAME_MS / 2)) < start
 }
-

@@ -1,10 +1,10 @@
 //! Where a frame stands on the timeline that viewers see: law 2 in one type.
 //!
-//! A receiver plays the intersection of its tracks and stops at a hole in either (docs/receivers.md, "Holes"). So one
+//! A receiver plays the intersection of its tracks and stops at a hole in either (docs/receivers.md §2.2). So one
 //! shift, the same for both tracks, maps capture time to media time; what was skipped is closed up by moving the shift;
 //! and what a device leaves open is filled.
 //!
-//! The timeline is sent in chunks, and each has an end that no block crosses (docs/receivers.md, "Firefox"): the last
+//! The timeline is sent in chunks, and each has an end that no block crosses (docs/receivers.md §6.2): the last
 //! block of a track is shortened to it, and nothing is placed before it any more. `cut` finds these ends.
 
 use std::time::Duration;
@@ -13,7 +13,7 @@ use super::AUDIO_FRAME_MS;
 use super::cut::{Starts, latest_cut, shortest_last};
 use crate::media::{CaptureTime, MediaTime, Track};
 
-/// The longest hole that is left open, in milliseconds (docs/receivers.md: 20 ms nothing, 45 ms a freeze).
+/// The longest hole that is left open, in milliseconds (docs/receivers.md §3: 20 ms nothing, 45 ms a freeze).
 const TOLERATED_HOLE_MS: u64 = 20;
 /// An audio packet that would begin further inside its predecessor than this is too late, in milliseconds.
 const TOLERATED_OVERLAP_MS: u64 = AUDIO_FRAME_MS / 2;
@@ -240,8 +240,7 @@ impl Timeline {
         let cut = self.cut;
         let tail = self.placed.of_mut(track);
         let at = at.min(tail.latest_next).max(cut);
-        *tail =
-            Tail { last: Some(at), end: plus(at, duration_ms), latest_next: plus(at, 2 * duration_ms) };
+        *tail = Tail { last: Some(at), end: plus(at, duration_ms), latest_next: plus(at, 2 * duration_ms) };
         at
     }
 }

@@ -89,7 +89,12 @@ impl Unsent {
 
     /// Takes out what belongs to a chunk that ends at `end`, which [`Unsent::latest_cut`] gave. The last block of a track
     /// that would last longer is shortened to it.
-    pub fn take_until(&mut self, end: MediaTime, timeline: &mut Timeline, format: Option<&VideoFormat>) -> Part {
+    pub fn take_until(
+        &mut self,
+        end: MediaTime,
+        timeline: &mut Timeline,
+        format: Option<&VideoFormat>,
+    ) -> Part {
         let mut part = Part::default();
         let mut lasts = [None; 2];
         for (track, last) in [Track::Video, Track::Audio].into_iter().zip(&mut lasts) {
@@ -130,7 +135,12 @@ impl Unsent {
 }
 
 /// The duration of a block that would last beyond `end`.
-fn shortened(at: MediaTime, previous: Option<MediaTime>, nominal: Duration, end: MediaTime) -> Option<Shortened> {
+fn shortened(
+    at: MediaTime,
+    previous: Option<MediaTime>,
+    nominal: Duration,
+    end: MediaTime,
+) -> Option<Shortened> {
     let duration_ms = end.as_millis() - at.as_millis();
     (nominal > Duration::from_millis(duration_ms)).then(|| Shortened {
         duration_ms,

@@ -1,6 +1,6 @@
 //! The VP8 frame that says "the same picture again" (RFC 6386).
 //!
-//! When the camera hiccups, the video track must go on (playback.md: a track that stops takes the other one
+//! When the camera hiccups, the video track must go on (docs/receivers.md §3: a track that stops takes the other one
 //! with it), and yet nothing may come between an encoder's frames that changes what the next one is predicted
 //! from. So we write the one inter frame that leaves a decoder exactly as it was: every macroblock is copied
 //! from the last frame with a zero motion vector and no residue, no loop filter runs, no reference buffer and

@@ -69,7 +69,9 @@ fn cluster(mut rest: &[u8]) -> Vec<ReadBlock> {
                 blocks.push(block);
             }
             (BLOCK_GROUP, Some(mut group)) => {
-                let (BLOCK, Some(body)) = element(&mut group) else { panic!("a group starts with its block") };
+                let (BLOCK, Some(body)) = element(&mut group) else {
+                    panic!("a group starts with its block")
+                };
                 let (mut block, flags) = block(body, start);
                 assert_eq!(flags, 0);
                 block.key = true;

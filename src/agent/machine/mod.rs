@@ -2,7 +2,7 @@
 //!
 //! It knows no clock, no socket and no device. Three things happen independently, and each has a state of its
 //! own: the [`Seat`] in the meeting, and the two devices ([`Device`]). Media flows while the seat may publish
-//! and at least one device is on the air (docs/receivers.md, "Rules for a sender").
+//! and at least one device is on the air (docs/receivers.md §2).
 
 mod settle;
 

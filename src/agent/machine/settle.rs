@@ -118,7 +118,7 @@ impl Machine {
         }
     }
 
-    /// State first, media second (docs/receivers.md, "Rules for a sender"): the room hears of a change before a device moves or a track changes.
+    /// State first, media second (docs/receivers.md §2): the room hears of a change before a device moves or a track changes.
     fn announce(&mut self) {
         let may_capture = self.may_capture();
         let joined = matches!(self.seat, Seat::Joined { .. });
