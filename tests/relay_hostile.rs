@@ -3,7 +3,6 @@
 
 // clippy.toml allows these in tests; helpers of tests are not tests themselves.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
-#![allow(dead_code, reason = "the helpers are those of relay_embedded.rs")]
 
 #[path = "relay_embedded/http.rs"]
 mod http;

@@ -1,5 +1,7 @@
 //! HTTP requests for tests, one connection each.
 
+#![allow(dead_code, reason = "each test file uses its part")]
+
 use std::collections::VecDeque;
 use std::net::SocketAddr;
 

@@ -1,5 +1,7 @@
 //! The real program as a child process, for what has to be seen from outside: its memory, and what it prints.
 
+#![allow(dead_code, reason = "each test file uses its part")]
+
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::process::Stdio;
