@@ -10,7 +10,7 @@ RELEASE := $(TARGET_DIR)/release/roomcam
 LOCKED := $(if $(CI),--locked)
 
 # How long the fuzzer looks for trouble, in seconds.
-FUZZ_SECONDS ?= 60
+FUZZ_SECONDS ?= 20
 # What `make demo` adds to `roomcam demo`, such as ARGS="--camera auto --listen 0.0.0.0:8080".
 ARGS ?=
 # Whose processor `make cross` and `make deb` build for, as Debian calls it.

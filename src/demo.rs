@@ -123,6 +123,8 @@ mod tests {
         let rows: Vec<_> = picture.lines().collect();
         // Version 4 (33 modules) and a margin of 4 on each side, two rows to a line.
         assert_eq!(rows.len(), 21);
+        // The upper left finder pattern, two rows of modules to a line.
+        assert!(rows[2].contains("m    █▀▀▀▀▀█ ") && rows[3].contains("m    █ ███ █ "), "{picture}");
         let width = rows[0].chars().filter(|c| " █▀▄".contains(*c)).count() - 2;
         assert_eq!(width, 41);
     }

@@ -4,7 +4,7 @@ mod cli;
 
 use std::convert::Infallible;
 use std::error::Error;
-use std::io::{self, Write};
+use std::io::{self, IsTerminal, Write};
 use std::path::PathBuf;
 use std::process::ExitCode;
 
@@ -105,8 +105,10 @@ async fn demo(args: DemoArgs) -> Outcome {
     say(&format!("Watch at {}\n", page(demo::reachable(listens))))?;
     if let Some(elsewhere) = demo::reachable_from_elsewhere(listens) {
         let address = page(elsewhere);
-        let picture = demo::qr_code(&address).unwrap_or_default();
-        say(&format!("From another device: {address}\n\n{picture}\n"))?;
+        say(&format!("From another device: {address}\n"))?;
+        if let Some(picture) = demo::qr_code(&address).filter(|_| io::stdout().is_terminal()) {
+            say(&format!("\n{picture}\n"))?;
+        }
     }
     let options = RunOptions { profiles: profiles(), ..RunOptions::default() };
     demo::run(relay, &config, options, stop_signal()?).await?;

@@ -3,8 +3,6 @@
 // clippy.toml allows these in tests; helpers of tests are not tests themselves.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
-#[path = "relay_embedded/hostile.rs"]
-mod hostile;
 #[path = "relay_embedded/http.rs"]
 mod http;
 #[path = "relay_embedded/peer.rs"]
@@ -13,6 +11,8 @@ mod peer;
 mod program;
 #[path = "relay_embedded/strangers.rs"]
 mod strangers;
+#[path = "relay_embedded/upgrade.rs"]
+mod upgrade;
 
 use std::net::SocketAddr;
 use std::time::{Duration, Instant};

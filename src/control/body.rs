@@ -91,6 +91,15 @@ fn parse<T: Wish>(bytes: &[u8]) -> Result<T, Problem> {
     })
 }
 
+/// Reads a body as each of the wishes, for the fuzzer; how many it is.
+#[cfg(fuzzing)]
+pub fn read_any(bytes: &[u8]) -> usize {
+    [parse::<CameraWish>(bytes).is_ok(), parse::<MicWish>(bytes).is_ok()]
+        .into_iter()
+        .filter(|read| *read)
+        .count()
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -24,6 +24,8 @@ mod server;
 mod socket;
 mod status;
 
+#[cfg(fuzzing)]
+pub use body::read_any;
 pub use client::{Client, ClientError, Events, HttpPlace, Place};
 pub use command::{Command, Refusal, RefusalKind};
 pub use limits::Limits;

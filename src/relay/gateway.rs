@@ -28,9 +28,9 @@ const MAX_CHAT_BYTES: usize = 2000;
 const MAX_EMOJI_BYTES: usize = 64;
 /// Longest type of media in bytes.
 const MAX_MIME_BYTES: usize = 128;
-/// How long a connection may take to show that it is still there, when another wants its user id.
-const PROBE: Duration = Duration::from_secs(3);
-/// How often that is looked at.
+/// How often it is looked whether a connection is still there, when another wants its user id: for 3 s.
+const PROBES: u32 = 60;
+/// Between two looks.
 const PROBE_STEP: Duration = Duration::from_millis(50);
 
 /// See the module's documentation.
@@ -54,7 +54,7 @@ impl Gateway {
         }
     }
 
-    /// Lets a client in, or says why not. Takes up to [`PROBE`] if another connection has its user id.
+    /// Lets a client in, or says why not. Takes up to 3 s if another connection has its user id.
     pub async fn connect(&self, session: &Arc<Session>, auth: Auth) -> Result<Role, Refusal> {
         let identity = self.identify(session, auth)?;
         let role = identity.role;
@@ -432,10 +432,13 @@ fn viewers_only_watch() -> Refusal {
 async fn is_there(session: &Session) -> bool {
     let asked = Instant::now();
     session.ping(asked);
-    while asked.elapsed() < PROBE && !session.is_ending() {
+    for _ in 0..PROBES {
         sleep(PROBE_STEP).await;
         if session.heard_at() > asked {
             return true;
+        }
+        if session.is_ending() {
+            return false;
         }
     }
     false

@@ -98,7 +98,7 @@ impl Hub {
     }
 
     /// The session's client has sent more than it may: in one message, or altogether with all others.
-    pub fn overrun(&self, session: &Session, refusal: &Refusal) {
+    pub fn dismiss(&self, session: &Session, refusal: &Refusal) {
         self.gateway.dismiss(session, refusal);
     }
 

@@ -18,6 +18,8 @@ mod polling;
 mod rate;
 mod refusal;
 mod registry;
+#[cfg(fuzzing)]
+pub mod rehearsal;
 mod routes;
 mod server;
 mod session;

@@ -98,7 +98,7 @@ impl Default for Rates {
         Self {
             messages: Allowance::new(300, 1200),
             chunks: Allowance::new(50, 200),
-            media_bytes: Allowance::new(4_000_000, 12_000_000),
+            media_bytes: Allowance::new(2_000_000, 4_000_000),
             chat: Allowance::new(2, 10),
             reactions: Allowance::new(5, 20),
             presenter: Allowance::new(1, 10),

@@ -59,8 +59,13 @@ pub(super) async fn post(
     session: &Arc<Session>,
     request: Request,
 ) -> Result<Response, HttpRefusal> {
-    let largest =
-        if session.may_publish() { hub.options.max_message_bytes / 3 * 4 } else { 0 } + 4 * MAX_TEXT_BYTES;
+    let Some(_claim) = session.claim_post() else {
+        hub.close(session);
+        return Err(HttpRefusal::bad("this session sends two requests at a time; it has been closed"));
+    };
+    // Base64 takes a third more.
+    let media = if session.may_publish() { hub.options.max_message_bytes / 3 * 4 } else { 0 };
+    let largest = media + 4 * MAX_TEXT_BYTES;
     let length =
         request.headers().get(header::CONTENT_LENGTH).and_then(|length| length.to_str().ok()?.parse().ok());
     let Some(length) = length else {
@@ -71,7 +76,7 @@ pub(super) async fn post(
         ));
     };
     if length > largest {
-        hub.overrun(
+        hub.dismiss(
             session,
             &Refusal::last(Code::TooLarge, format!("A request has {largest} bytes at most")),
         );
@@ -92,7 +97,7 @@ pub(super) async fn post(
     let body = std::str::from_utf8(&body).map_err(|_| HttpRefusal::bad("the body is no UTF-8 text"))?;
     for packet in body.split(SEPARATOR) {
         match packet.strip_prefix('b') {
-            None if packet.len() > MAX_TEXT_BYTES => hub.overrun(session, &text_too_large()),
+            None if packet.len() > MAX_TEXT_BYTES => hub.dismiss(session, &text_too_large()),
             None => hub.receive(session, Received::Text(packet)).await,
             Some(base64) => {
                 let bytes = BASE64.decode(base64.as_bytes());

@@ -62,12 +62,18 @@ pub(super) enum Flushed {
     Finished,
 }
 
-/// The right to wait for messages by long-polling.
-pub(super) struct Poll<'a>(&'a Session);
+/// The right to be the one request of its kind.
+pub(super) struct Claim<'a>(&'a AtomicBool);
 
-impl Drop for Poll<'_> {
+impl<'a> Claim<'a> {
+    fn on(taken: &'a AtomicBool) -> Option<Self> {
+        (!taken.swap(true, Ordering::AcqRel)).then_some(Self(taken))
+    }
+}
+
+impl Drop for Claim<'_> {
     fn drop(&mut self) {
-        self.0.polled.store(false, Ordering::Release);
+        self.0.store(false, Ordering::Release);
     }
 }
 
@@ -94,6 +100,8 @@ pub(super) struct Session {
     pub cut: CancellationToken,
     /// Whether a request of long-polling waits for something to be sent.
     polled: AtomicBool,
+    /// Whether a request of long-polling brings messages.
+    posted: AtomicBool,
     may_publish: AtomicBool,
     times: Mutex<Times>,
     /// What its client may still send.
@@ -192,6 +200,7 @@ impl Session {
             wake: Notify::new(),
             cut: CancellationToken::new(),
             polled: AtomicBool::new(false),
+            posted: AtomicBool::new(false),
             may_publish: AtomicBool::new(false),
             times: Mutex::new(times),
             meters: Mutex::new(Meters::new(&terms.rates, now)),
@@ -412,9 +421,14 @@ impl Session {
         }
     }
 
-    /// Claims the one request of long-polling that may wait at a time; `None` if there is one.
-    pub fn claim_poll(&self) -> Option<Poll<'_>> {
-        (!self.polled.swap(true, Ordering::AcqRel)).then_some(Poll(self))
+    /// Claims the one request that may wait for messages at a time; `None` if there is one.
+    pub fn claim_poll(&self) -> Option<Claim<'_>> {
+        Claim::on(&self.polled)
+    }
+
+    /// Claims the one request that may bring messages at a time; `None` if there is one.
+    pub fn claim_post(&self) -> Option<Claim<'_>> {
+        Claim::on(&self.posted)
     }
 
     fn out(&self) -> MutexGuard<'_, Outgoing> {

@@ -27,8 +27,8 @@ use crate::http::Stream;
 
 /// How many bytes are read at a time.
 const READ_BYTES: usize = 8 * 1024;
-/// Messages that are taken before others get their turn.
-const AT_ONCE: u32 = 32;
+/// Bytes that are taken before others get their turn. A message counts as [`READ_BYTES`] at least.
+const AT_ONCE: usize = 16 * READ_BYTES;
 /// How long a change of transport may take.
 const UPGRADE_TIMEOUT: Duration = Duration::from_secs(10);
 /// How long a client that has been told to go is listened to, so that it hears why: closing a connection while
@@ -163,7 +163,7 @@ impl<'a> Reader<'a> {
     /// Takes what comes until the session ends.
     async fn serve(&mut self) {
         self.socket.get_mut().attached = Attached::Yes;
-        let mut taken = 0_u32;
+        let mut taken = 0;
         while !self.session.is_ending() {
             let frame = match self.socket.read() {
                 Ok(frame) => frame,
@@ -175,6 +175,7 @@ impl<'a> Reader<'a> {
                 Err(error) => return self.failed(&error),
             };
             self.socket.get_mut().complete();
+            taken += frame.len().max(READ_BYTES);
             match frame {
                 Frame::Text(text) => self.hub.receive(self.session, Received::Text(&text)).await,
                 Frame::Binary(bytes) => self.hub.receive(self.session, Received::Binary(bytes)).await,
@@ -183,8 +184,8 @@ impl<'a> Reader<'a> {
                 Frame::Frame(_) => {}
             }
             self.set_limit();
-            taken = taken.wrapping_add(1);
-            if taken.is_multiple_of(AT_ONCE) {
+            if taken >= AT_ONCE {
+                taken = 0;
                 tokio::task::yield_now().await;
             }
         }
@@ -221,13 +222,13 @@ impl<'a> Reader<'a> {
                 let max = self.hub.options.max_message_bytes;
                 let message =
                     format!("A message has {max} bytes at most; the open packet says so as maxPayload");
-                self.hub.overrun(self.session, &Refusal::last(Code::TooLarge, message));
+                self.hub.dismiss(self.session, &Refusal::last(Code::TooLarge, message));
             }
-            Error::Capacity(_) => self.hub.overrun(self.session, &text_too_large()),
+            Error::Capacity(_) => self.hub.dismiss(self.session, &text_too_large()),
             Error::Io(error) if error.kind() == io::ErrorKind::OutOfMemory => {
                 let message =
                     "The relay receives as much at this moment as it takes; try again, or send less";
-                self.hub.overrun(self.session, &Refusal::last(Code::TooMany, message));
+                self.hub.dismiss(self.session, &Refusal::last(Code::TooMany, message));
             }
             error => tracing::debug!(sid = %self.session.id, %error, "a WebSocket broke"),
         }

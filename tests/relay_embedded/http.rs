@@ -1,5 +1,7 @@
 //! HTTP requests for tests, one connection each.
 
+#![allow(dead_code, reason = "each test file uses its part")]
+
 use std::collections::VecDeque;
 use std::net::SocketAddr;
 
@@ -103,7 +105,7 @@ impl KeptAlive {
                 let lengths = head.lines().filter_map(|line| {
                     line.to_lowercase().strip_prefix("content-length: ")?.parse::<usize>().ok()
                 });
-                let length = head.len() + 4 + lengths.last().unwrap_or(0);
+                let length = head.len() + 4 + lengths.max().unwrap_or(0);
                 if answer.len() >= length {
                     break Some(length);
                 }

@@ -1,6 +1,8 @@
 //! A participant for tests: just enough Socket.IO over a WebSocket, written against the protocol and not
 //! against the crate, so that both cannot be wrong together.
 
+#![allow(dead_code, reason = "each test file uses its part")]
+
 use std::net::SocketAddr;
 use std::time::Duration;
 

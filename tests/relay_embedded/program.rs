@@ -1,5 +1,7 @@
 //! The real program as a child process, for what has to be seen from outside: its memory, and what it prints.
 
+#![allow(dead_code, reason = "each test file uses its part")]
+
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::process::Stdio;
@@ -36,7 +38,9 @@ impl Program {
     }
 
     async fn start(dir: TempDir, args: &[String]) -> Self {
-        let mut child = Command::new(env!("CARGO_BIN_EXE_roomcam"))
+        // ROOMCAM: another build, such as one that is as quick as what people run.
+        let program = std::env::var("ROOMCAM").unwrap_or_else(|_| env!("CARGO_BIN_EXE_roomcam").to_owned());
+        let mut child = Command::new(program)
             .args(args)
             .args(["--listen", "127.0.0.1:0"])
             .env("ROOMCAM_PIPELINES", concat!(env!("CARGO_MANIFEST_DIR"), "/pipelines"))
