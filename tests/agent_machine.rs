@@ -272,8 +272,8 @@ impl World {
                 assert!(self.flowing);
                 if self.late_join == LateJoinStrategy::Replay {
                     assert_eq!(from, ReplayFrom::KeyFrame);
-                    let early = self.last_replay.is_some_and(|last| self.now - last < LATE_JOIN_INTERVAL);
-                    assert!(!early, "late joiners are served more than once a second");
+                    let early = self.last_replay.is_some_and(|last| self.now - last < REPLAYED_AGAIN[0]);
+                    assert!(!early, "replays come close together");
                 } else {
                     assert_eq!(from, ReplayFrom::Start);
                 }
@@ -460,7 +460,7 @@ proptest! {
 }
 
 #[test]
-fn a_burst_of_late_joiners_is_served_once_a_second() {
+fn a_burst_of_late_joiners_is_served_together() {
     let mut world = World::new(Some(true), Some(true));
     world.join(true, LateJoinStrategy::Replay);
     world.step(Step::Deliver(Which::Camera));

@@ -103,11 +103,11 @@ mod tests {
         let start = Instant::now();
         let mut beat = Beat::new(PERIOD, start);
         beat.cut(after(start, 100), Cut::InitSegment);
-        assert_eq!(beat.due(), after(start, 270));
+        assert_eq!(beat.due(), after(start, 220));
         beat.hasten(after(start, 110));
-        assert_eq!(beat.due(), after(start, 270));
-        beat.cut(after(start, 270), Cut::Chunk);
-        assert_eq!(beat.due(), after(start, 370));
+        assert_eq!(beat.due(), after(start, 220));
+        beat.cut(after(start, 220), Cut::Chunk);
+        assert_eq!(beat.due(), after(start, 320));
     }
 
     #[test]

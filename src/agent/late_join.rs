@@ -4,11 +4,12 @@ use std::time::{Duration, Instant};
 
 /// A newcomer's page makes ready for us so long after it has joined; what comes before is thrown away.
 pub const NEWCOMER_READY: Duration = Duration::from_millis(100);
-/// Replays are made at most this often; who comes meanwhile is served by the next one.
+/// Who comes is served no sooner than this after others were; who comes meanwhile is served together with them.
 pub const LATE_JOIN_INTERVAL: Duration = Duration::from_secs(1);
-/// After a first replay it is made again, for viewers whose page was still busy: off the beat of the first one, and once
-/// more when even a slow page has loaded.
-pub const REPLAYED_AGAIN: [Duration; 2] = [Duration::from_millis(1150), Duration::from_millis(4000)];
+/// After a first replay it is made again, for viewers whose page was still busy: twice within the time in which everybody
+/// should have a picture, off the beat of the first one, and once more when even a slow page has loaded.
+pub const REPLAYED_AGAIN: [Duration; 3] =
+    [Duration::from_millis(550), Duration::from_millis(1250), Duration::from_millis(4000)];
 
 /// First-generation clients detach every MediaSource when a participant comes, goes or changes. So long after such a
 /// change they have done so, and a new timeline can begin.
@@ -97,11 +98,11 @@ mod tests {
     }
 
     #[test]
-    fn a_late_joiner_is_served_when_its_page_is_ready_and_twice_more() {
+    fn a_late_joiner_is_served_when_its_page_is_ready_and_three_times_more() {
         let start = Instant::now();
         let mut late_joiners = LateJoiners::default();
         late_joiners.add(start);
-        assert_eq!(served(&mut late_joiners, start), [100, 1250, 4100]);
+        assert_eq!(served(&mut late_joiners, start), [100, 650, 1350, 4100]);
     }
 
     #[test]
@@ -112,7 +113,7 @@ mod tests {
         assert!(late_joiners.take_due(after(start, 100)));
         late_joiners.add(after(start, 300));
         late_joiners.add(after(start, 600));
-        assert_eq!(served(&mut late_joiners, start), [1100, 2250, 5100]);
+        assert_eq!(served(&mut late_joiners, start), [1100, 1650, 2350, 5100]);
     }
 
     #[test]

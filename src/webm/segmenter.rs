@@ -25,8 +25,13 @@ const FILLER_LAG: Duration = Duration::from_millis(100);
 const HEARD_BEFORE_START: Duration = Duration::from_millis(150);
 /// How long the voice waits for a camera that delivers nothing after an interruption.
 const PICTURE_PATIENCE: Duration = Duration::from_millis(400);
-/// How long a replay waits for a key frame behind it, which spares those who watch a pause.
-const REPLAY_KEY_PATIENCE: Duration = Duration::from_millis(400);
+/// How long a replay waits for what spares those who watch a pause: a key frame behind it, for until then they cannot go on,
+/// and chunks that came evenly before it, for who has run out of media takes a replay badly (docs/receivers.md §4.4).
+const REPLAY_PATIENCE: Duration = Duration::from_millis(500);
+/// So long have chunks come evenly before a replay.
+const EVEN_FOR: Duration = Duration::from_millis(300);
+/// A pause between two chunks that viewers may notice.
+const UNEVEN: Duration = Duration::from_millis(200);
 /// A replay that could not be made in this time is given up.
 const REPLAY_EXPIRES: Duration = Duration::from_secs(2);
 /// A pause between cuts beyond which nothing is filled: the time is skipped (the machine was suspended, or the
@@ -114,6 +119,9 @@ pub struct Segmenter {
     camera_lateness: Lateness,
     mic_lateness: Lateness,
     last_cut: Option<CaptureTime>,
+    last_chunk: Option<CaptureTime>,
+    /// Since when chunks have come evenly.
+    even_since: CaptureTime,
     epoch: u32,
     seq: u64,
     max_chunk_bytes: usize,
@@ -144,6 +152,8 @@ impl Segmenter {
             camera_lateness: Lateness::default(),
             mic_lateness: Lateness::default(),
             last_cut: None,
+            last_chunk: None,
+            even_since: CaptureTime::default(),
             epoch: 0,
             seq: 0,
             max_chunk_bytes,
@@ -466,13 +476,16 @@ impl Segmenter {
             self.epoch += 1;
             self.replay.clear();
         }
-        let has_key_frame = part.key.is_some() || self.unsent.has_key_frame();
+        if self.last_chunk.is_none_or(|last| now.since(last) > UNEVEN) {
+            self.even_since = now;
+        }
+        self.last_chunk = Some(now);
         let mut bytes = BytesMut::new();
         let (mut init_len, mut repeated_len) = (0, 0);
         if starts_epoch {
             bytes.extend_from_slice(&self.init);
             init_len = self.init.len();
-        } else if let Some(from) = self.replay_now(now, has_key_frame, part.len_bound()) {
+        } else if let Some(from) = self.replay_now(now, part.key.is_some(), part.len_bound()) {
             bytes.extend_from_slice(&self.init);
             init_len = self.init.len();
             self.replay.since(from).for_each(|cluster| bytes.extend_from_slice(cluster));
@@ -510,8 +523,9 @@ impl Segmenter {
         if self.epoch_due || !self.replay.reaches(from) {
             return None;
         }
-        let patient = since.is_some_and(|since| now.since(since) < REPLAY_KEY_PATIENCE);
-        if !has_key_frame && patient && matches!(self.video, VideoFeed::Camera(_)) {
+        let patient = since.is_some_and(|since| now.since(since) < REPLAY_PATIENCE);
+        let key_frame_to_come = !has_key_frame && !matches!(self.video, VideoFeed::Absent);
+        if patient && (key_frame_to_come || now.since(self.even_since) < EVEN_FOR && from == ReplayFrom::KeyFrame) {
             return None;
         }
         let repeated: usize = self.replay.since(from).map(Bytes::len).sum();

@@ -15,7 +15,7 @@ const JOINS = { chromium: 40, firefox: 12 };
 const FIRST_FRAME_MS = 1_500;
 /** Longest time between two frames for the resident. In the first generation every join and leave, and the moment in
  *  which a newcomer's browser has opened its devices, tears down everybody's player. */
-const RESIDENTS_GAP_MS = { first: 1_500, middle: 250, later: 250, 'later-5s': 250 };
+const RESIDENTS_GAP_MS = { first: 1_500, middle: 1_500, later: 250, 'later-5s': 250 };
 /** How long a newcomer is watched after the last event of its join. */
 const WATCHED_MS = 1_700;
 /** A picture that moves has had a frame this recently. */
