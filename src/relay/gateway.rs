@@ -1,43 +1,35 @@
 //! The events of a meeting: what each one does, and who is told.
 
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
+use std::time::{Instant, SystemTime, UNIX_EPOCH};
 
 use serde::Serialize;
 use serde::de::DeserializeOwned;
-use tokio::time::sleep;
 
 use super::dialect::{
-    About, Auth, CameraState, ChatMessage, ForwardedChunk, JoinRoom, KeyframeRequested, MediaChunk, MicState,
+    About, CameraState, ChatMessage, ForwardedChunk, JoinRoom, KeyframeRequested, MediaChunk, MicState,
     NoMore, Reaction, Refused, RequestKeyframe, Said, SetPresenter, UserLeft,
 };
 use super::message::{Budget, Message};
-use super::options::{Access, NoAccess, RelayOptions, Role, Token};
+use super::options::{Access, RelayOptions, Role};
 use super::rate::{Allowance, Rate};
 use super::refusal::{Code, Refusal};
-use super::registry::{Audience, Identity, Left, Proof, Registry, Seat, Seated};
+use super::registry::{Audience, Left, Registry, Seat};
 use super::session::{Session, Sid, Slow};
 use super::sessions::Sessions;
 use crate::socketio::{Event, Placeholder};
 
-/// Longest user id in bytes.
-const MAX_USER_ID: usize = 128;
 /// Longest chat message in bytes.
 const MAX_CHAT_BYTES: usize = 2000;
 /// Longest emoji in bytes: some are joined from many characters.
 const MAX_EMOJI_BYTES: usize = 64;
 /// Longest type of media in bytes.
 const MAX_MIME_BYTES: usize = 128;
-/// How often it is looked whether a connection is still there, when another wants its user id: for 3 s.
-const PROBES: u32 = 60;
-/// Between two looks.
-const PROBE_STEP: Duration = Duration::from_millis(50);
-
 /// See the module's documentation.
 pub(super) struct Gateway {
     registry: Mutex<Registry<Arc<Session>>>,
     joins: Mutex<Rate>,
-    access: Access,
+    pub(super) access: Access,
     budget: Arc<Budget>,
     sessions: Arc<Sessions>,
 }
@@ -52,66 +44,6 @@ impl Gateway {
             budget,
             sessions,
         }
-    }
-
-    /// Lets a client in, or says why not. Takes up to 3 s if another connection has its user id.
-    pub async fn connect(&self, session: &Arc<Session>, auth: Auth) -> Result<Role, Refusal> {
-        let identity = self.identify(session, auth)?;
-        let role = identity.role;
-        let mut gone = None;
-        loop {
-            match self.seat(session, &identity, gone) {
-                Seated::Free | Seated::Displaces(..) => return Ok(role),
-                Seated::Refused => return Err(user_taken()),
-                Seated::Taken(_, holder) if is_there(&holder).await => return Err(user_taken()),
-                Seated::Taken(sid, _) => gone = Some(sid),
-            }
-        }
-    }
-
-    fn identify(&self, session: &Session, auth: Auth) -> Result<Identity, Refusal> {
-        let role = self.access.admit(auth.token.as_deref()).map_err(|refusal| {
-            tracing::warn!(sid = %session.id, "refused a connection: its token is missing or wrong");
-            let (code, what) = match refusal {
-                NoAccess::Missing => (Code::TokenRequired, "this relay requires a token"),
-                NoAccess::Wrong => (Code::TokenWrong, "your token is not one of this relay"),
-            };
-            Refusal::last(code, format!("Authentication failed: {what}"))
-        })?;
-        let user_id = auth.user_id.unwrap_or_else(|| format!("guest-{:08x}", rand::random::<u32>()));
-        if user_id.is_empty() || user_id.len() > MAX_USER_ID {
-            let message = format!("The user id needs 1 to {MAX_USER_ID} bytes");
-            return Err(Refusal::last(Code::BadRequest, message));
-        }
-        let proof = match (&self.access, role) {
-            (Access::Split { .. }, Role::Publisher) => Proof::Publisher,
-            (Access::Open, _) => {
-                auth.token.as_deref().and_then(Token::new).map_or(Proof::Nothing, Proof::Own)
-            }
-            _ => Proof::Nothing,
-        };
-        Ok(Identity { user_id: user_id.into(), role, proof })
-    }
-
-    fn seat(&self, session: &Arc<Session>, identity: &Identity, gone: Option<Sid>) -> Seated<Arc<Session>> {
-        let mut slow = Vec::new();
-        let seated = {
-            let mut registry = self.registry();
-            let seated = registry.connect(session.id, identity.clone(), session.clone(), gone);
-            if let Seated::Displaces(sid, _) = &seated
-                && let Some(left) = registry.disconnect(*sid)
-            {
-                self.announce_left(&left, *sid, &mut slow);
-            }
-            seated
-        };
-        if let Seated::Displaces(sid, displaced) = &seated {
-            tracing::info!(user = &*identity.user_id, %sid, "another connection of the same user takes the seat");
-            let message = "Another connection has logged in as the same user";
-            self.dismiss(displaced, &Refusal::last(Code::UserTaken, message));
-        }
-        self.cut_off(slow);
-        seated
     }
 
     /// Forgets a session.
@@ -355,7 +287,7 @@ impl Gateway {
 
     /// Cuts off participants for whom too much waits. Telling the others may be too much for further ones, hence
     /// the loop.
-    fn cut_off(&self, mut slow: Vec<Arc<Session>>) {
+    pub(super) fn cut_off(&self, mut slow: Vec<Arc<Session>>) {
         loop {
             let next =
                 slow.pop().or_else(|| self.budget.is_exceeded().then(|| self.sessions.fullest()).flatten());
@@ -370,7 +302,7 @@ impl Gateway {
         }
     }
 
-    fn announce_left(&self, left: &Left<Arc<Session>>, sid: Sid, slow: &mut Vec<Arc<Session>>) {
+    pub(super) fn announce_left(&self, left: &Left<Arc<Session>>, sid: Sid, slow: &mut Vec<Arc<Session>>) {
         let gone = UserLeft { user_id: &left.user_id, socket_id: &sid.to_string() };
         self.tell_others(&left.audience, sid, "user-left", &gone, slow);
         if let Some(changed) = &left.presenter {
@@ -403,7 +335,7 @@ impl Gateway {
             .ok()
     }
 
-    fn registry(&self) -> MutexGuard<'_, Registry<Arc<Session>>> {
+    pub(super) fn registry(&self) -> MutexGuard<'_, Registry<Arc<Session>>> {
         lock(&self.registry)
     }
 }
@@ -419,29 +351,8 @@ fn argument<T: DeserializeOwned>(event: &Event) -> Result<T, Refusal> {
     }
 }
 
-fn user_taken() -> Refusal {
-    let message = "Somebody is connected under this user id; choose another, or end that connection first";
-    Refusal::last(Code::UserTaken, message)
-}
-
 fn viewers_only_watch() -> Refusal {
     Refusal::new(Code::NotAllowed, "Who has the token to watch cannot publish; use the token to publish")
-}
-
-/// Whether the client of a session answers a ping.
-async fn is_there(session: &Session) -> bool {
-    let asked = Instant::now();
-    session.ping(asked);
-    for _ in 0..PROBES {
-        sleep(PROBE_STEP).await;
-        if session.heard_at() > asked {
-            return true;
-        }
-        if session.is_ending() {
-            return false;
-        }
-    }
-    false
 }
 
 fn deliver_to_others(

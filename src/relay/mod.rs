@@ -3,11 +3,12 @@
 //! Speaks the relay dialect (docs/protocol.md §2) over WebSocket and HTTP long-polling, as deployed web
 //! clients expect it. It relays and never stores.
 //!
-//! `registry` knows who sits where, and `gateway` what each event does. `session` is what waits for one client, as
+//! `registry` knows who sits where, `admission` lets in, and `gateway` does what each event wants. `session` is what waits for one client, as
 //! `message`s that are encoded once for all; `websocket` and `polling` are the ways to a client, and `hub` is where
 //! both come together. `options`, `meters` and `rate` say who may do what, and how much. `routes` answers HTTP,
 //! and `site` serves `viewer/`.
 
+mod admission;
 mod dialect;
 mod gateway;
 mod hub;

@@ -24,14 +24,19 @@ scenario('the page shows every sender as it is', ['demo'], async (scene, _, t) =
       return user?.state === state ? user : undefined;
     });
 
-  // Given the demo's own sender …
-  const demoUser = await until('the demo on the page', 15_000, async () => Object.keys(await users())[0]);
-  await stateOf(demoUser, 'playing');
+  // The demo's own sender is there, and nobody else can publish there.
+  await stateOf(await until('the demo on the page', 15_000, async () => Object.keys(await users())[0]), 'playing');
   await page.screenshot({ path: join(ARTIFACTS, 'viewer-page-demo.png') });
+  await demo.stop();
+
+  // Given such a sender at a relay where everybody may publish …
+  const relay = await scene.relay('embedded');
+  const { room } = scene;
+  const demoUser = scene.agent(relay, 'both', { room, username: 'Both' }).userId;
+  await page.goto(`${relay.origin}/?room=${room}`);
+  await stateOf(demoUser, 'playing');
 
   // … when one joins with its camera off, and one with its mic muted …
-  const { room } = await page.evaluate(() => ({ room: window.roomcam.room }));
-  const relay = { origin: url.origin };
   scene.agent(relay, 'voice-only', { room, username: 'Voice Only', capture: { start_camera: false } });
   scene.agent(relay, 'picture-only', { room, username: 'Picture Only', capture: { start_mic: false } });
 
