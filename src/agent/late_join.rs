@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 /// A newcomer's page makes ready for us so long after it has joined; what comes before is thrown away.
 pub const NEWCOMER_READY: Duration = Duration::from_millis(100);
 /// Who comes is served no sooner than this after others were; who comes meanwhile is served together with them.
-pub const LATE_JOIN_INTERVAL: Duration = Duration::from_secs(1);
+pub const LATE_JOIN_INTERVAL: Duration = Duration::from_millis(500);
 /// After a first replay it is made again, for viewers whose page was still busy: twice within the time in which everybody
 /// should have a picture, off the beat of the first one, and once more when even a slow page has loaded.
 pub const REPLAYED_AGAIN: [Duration; 3] =
@@ -113,7 +113,7 @@ mod tests {
         assert!(late_joiners.take_due(after(start, 100)));
         late_joiners.add(after(start, 300));
         late_joiners.add(after(start, 600));
-        assert_eq!(served(&mut late_joiners, start), [1100, 1650, 2350, 5100]);
+        assert_eq!(served(&mut late_joiners, start), [700, 1250, 1950, 4700]);
     }
 
     #[test]

@@ -525,7 +525,9 @@ impl Segmenter {
         }
         let patient = since.is_some_and(|since| now.since(since) < REPLAY_PATIENCE);
         let key_frame_to_come = !has_key_frame && !matches!(self.video, VideoFeed::Absent);
-        if patient && (key_frame_to_come || now.since(self.even_since) < EVEN_FOR && from == ReplayFrom::KeyFrame) {
+        if patient
+            && (key_frame_to_come || now.since(self.even_since) < EVEN_FOR && from == ReplayFrom::KeyFrame)
+        {
             return None;
         }
         let repeated: usize = self.replay.since(from).map(Bytes::len).sum();
