@@ -272,7 +272,7 @@ impl World {
                 assert!(self.flowing);
                 if self.late_join == LateJoinStrategy::Replay {
                     assert_eq!(from, ReplayFrom::KeyFrame);
-                    let early = self.last_replay.is_some_and(|last| self.now - last < REPLAYED_AGAIN[0]);
+                    let early = self.last_replay.is_some_and(|last| self.now - last < LATE_JOIN_INTERVAL);
                     assert!(!early, "replays come close together");
                 } else {
                     assert_eq!(from, ReplayFrom::Start);
@@ -472,7 +472,7 @@ fn a_burst_of_late_joiners_is_served_together() {
         served.extend(world.last_replay);
     }
     served.dedup();
-    assert_eq!(served.len(), 3, "in three seconds");
+    assert_eq!(served.len(), 6, "in three seconds");
 }
 
 /// A world in which everybody has a client of the first generation, and whose camera and microphone deliver.

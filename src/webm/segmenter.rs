@@ -44,6 +44,10 @@ const MOST_WAITING_FRAMES: usize = 512;
 /// much filler makes them jump at once (docs/receivers.md §3, §4.3).
 pub const LEAD_IN: Duration = Duration::from_millis(5200);
 
+/// How much filler a timeline from zero begins with. Receivers that do not steer have so much media in hand from then on,
+/// also those that had begun a moment before (docs/receivers.md §5.2).
+const IN_HAND: Duration = Duration::from_millis(200);
+
 /// Where the timeline of a new epoch begins.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Origin {
@@ -54,6 +58,16 @@ pub enum Origin {
     LeadIn,
     /// At zero, for receivers that throw their MediaSource away and do not seek.
     Zero,
+}
+
+impl Origin {
+    fn lead_in(self) -> Duration {
+        match self {
+            Self::Continue => Duration::ZERO,
+            Self::LeadIn => LEAD_IN,
+            Self::Zero => IN_HAND,
+        }
+    }
 }
 
 /// What became of the frames. `pushed` is always the sum of `sent`, `skipped`, `late` and of what is still waiting.
@@ -82,8 +96,8 @@ enum Flow {
     Interrupted {
         /// When the first cut found it so.
         since: Option<CaptureTime>,
-        /// Whether the next chunk begins with a lead-in.
-        lead_in: bool,
+        /// How much filler the next chunk begins with.
+        lead_in: Duration,
     },
     /// Chunks follow each other.
     Running,
@@ -145,7 +159,7 @@ impl Segmenter {
             announced: format.video,
             format,
             audio: AudioFeed::Microphone,
-            flow: Flow::Interrupted { since: None, lead_in: false },
+            flow: Flow::Interrupted { since: None, lead_in: Duration::ZERO },
             epoch_due: true,
             waiting: Vec::new(),
             unsent: Unsent::default(),
@@ -230,7 +244,7 @@ impl Segmenter {
         self.give_up(Track::Video);
         self.replay.clear();
         if interrupted {
-            self.flow = Flow::Interrupted { since: None, lead_in: self.has_lead_in_due() };
+            self.flow = Flow::Interrupted { since: None, lead_in: self.lead_in_due() };
         }
         self.video = VideoFeed::Camera(CameraFeed { next_format: Some(format), ..CameraFeed::default() });
         self.epoch_due = true;
@@ -280,7 +294,7 @@ impl Segmenter {
         self.give_up(Track::Video);
         self.give_up(Track::Audio);
         self.replay.clear();
-        self.flow = Flow::Interrupted { since: None, lead_in: self.has_lead_in_due() };
+        self.flow = Flow::Interrupted { since: None, lead_in: self.lead_in_due() };
         match &mut self.video {
             VideoFeed::Absent => {}
             VideoFeed::Camera(camera) => camera.awaiting_key = true,
@@ -308,7 +322,7 @@ impl Segmenter {
     pub fn begin_epoch(&mut self, origin: Origin) {
         self.skip();
         self.epoch_due = true;
-        self.flow = Flow::Interrupted { since: None, lead_in: origin == Origin::LeadIn };
+        self.flow = Flow::Interrupted { since: None, lead_in: origin.lead_in() };
         self.replay_request = None;
         if origin == Origin::Zero {
             self.timeline.restart();
@@ -371,10 +385,8 @@ impl Segmenter {
         let unheard = |frame: &mut Frame| frame.track == Track::Audio && ends_before(frame, start);
         self.counters.skipped += self.waiting.extract_if(.., unheard).count() as u64;
         self.timeline.close_up(start);
-        if lead_in {
-            // What is captured has its place behind; what is before it gets filled like any other gap.
-            self.timeline.leave_room(LEAD_IN);
-        }
+        // What is captured has its place behind; what is before it gets filled like any other gap.
+        self.timeline.leave_room(lead_in);
         if let Some((data, key)) = stand_in {
             self.unsent.filler(Track::Video, self.timeline.place_picture_at_end(), key, data);
         }
@@ -580,8 +592,11 @@ impl Segmenter {
         self.waiting.iter().any(|frame| frame.track == Track::Video && frame.key)
     }
 
-    fn has_lead_in_due(&self) -> bool {
-        matches!(self.flow, Flow::Interrupted { lead_in: true, .. })
+    fn lead_in_due(&self) -> Duration {
+        match self.flow {
+            Flow::Interrupted { lead_in, .. } => lead_in,
+            Flow::Running => Duration::ZERO,
+        }
     }
 
     /// Gives up what waits of a track and what has a place and is in no chunk.

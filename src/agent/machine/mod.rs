@@ -11,7 +11,7 @@ use std::time::{Duration, Instant};
 
 pub use super::event::{Action, Choice, Event, LateJoinStrategy, Which};
 use super::late_join::LateJoiners;
-pub use super::late_join::{LONGEST_SETTLING, REPLAYED_AGAIN};
+pub use super::late_join::{LATE_JOIN_INTERVAL, LONGEST_SETTLING};
 pub use super::side::Device;
 use super::side::Side;
 use super::speaking::SpeechDetector;
