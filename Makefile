@@ -84,7 +84,8 @@ test-fuzz: deps ## Fuzz the parsers for FUZZ_SECONDS each
 	done
 
 .PHONY: test-e2e
-test-e2e: release deps-test ## The program against a relay in NestJS and viewers in Chromium
+test-e2e: release deps-test ## The program against a relay in NestJS and viewers in Chromium, Firefox and WebKit
+	@tests/install-deps.sh webkit
 	npm --prefix tests run --silent prepare
 	ROOMCAM=$(RELEASE) npm --prefix tests run --silent e2e
 
