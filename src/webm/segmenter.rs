@@ -41,8 +41,8 @@ const LONGEST_PAUSE: Duration = Duration::from_secs(3);
 const MOST_WAITING_FRAMES: usize = 512;
 
 /// Clients that steer towards the live edge jump to it when they are more than 5 s behind. A stream that begins with so
-/// much filler makes them jump at once (docs/receivers.md §3, §4.3).
-pub const LEAD_IN: Duration = Duration::from_millis(5200);
+/// much filler makes them jump at once, also after up to half a second was taken back (docs/receivers.md §3, §4.3).
+pub const LEAD_IN: Duration = Duration::from_millis(5800);
 
 /// How much filler a timeline from zero begins with. Receivers that do not steer have so much media in hand from then on,
 /// also those that had begun a moment before (docs/receivers.md §5.2).

@@ -12,7 +12,7 @@ import { observeFor, until } from './lib/waiting.mjs';
 /** From an event that takes the picture away to a picture that moves. */
 const PICTURE_AGAIN_MS = 1_500;
 /** The longest gap around an event that need not be seen; in the first generation every event takes the picture. */
-const GAP_MS = { first: PICTURE_AGAIN_MS, middle: 250, later: 250, 'later-5s': 250 };
+const GAP_MS = { first: PICTURE_AGAIN_MS, middle: PICTURE_AGAIN_MS, later: 250, 'later-5s': 250 };
 /** From the command to the avatar. */
 const AVATAR_MS = 500;
 /** How long viewers are watched after an event. */
