@@ -8,6 +8,7 @@ use super::beat::{Beat, Cut};
 use super::trace::Trace;
 use super::traffic::{Sent, Traffic};
 use crate::capture::MediaClock;
+use crate::log_limit::LogLimit;
 use crate::media::{Chunk, Frame, StreamFormat};
 use crate::meeting::session::EVENT_OVERHEAD_BYTES;
 use crate::meeting::{Outbox, QueueState, StateChange};
@@ -36,8 +37,12 @@ pub struct Publisher {
     epoch: u32,
     /// When a chunk was last cut or skipped while media flow.
     last_cut: Option<Instant>,
-    /// Whether the relay takes less than the devices give, and that was logged.
-    behind: bool,
+    /// Warnings that the relay takes less than the devices give.
+    behind: LogLimit,
+    /// Warnings that a chunk is too large.
+    oversized: LogLimit,
+    /// Warnings that a late joiner cannot be served.
+    unserved: LogLimit,
 }
 
 impl Publisher {
@@ -59,7 +64,9 @@ impl Publisher {
             traffic: Traffic::default(),
             epoch: 0,
             last_cut: None,
-            behind: false,
+            behind: LogLimit::default(),
+            oversized: LogLimit::default(),
+            unserved: LogLimit::default(),
         }
     }
 
@@ -151,9 +158,9 @@ impl Publisher {
     fn cut_chunk(&mut self, now: Instant) -> Cut {
         let Some(outbox) = &self.outbox else { return Cut::Nothing };
         if !outbox.has_room() {
-            if !std::mem::replace(&mut self.behind, true) {
+            if let Some(more) = self.behind.admit(now) {
                 tracing::warn!(
-                    "the relay takes less than the camera gives: media is skipped until it has caught up"
+                    "the relay takes less than the camera gives: media is skipped until it has caught up{more}"
                 );
             }
             self.segmenter.skip();
@@ -162,14 +169,15 @@ impl Publisher {
         }
         let missed = self.segmenter.counters().replays_missed;
         let chunk = self.segmenter.cut(self.clock.now());
-        if self.segmenter.counters().replays_missed > missed {
+        if self.segmenter.counters().replays_missed > missed
+            && let Some(more) = self.unserved.admit(now)
+        {
             tracing::warn!(
                 max = self.max_chunk_bytes,
-                "a viewer that came late cannot be served: what it needs to begin with is not there, or larger than the relay accepts; lower capture.video_bitrate"
+                "a viewer that came late cannot be served: what it needs to begin with is not there, or larger than the relay accepts; lower capture.video_bitrate{more}"
             );
         }
         let Some(chunk) = chunk else { return Cut::Nothing };
-        self.behind = false;
         self.last_cut = Some(now);
         let made = if chunk.has_init() { Cut::InitSegment } else { Cut::Chunk };
         self.publish(chunk);
@@ -179,11 +187,13 @@ impl Publisher {
     fn publish(&mut self, chunk: Chunk) {
         let Some(outbox) = &self.outbox else { return };
         if chunk.bytes.len() > self.max_chunk_bytes {
-            tracing::warn!(
-                bytes = chunk.bytes.len(),
-                max = self.max_chunk_bytes,
-                "a chunk is larger than the relay accepts and is skipped; lower capture.video_bitrate or capture.cadence_ms"
-            );
+            if let Some(more) = self.oversized.admit(Instant::now()) {
+                tracing::warn!(
+                    bytes = chunk.bytes.len(),
+                    max = self.max_chunk_bytes,
+                    "a chunk is larger than the relay accepts and is skipped; lower capture.video_bitrate or capture.cadence_ms{more}"
+                );
+            }
             self.segmenter.take_back(&[chunk]);
             return;
         }
