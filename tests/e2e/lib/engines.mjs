@@ -16,8 +16,7 @@ const CHROMIUM_FLAGS = [
   '--disable-sync',
   '--autoplay-policy=no-user-gesture-required',
   // A camera and a microphone that every machine has.
-  // Few pictures: three encoders, and a player for each, share two cores.
-  '--use-fake-device-for-media-stream=fps=10',
+  '--use-fake-device-for-media-stream',
   '--use-fake-ui-for-media-stream',
 ];
 
