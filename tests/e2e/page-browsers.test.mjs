@@ -51,8 +51,9 @@ scenario('the page plays what a browser records', BROWSERS, async (scene, kind, 
     const seen = await watch(viewer, 'browser');
     await viewer.page.close();
     assert.equal(seen.errors, 0);
-    // The fake camera makes 20 frames a second.
-    assert.ok(seen.frames >= 90, `${seen.frames} frames in 6 s; ${seen.gaps}`);
+    // The fake camera makes 20 frames a second at most, fewer where two browsers share a busy machine. With one buffer for
+    // both tracks Firefox showed 3 a second, and stood still for 2 s.
+    assert.ok(seen.frames >= 45 && seen.longestMs < 1_000, `${seen.frames} frames in 6 s; ${seen.gaps}`);
     return seen;
   });
 });
