@@ -1,7 +1,7 @@
 // What is in the chunks that came, by ffmpeg: when pictures show what, and when a tone sounds.
 
 import { execFileSync } from 'node:child_process';
-import { clustersIn, isInit } from '../../../src/relay/viewer/webm.js';
+import { clustersIn, isInit } from './webm.mjs';
 
 /** The decoded picture's size; small, because colours are all that is asked. */
 const WIDTH = 32;
