@@ -1,7 +1,8 @@
 // What is in the chunks that came, by ffmpeg: when pictures show what, and when a tone sounds.
 
 import { execFileSync } from 'node:child_process';
-import { clustersIn, isInit } from './webm.mjs';
+import { startsEpoch } from '../../e2e/lib/recording.mjs';
+import { clustersIn } from './webm.mjs';
 
 /** The decoded picture's size; small, because colours are all that is asked. */
 const WIDTH = 32;
@@ -14,7 +15,7 @@ const WINDOW_SECONDS = 0.01;
 export function epochsOf(chunks) {
   const epochs = [];
   for (const chunk of chunks) {
-    if (isInit(chunk.data)) epochs.push([]);
+    if (startsEpoch(chunk.data)) epochs.push([]);
     epochs.at(-1)?.push(chunk);
   }
   return epochs.map((each) => new Epoch(each));

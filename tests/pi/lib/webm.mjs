@@ -1,16 +1,10 @@
-// The little of WebM that tells epochs and clusters apart.
+// The little of WebM that tells clusters apart.
 
-const EBML = [0x1a, 0x45, 0xdf, 0xa3];
 const CLUSTER = [0x1f, 0x43, 0xb6, 0x75];
 const TIMESTAMP = 0xe7;
 
 function has(bytes, at, signature) {
   return signature.every((byte, index) => bytes[at + index] === byte);
-}
-
-/** Whether a chunk starts with an EBML header, and so with an init segment. */
-export function isInit(bytes) {
-  return has(bytes, 0, EBML);
 }
 
 /** Length of the variable-size integer that starts with `first` (RFC 8794, section 4). */
