@@ -85,10 +85,15 @@ fn is_json(headers: &HeaderMap) -> bool {
 }
 
 fn parse<T: Wish>(bytes: &[u8]) -> Result<T, Problem> {
-    serde_json::from_slice(bytes).map_err(|error| {
-        let message = format!("expected is {}; this is not: {error}", T::EXPECTED);
+    let not_a_wish = |why: &dyn std::fmt::Display| {
+        let message = format!("expected is {}; this is not: {why}", T::EXPECTED);
         Problem::new(StatusCode::BAD_REQUEST, message)
-    })
+    };
+    // serde would read `[true]` as the fields of any wish, in their order.
+    if bytes.trim_ascii_start().starts_with(b"[") {
+        return Err(not_a_wish(&"it is an array"));
+    }
+    serde_json::from_slice(bytes).map_err(|error| not_a_wish(&error))
 }
 
 /// Reads a body as each of the wishes, for the fuzzer; how many it is.
@@ -113,6 +118,8 @@ mod tests {
             r#"{"on":"true"}"#,
             r#"{"on":true,"x":1}"#,
             r#"{"on":true}{}"#,
+            "[true]",
+            " \n[true]",
             "{}",
             "",
             "null",
