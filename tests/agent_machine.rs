@@ -1,17 +1,16 @@
 //! The agent's laws, over arbitrary interleavings of what people, devices, the relay and time can do. A model of
-//! the world carries out the machine's actions and checks after every step.
+//! the world carries out the machine's actions, tells the audience what it is to know, and checks after every step.
 
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
 use std::time::{Duration, Instant};
 
 use proptest::prelude::*;
-use roomcam::agent::machine::{
-    Action, Choice, Device, Event, LATE_JOIN_INTERVAL, LONGEST_SETTLING, LateJoinStrategy, Machine, Seat,
-    Which,
-};
+use roomcam::agent::machine::{Action, Choice, Device, Event, Machine, Seat, Which};
 use roomcam::panel::{Camera, Command, Mic, PanelState};
-use roomcam::webm::{Origin, ReplayFrom};
+use roomcam::publish::relay::audience::Service;
+use roomcam::publish::relay::{Audience, LATE_JOIN_INTERVAL, LONGEST_SETTLING, LateJoinStrategy};
+use roomcam::stream::{Origin, ReplayFrom};
 
 #[derive(Debug, Clone)]
 enum Step {
@@ -88,6 +87,7 @@ struct RealDevice {
 #[derive(Debug)]
 struct World {
     machine: Machine,
+    audience: Audience,
     now: Instant,
     camera: RealDevice,
     mic: RealDevice,
@@ -130,6 +130,7 @@ impl World {
         };
         let mut world = Self {
             machine: Machine::new(now, choice),
+            audience: Audience::default(),
             now,
             camera: device(camera),
             mic: device(mic),
@@ -164,6 +165,7 @@ impl World {
         while let Some(action) = self.machine.poll_action() {
             self.carry_out(action);
         }
+        self.serve();
         self.check();
     }
 
@@ -185,6 +187,7 @@ impl World {
                 }
                 (self.joined, self.connecting, self.speaking) = (false, false, false);
                 self.last_replay = None;
+                self.audience.left();
             }
             Action::Exit => panic!("ends without having been asked to"),
             Action::Remember(choice) => {
@@ -215,6 +218,7 @@ impl World {
                     "says what the room knows"
                 );
                 self.camera.told = has_video;
+                self.audience.redraws(None, self.now);
             }
             Action::AnnounceMic { is_muted } => {
                 assert!(
@@ -222,13 +226,14 @@ impl World {
                     "says what the room knows"
                 );
                 self.mic.told = !is_muted;
+                self.audience.redraws(None, self.now);
             }
             Action::JoinAgain(presence) => {
                 assert!(self.joined && self.late_join == LateJoinStrategy::Restart);
                 assert_eq!((presence.has_video, presence.is_muted), (self.camera.told, !self.mic.told));
                 self.announced.push(action);
+                self.audience.redraws(None, self.now);
             }
-            Action::AnnounceReset => assert!(self.joined),
             Action::Open(which) => {
                 // Law 1, going live: the lamp no longer says "muted" or "off" when the device opens.
                 let lamps = self.lamps.expect("the lamps are set before anything opens");
@@ -254,30 +259,42 @@ impl World {
             }
             Action::ShowBlack => self.camera.carried = false,
             Action::HearSilence => self.mic.carried = false,
-            Action::StartMedia(origin) => {
-                self.last_origin = Some(origin);
+            Action::StartMedia => {
+                self.last_origin = Some(self.audience.start(self.now));
                 assert!(!std::mem::replace(&mut self.flowing, true), "starts twice");
                 assert!(self.joined && self.may_publish, "publishes without a seat");
             }
-            Action::StopMedia => assert!(std::mem::replace(&mut self.flowing, false), "stops twice"),
-            Action::DoubtSent => assert!(!self.flowing),
-            Action::BeginEpoch { origin, hold } => {
-                assert!(self.flowing);
-                assert_eq!(origin, Origin::Zero);
-                assert!(self.late_join != LateJoinStrategy::Replay, "clients that jump need no new timeline");
-                assert!(hold <= LONGEST_SETTLING, "nothing is sent for {hold:?}");
-                self.last_origin = Some(origin);
+            Action::StopMedia { seat_lost } => {
+                assert!(std::mem::replace(&mut self.flowing, false), "stops twice");
+                assert_eq!(seat_lost, self.joined && !self.may_publish);
+                self.audience.stop(self.now);
             }
-            Action::Replay(from) => {
-                assert!(self.flowing);
-                if self.late_join == LateJoinStrategy::Replay {
-                    assert_eq!(from, ReplayFrom::KeyFrame);
-                    let early = self.last_replay.is_some_and(|last| self.now - last < LATE_JOIN_INTERVAL);
-                    assert!(!early, "replays come close together");
-                } else {
-                    assert_eq!(from, ReplayFrom::Start);
+        }
+    }
+
+    /// Does what the receivers need, and objects if they do not need it.
+    fn serve(&mut self) {
+        while let Some(service) = self.audience.poll(self.now) {
+            assert!(self.flowing && self.joined);
+            match service {
+                Service::Restart { hold } => {
+                    assert!(
+                        self.late_join != LateJoinStrategy::Replay,
+                        "clients that jump need no new timeline"
+                    );
+                    assert!(hold <= LONGEST_SETTLING, "nothing is sent for {hold:?}");
+                    self.last_origin = Some(Origin::Zero);
                 }
-                self.last_replay = Some(self.now);
+                Service::Replay(from) => {
+                    if self.late_join == LateJoinStrategy::Replay {
+                        assert_eq!(from, ReplayFrom::KeyFrame);
+                        let early = self.last_replay.is_some_and(|last| self.now - last < LATE_JOIN_INTERVAL);
+                        assert!(!early, "replays come close together");
+                    } else {
+                        assert_eq!(from, ReplayFrom::Start);
+                    }
+                    self.last_replay = Some(self.now);
+                }
             }
         }
     }
@@ -355,17 +372,22 @@ impl World {
                     self.tell(Event::MayPublish(may_publish));
                 }
             }
-            Step::LateJoin => self.tell(Event::LateJoin),
+            Step::LateJoin => {
+                self.audience.late_join(self.now);
+                self.tell(Event::LateJoin);
+            }
             Step::ElderLeaves => self.tell(Event::ElderLeft),
             Step::Redraw { again } => {
                 let again_after = again.then_some(Duration::from_secs(2));
-                self.tell(Event::ClientsRedraw { again_after });
+                self.audience.redraws(again_after, self.now);
+                self.serve();
             }
             Step::EndSession { refused } => {
                 if self.joined || self.connecting {
                     (self.joined, self.connecting) = (false, false);
                     self.last_replay = None;
                     self.speaking = false;
+                    self.audience.left();
                     self.tell(Event::SessionEnded { refused, random: 0.5 });
                 }
             }
@@ -403,17 +425,23 @@ impl World {
     fn join(&mut self, may_publish: bool, late_join: LateJoinStrategy) {
         if std::mem::take(&mut self.connecting) {
             (self.joined, self.may_publish, self.late_join) = (true, may_publish, late_join);
-            self.tell(Event::Joined { may_publish, late_join });
+            self.audience.joined(late_join);
+            let first_generation = late_join == LateJoinStrategy::Restart;
+            self.tell(Event::Joined { may_publish, first_generation });
         }
+    }
+
+    fn poll_timeout(&self) -> Option<Instant> {
+        [self.machine.poll_timeout(), self.audience.poll_timeout()].into_iter().flatten().min()
     }
 
     /// Time passes, and the machine is woken when it asked to be.
     fn pass(&mut self, duration: Duration) {
         let end = self.now + duration;
-        while let Some(due) = self.machine.poll_timeout().filter(|due| *due <= end) {
+        while let Some(due) = self.poll_timeout().filter(|due| *due <= end) {
             self.now = self.now.max(due);
             self.tell(Event::Tick);
-            let next = self.machine.poll_timeout();
+            let next = self.poll_timeout();
             assert!(next.is_none_or(|next| next > self.now), "asks to be woken for what is past");
         }
         self.now = end;

@@ -11,7 +11,7 @@ use std::time::Duration;
 use bytes::Bytes;
 use proptest::prelude::*;
 use roomcam::media::{CaptureTime, Chunk, Frame, StreamFormat, Track, VideoCodec, VideoFormat};
-use roomcam::webm::{Origin, ReplayFrom, Segmenter};
+use roomcam::stream::{Origin, ReplayFrom, Segmenter};
 use webm::{ReadBlock, read_chunk};
 
 const AUDIO_MS: u64 = 20;

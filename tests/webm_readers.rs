@@ -9,7 +9,7 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use roomcam::media::{CaptureTime, Frame, StreamFormat, Track, VideoCodec, VideoFormat};
-use roomcam::webm::{Origin, Segmenter};
+use roomcam::stream::{Origin, Segmenter};
 
 const FRAME_MS: u64 = 40;
 const FORMAT: VideoFormat = VideoFormat { codec: VideoCodec::Vp8, width: 200, height: 120, fps: 25 };

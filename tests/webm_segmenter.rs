@@ -4,7 +4,7 @@
 
 use bytes::Bytes;
 use roomcam::media::{CaptureTime, Chunk, Frame, StreamFormat, Track, VideoCodec, VideoFormat};
-use roomcam::webm::{Origin, ReplayFrom, Segmenter};
+use roomcam::stream::{Origin, ReplayFrom, Segmenter};
 
 const FORMAT: VideoFormat = VideoFormat { codec: VideoCodec::Vp8, width: 64, height: 48, fps: 25 };
 const PICTURE_MS: u64 = 40;

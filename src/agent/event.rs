@@ -1,10 +1,7 @@
 //! What goes into the machine and what comes out of it.
 
-use std::time::Duration;
-
 use crate::meeting::Presence;
 use crate::panel::{Command, PanelState};
-use crate::webm::{Origin, ReplayFrom};
 
 /// One of the two devices.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -13,18 +10,6 @@ pub enum Which {
     Camera,
     /// The microphone.
     Mic,
-}
-
-/// How late joiners are served (docs/receivers.md §2.6).
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum LateJoinStrategy {
-    /// Send again what came since a key frame.
-    Replay,
-    /// Have everybody throw their MediaSource away, and begin at zero.
-    Reset,
-    /// Begin at zero, and also whenever clients draw anew: those of the first generation throw their MediaSources away
-    /// then, without being asked to.
-    Restart,
 }
 
 /// What people at the device chose last: what outlives a restart of the daemon.
@@ -88,19 +73,14 @@ pub enum Event {
     Joined {
         /// Whether the relay forwards our chunks.
         may_publish: bool,
-        /// How its late joiners want to be served.
-        late_join: LateJoinStrategy,
+        /// Whether it is of the first generation: it tells newcomers of us what it heard at our join, and its clients
+        /// mix up who stands where when somebody leaves.
+        first_generation: bool,
     },
     /// The relay gave the right to publish, or took it away.
     MayPublish(bool),
     /// Somebody joined, or asks for a key frame.
     LateJoin,
-    /// Something happened at which clients draw anew: somebody left, changed the state of a camera or a microphone, or
-    /// wrote something.
-    ClientsRedraw {
-        /// After this time they draw once more.
-        again_after: Option<Duration>,
-    },
     /// Somebody left who was in the room before the agent.
     ElderLeft,
     /// The session with the relay is over.
@@ -147,8 +127,6 @@ pub enum Action {
     },
     /// Join the room once more on the same connection, with this presence.
     JoinAgain(Presence),
-    /// Tell the receivers to throw their MediaSource away.
-    AnnounceReset,
     /// Open the device.
     Open(Which),
     /// Close the device; nothing that it captured may leave any more.
@@ -164,18 +142,11 @@ pub enum Action {
     /// The audio track carries silence.
     HearSilence,
     /// Media flows from here on, in a new epoch.
-    StartMedia(Origin),
+    StartMedia,
     /// No media flows from here on.
-    StopMedia,
-    /// A new epoch for receivers that begin anew.
-    BeginEpoch {
-        /// Where it begins.
-        origin: Origin,
-        /// How long nothing is sent, until they are ready for it.
-        hold: Duration,
+    StopMedia {
+        /// Whether it is because the relay took the right to publish away. What was sent last may not have been
+        /// forwarded then.
+        seat_lost: bool,
     },
-    /// What was sent last may not have been forwarded; its time is to be given to what comes next.
-    DoubtSent,
-    /// Precede the next chunk by what was sent before, for late joiners.
-    Replay(ReplayFrom),
 }

@@ -3,24 +3,18 @@
 //! - [`machine`]: the pure state machine, events and time in, actions out (both in `event`);
 //! - `absence`: why the agent is not in the meeting;
 //! - `background`: work that may take longer than a frame, on a thread of its own;
-//! - `beat`: when chunks are cut;
 //! - `choice_file`: what people chose last, kept over a restart;
 //! - `device`: a camera or a microphone that is open, opening or closed;
 //! - `faults`: what went wrong last;
 //! - `former`: workers that still close a device, or hang in its driver;
-//! - `late_join`: when those who came late are served;
-//! - `publisher`: the media path, from frames through the segmenter to the outbox;
 //! - `room`: who is in the room;
 //! - `runtime`: drives all of them, and answers whoever asks over the control socket;
 //! - `settings`: from the configuration to what devices and session ask for;
 //! - `side`: a device as the machine sees it;
-//! - `speaking`: whether somebody speaks;
-//! - `trace`: one JSON line per published chunk;
-//! - `traffic`: how much is sent.
+//! - `speaking`: whether somebody speaks.
 
 mod absence;
 mod background;
-mod beat;
 mod choice_file;
 mod device;
 #[cfg(test)]
@@ -30,16 +24,12 @@ mod faults;
 mod former;
 #[cfg(test)]
 mod gate;
-mod late_join;
 pub mod machine;
-mod publisher;
 mod room;
 mod runtime;
 mod settings;
 mod side;
 mod speaking;
-mod trace;
-mod traffic;
 
 pub use runtime::{AgentError, Reload, RunOptions, run};
 pub(crate) use settings::{DeviceSettings, session_config};

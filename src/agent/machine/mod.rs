@@ -9,15 +9,12 @@ mod settle;
 use std::collections::VecDeque;
 use std::time::{Duration, Instant};
 
-pub use super::event::{Action, Choice, Event, LateJoinStrategy, Which};
-use super::late_join::LateJoiners;
-pub use super::late_join::{LATE_JOIN_INTERVAL, LONGEST_SETTLING};
+pub use super::event::{Action, Choice, Event, Which};
 pub use super::side::Device;
 use super::side::Side;
 use super::speaking::SpeechDetector;
 use crate::meeting::{Backoff, Presence};
 use crate::panel::{Command, PanelState};
-use crate::webm::Origin;
 
 /// A live device that delivers nothing for this long is lost.
 pub const SILENT_DEVICE: Duration = Duration::from_secs(5);
@@ -25,8 +22,6 @@ pub const SILENT_DEVICE: Duration = Duration::from_secs(5);
 pub const DEVICE_RETRY: Duration = Duration::from_secs(2);
 /// How long the voice waits for a camera that is opening, at the start of a stream.
 pub const OPENING_GRACE: Duration = Duration::from_millis(1500);
-/// After so long without media, receivers may have played all that they had.
-pub const RUNS_DRY: Duration = Duration::from_millis(200);
 
 /// The place in the meeting.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -47,8 +42,8 @@ pub enum Seat {
         since: Instant,
         /// Whether the relay forwards our chunks.
         may_publish: bool,
-        /// How late joiners are served.
-        late_join: LateJoinStrategy,
+        /// Whether the relay is of the first generation.
+        first_generation: bool,
     },
     /// Somebody asked to leave; what is open is closed first.
     Leaving,
@@ -74,16 +69,7 @@ pub struct Machine {
     told_speaking: bool,
     /// What the lamps were last let tell.
     shown: Option<PanelState>,
-    /// When the flow was last stopped.
-    stopped: Option<Instant>,
-    /// The origin of the next epoch that starts the flow.
-    next_origin: Origin,
     backoff: Backoff,
-    late_joiners: LateJoiners,
-    /// Receivers throw away what they have, so a new timeline is due.
-    restart_due: bool,
-    /// When clients draw anew once more.
-    redrawn_again: Option<Instant>,
     /// What the relay was told at the join.
     joined_as: Presence,
     actions: VecDeque<Action>,
@@ -104,12 +90,7 @@ impl Machine {
             speech: SpeechDetector::default(),
             told_speaking: false,
             shown: None,
-            stopped: None,
-            next_origin: Origin::Continue,
             backoff: Backoff::default(),
-            late_joiners: LateJoiners::default(),
-            restart_due: false,
-            redrawn_again: None,
             joined_as: Presence { has_video: false, is_muted: true },
             actions: VecDeque::new(),
         };
@@ -175,18 +156,16 @@ impl Machine {
                     *device = Device::Lost { retry: now + DEVICE_RETRY };
                 }
             }
-            Event::Joined { may_publish, late_join } => self.joined(may_publish, late_join, now),
+            Event::Joined { may_publish, first_generation } => {
+                self.joined(may_publish, first_generation, now);
+            }
             Event::MayPublish(may) => {
                 if let Seat::Joined { may_publish, .. } = &mut self.seat {
                     *may_publish = may;
                 }
             }
-            Event::LateJoin => self.late_join(now),
+            Event::LateJoin => self.repeat_state(),
             Event::ElderLeft => self.elder_left(),
-            Event::ClientsRedraw { again_after } => {
-                self.restart_due |= self.is_among_first_generation();
-                self.redrawn_again = again_after.map(|after| now + after).or(self.redrawn_again);
-            }
             Event::SessionEnded { refused, random } => self.session_ended(refused, random, now),
         }
         self.settle(now);
@@ -209,44 +188,23 @@ impl Machine {
             Seat::Away { retry } => Some(retry),
             _ => None,
         };
-        let late_joiners = self.late_joiners.poll_timeout();
-        [seat, device(&self.camera), device(&self.mic), late_joiners, self.redrawn_again]
-            .into_iter()
-            .flatten()
-            .min()
+        [seat, device(&self.camera), device(&self.mic)].into_iter().flatten().min()
     }
 
-    fn joined(&mut self, may_publish: bool, late_join: LateJoinStrategy, now: Instant) {
+    fn joined(&mut self, may_publish: bool, first_generation: bool, now: Instant) {
         let Seat::Joining { presence } = self.seat else { return };
-        self.seat = Seat::Joined { since: now, may_publish, late_join };
+        self.seat = Seat::Joined { since: now, may_publish, first_generation };
         // What changed while the join was under way is announced now.
         self.camera.told = presence.has_video;
         self.mic.told = !presence.is_muted;
         self.joined_as = presence;
-        // Receivers have one MediaSource per connection of the sender, so theirs is new now. Those that cannot
-        // jump to the live edge would never start in the middle of a timeline.
-        self.next_origin = match late_join {
-            LateJoinStrategy::Replay => Origin::LeadIn,
-            LateJoinStrategy::Reset | LateJoinStrategy::Restart => Origin::Zero,
-        };
-        self.late_joiners = LateJoiners::default();
-    }
-
-    fn late_join(&mut self, now: Instant) {
-        let Seat::Joined { late_join, .. } = self.seat else { return };
-        match late_join {
-            LateJoinStrategy::Replay if self.flowing => self.late_joiners.add(now),
-            LateJoinStrategy::Replay => {}
-            LateJoinStrategy::Reset => self.restart_due = true,
-            LateJoinStrategy::Restart => {
-                self.restart_due = true;
-                self.repeat_state();
-            }
-        }
     }
 
     /// Gateways of the first generation tell newcomers what they were told at our join.
     fn repeat_state(&mut self) {
+        if !self.is_among_first_generation() {
+            return;
+        }
         let Presence { has_video, is_muted } = self.joined_as;
         if self.camera.told != has_video {
             self.actions.push_back(Action::AnnounceCamera { has_video: self.camera.told });
@@ -262,14 +220,12 @@ impl Machine {
         if self.is_among_first_generation() {
             let presence = Presence { has_video: self.camera.told, is_muted: !self.mic.told };
             self.joined_as = presence;
-            self.restart_due = true;
             self.actions.push_back(Action::JoinAgain(presence));
         }
     }
 
-    /// Whether receivers begin anew whenever a participant changes.
     fn is_among_first_generation(&self) -> bool {
-        matches!(self.seat, Seat::Joined { late_join: LateJoinStrategy::Restart, .. })
+        matches!(self.seat, Seat::Joined { first_generation: true, .. })
     }
 
     fn session_ended(&mut self, refused: bool, random: f64, now: Instant) {

@@ -2,14 +2,10 @@
 
 use std::time::Instant;
 
-use super::{
-    Action, Choice, DEVICE_RETRY, Device, LateJoinStrategy, Machine, OPENING_GRACE, RUNS_DRY, SILENT_DEVICE,
-    Seat, Which,
-};
+use super::{Action, Choice, DEVICE_RETRY, Device, Machine, OPENING_GRACE, SILENT_DEVICE, Seat, Which};
 use crate::agent::speaking::SpeechDetector;
 use crate::meeting::Presence;
 use crate::panel::{Camera, Meeting, Mic, PanelState};
-use crate::webm::{Origin, ReplayFrom};
 
 impl Machine {
     /// Brings what is closer to what should be: the one place where actions follow from states.
@@ -21,18 +17,17 @@ impl Machine {
         self.announce();
         self.close_devices();
         self.feed_tracks(now);
-        self.start_or_stop_media(now);
+        self.start_or_stop_media();
         self.remember(self.remembered.no_more_open_than(self.choice()));
         self.show_panel();
         self.open_devices(now);
         self.feed_tracks(now);
         self.leave();
         self.connect(now);
-        self.start_or_stop_media(now);
+        self.start_or_stop_media();
         self.announce_speaking();
         self.show_panel();
         self.remember(self.choice());
-        self.serve_late_joiners(now);
     }
 
     /// What was closed is remembered before a lamp says so, and what was opened after: whenever the daemon dies,
@@ -122,7 +117,6 @@ impl Machine {
     fn announce(&mut self) {
         let may_capture = self.may_capture();
         let joined = matches!(self.seat, Seat::Joined { .. });
-        let first_generation = self.is_among_first_generation();
         for side in [&mut self.camera, &mut self.mic] {
             let on_air =
                 may_capture && side.wanted && (side.device.is_on_air() || side.device == Device::Closed);
@@ -130,7 +124,6 @@ impl Machine {
                 continue;
             }
             side.told = on_air;
-            self.restart_due |= first_generation;
             if joined {
                 self.actions.push_back(match side.which {
                     Which::Camera => Action::AnnounceCamera { has_video: on_air },
@@ -205,59 +198,17 @@ impl Machine {
         }
     }
 
-    fn start_or_stop_media(&mut self, now: Instant) {
+    fn start_or_stop_media(&mut self) {
         let on_air = self.camera.device.is_on_air() || self.mic.device.is_on_air();
         let flowing = on_air && matches!(self.seat, Seat::Joined { may_publish: true, .. });
         if flowing == self.flowing {
             return;
         }
         self.flowing = flowing;
-        if flowing {
-            let origin = std::mem::replace(&mut self.next_origin, Origin::Continue);
-            let origin = if origin == Origin::Continue { self.origin_after_pause(now) } else { origin };
-            self.actions.push_back(Action::StartMedia(origin));
-            self.restart_due |= self.is_among_first_generation();
-            if origin == Origin::LeadIn {
-                self.late_joiners.begin(now);
-            }
+        self.actions.push_back(if flowing {
+            Action::StartMedia
         } else {
-            self.stopped = Some(now);
-            self.late_joiners.send_away();
-            self.actions.push_back(Action::StopMedia);
-            if matches!(self.seat, Seat::Joined { may_publish: false, .. }) {
-                self.actions.push_back(Action::DoubtSent);
-            }
-        }
-    }
-
-    /// Only clients that jump are helped by a lead-in; it is those of relays whose late joiners get a replay.
-    fn origin_after_pause(&self, now: Instant) -> Origin {
-        let jumps = matches!(self.seat, Seat::Joined { late_join: LateJoinStrategy::Replay, .. });
-        let dry = self.stopped.is_some_and(|stopped| now.saturating_duration_since(stopped) >= RUNS_DRY);
-        if jumps && dry { Origin::LeadIn } else { Origin::Continue }
-    }
-
-    fn serve_late_joiners(&mut self, now: Instant) {
-        if self.redrawn_again.take_if(|again| now >= *again).is_some() {
-            self.restart_due |= self.is_among_first_generation();
-        }
-        let restart_due = std::mem::take(&mut self.restart_due);
-        let Seat::Joined { late_join, .. } = self.seat else { return };
-        if !self.flowing {
-            return;
-        }
-        if restart_due {
-            // Where it is not known, it is ignored. Some clients between the generations know it, and do not throw away
-            // by themselves what they have.
-            self.actions.push_back(Action::AnnounceReset);
-            let hold = self.late_joiners.restart(now);
-            self.actions.push_back(Action::BeginEpoch { origin: Origin::Zero, hold });
-        }
-        if self.late_joiners.take_due(now) {
-            self.actions.push_back(Action::Replay(match late_join {
-                LateJoinStrategy::Replay => ReplayFrom::KeyFrame,
-                LateJoinStrategy::Reset | LateJoinStrategy::Restart => ReplayFrom::Start,
-            }));
-        }
+            Action::StopMedia { seat_lost: matches!(self.seat, Seat::Joined { may_publish: false, .. }) }
+        });
     }
 }

@@ -86,7 +86,7 @@ impl Runtime {
     }
 
     pub(super) fn status(&self) -> Status {
-        let counters = self.publisher.segmenter.counters();
+        let counters = self.publisher.counters();
         let sent = self.publisher.traffic(Instant::now());
         let waiting = self.publisher.waiting();
         Status {

@@ -79,13 +79,13 @@ impl Runtime {
     /// Black from the next chunk on, or as soon as the black picture is made. Nothing of the camera goes out meanwhile:
     /// its pictures that wait are given up, and the last one that was shown stays.
     pub(super) fn show_black(&mut self) {
-        let Some(format) = self.publisher.segmenter.format().video else { return };
+        let Some(format) = self.publisher.format().video else { return };
         if let Some(frame) = self.black.get(format).cloned() {
             self.black.due = false;
-            self.publisher.segmenter.show_black(frame);
+            self.publisher.show_black(frame);
         } else {
             self.black.due = true;
-            self.publisher.segmenter.show_camera(format);
+            self.publisher.show_camera(format);
             self.black.prepare(format);
         }
     }
@@ -95,7 +95,7 @@ impl Runtime {
         let due = std::mem::replace(&mut self.black, BlackFrames::new(profile, first)).due;
         if due {
             self.show_black();
-        } else if let Some(format) = self.publisher.segmenter.format().video {
+        } else if let Some(format) = self.publisher.format().video {
             self.black.prepare(format);
         }
     }
@@ -104,7 +104,7 @@ impl Runtime {
     pub(super) fn show_camera(&mut self) {
         self.black.due = false;
         if let Some(format) = self.camera_format {
-            self.publisher.segmenter.show_camera(format);
+            self.publisher.show_camera(format);
         }
     }
 
@@ -118,7 +118,7 @@ impl Runtime {
                     && let Some((_, other)) = self.black.made.last()
                 {
                     // One of another size is better than the room.
-                    self.publisher.segmenter.show_black(other.clone());
+                    self.publisher.show_black(other.clone());
                 }
             }
         }

@@ -69,16 +69,14 @@ impl Runtime {
             CaptureEvent::Format(format) => {
                 self.camera_format = Some(format);
                 self.black.prepare(format);
-                if Some(format) != self.publisher.segmenter.format().video
-                    && self.machine.carries(Which::Camera)
-                {
+                if Some(format) != self.publisher.format().video && self.machine.carries(Which::Camera) {
                     tracing::info!(
                         format.width,
                         format.height,
                         format.fps,
                         "the camera delivers another format"
                     );
-                    self.publisher.segmenter.show_camera(format);
+                    self.publisher.show_camera(format);
                 }
             }
             CaptureEvent::Frame(frame) => {
@@ -93,7 +91,7 @@ impl Runtime {
                     tracing::warn!(lost, ?which, "frames were lost between encoder and segmenter{more}");
                 }
                 if which == Which::Camera {
-                    self.publisher.segmenter.lose_pictures();
+                    self.publisher.lose_pictures();
                     self.ask_for_key_frame();
                 }
             }
@@ -137,7 +135,7 @@ impl Runtime {
     }
 
     pub(super) fn ask_for_key_frame(&mut self) {
-        if self.machine.is_flowing() && self.publisher.segmenter.wants_key_frame() {
+        if self.machine.is_flowing() && self.publisher.wants_key_frame() {
             self.force_key_frame();
         }
     }

@@ -1,15 +1,15 @@
 //! What comes from the relay.
 
+use std::time::Duration;
+
 use super::Runtime;
 use crate::agent::absence::absence;
 use crate::agent::faults::Part;
-use crate::agent::machine::{Event, LateJoinStrategy, Seat};
+use crate::agent::machine::{Event, Seat};
 use crate::config::LateJoin;
 use crate::control::{Absence, AbsenceReason};
 use crate::meeting::{Joined, Participant, ServerEvent, SessionError, SessionEvent};
-
-/// Somebody left, or changed the state of a camera or a microphone.
-const CLIENTS_REDRAW: Event = Event::ClientsRedraw { again_after: None };
+use crate::publish::relay::LateJoinStrategy;
 
 impl Runtime {
     pub(super) async fn heard(&mut self, event: Option<SessionEvent>) {
@@ -66,9 +66,10 @@ impl Runtime {
             ?late_join,
             "joined the room"
         );
-        self.publisher.set_max_payload(max_payload);
+        self.publisher.joined(late_join, max_payload);
         self.room.enter(identity, room.participants);
-        self.decide(Event::Joined { may_publish, late_join }).await;
+        let first_generation = late_join == LateJoinStrategy::Restart;
+        self.decide(Event::Joined { may_publish, first_generation }).await;
         self.tell_state();
     }
 
@@ -81,31 +82,34 @@ impl Runtime {
                     tracing::info!(user_id, username, "somebody joined");
                     self.tell_state();
                 }
-                self.decide(Event::LateJoin).await;
+                self.late_join().await;
             }
             ServerEvent::UserLeft { user_id } => {
                 if self.room.remove(&user_id) {
                     tracing::info!(user_id, "somebody left");
                     self.tell_state();
                 }
-                let was_elder = self.room.was_elder(&user_id);
-                self.decide(if was_elder { Event::ElderLeft } else { CLIENTS_REDRAW }).await;
+                if self.room.was_elder(&user_id) {
+                    self.decide(Event::ElderLeft).await;
+                } else {
+                    self.clients_redraw(None);
+                }
             }
             ServerEvent::CameraStateChanged { user_id, has_video } => {
                 if let Some(other) = self.room.other_mut(&user_id) {
                     other.has_video = has_video;
                 }
-                self.decide(CLIENTS_REDRAW).await;
+                self.clients_redraw(None);
             }
             ServerEvent::MicStateChanged { user_id, is_muted } => {
                 if let Some(other) = self.room.other_mut(&user_id) {
                     other.is_muted = is_muted;
                 }
-                self.decide(CLIENTS_REDRAW).await;
+                self.clients_redraw(None);
             }
             ServerEvent::RequestKeyframe { from } => {
                 tracing::debug!(from, "asked for a key frame");
-                self.decide(Event::LateJoin).await;
+                self.late_join().await;
             }
             ServerEvent::RoomState(state) => {
                 let may_publish = state.can_broadcast(identity);
@@ -121,11 +125,22 @@ impl Runtime {
                 let (url, room) = (self.session_config.endpoint.url(), self.session_config.room.clone());
                 self.session_ended(&SessionError::RoomEnded { url, room }).await;
             }
-            ServerEvent::ClientsRedraw { again_after } => {
-                self.decide(Event::ClientsRedraw { again_after }).await;
-            }
+            ServerEvent::ClientsRedraw { again_after } => self.clients_redraw(again_after),
             ServerEvent::Ignored { .. } | ServerEvent::Malformed { .. } => {}
         }
+    }
+
+    /// Somebody joined, or asks for a key frame.
+    async fn late_join(&mut self) {
+        self.publisher.late_join();
+        self.decide(Event::LateJoin).await;
+    }
+
+    /// Somebody left, changed the state of a camera or a microphone, or wrote something.
+    fn clients_redraw(&mut self, again_after: Option<Duration>) {
+        self.publisher.clients_redraw(again_after);
+        self.publisher.serve();
+        self.ask_for_key_frame();
     }
 
     /// The relay says who is in the room, and whether the agent may publish. Deployed gateways say so again and

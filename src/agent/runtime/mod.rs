@@ -17,7 +17,7 @@ mod supervised;
 use std::future::{Future, pending};
 use std::path::PathBuf;
 use std::pin::{Pin, pin};
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 use bytes::Bytes;
 use tokio::time::sleep_until;
@@ -31,10 +31,8 @@ use super::choice_file::ChoiceFile;
 use super::device::{Device, Source};
 use super::faults::{Faults, Part};
 use super::machine::{Action, Choice, Event, Machine, SILENT_DEVICE, Which};
-use super::publisher::Publisher;
 use super::room::Room;
 use super::settings::{DeviceSettings, session_config};
-use super::trace::Trace;
 use crate::capture::still::black_key_frame;
 use crate::capture::{CaptureError, MediaClock, Profile, Profiles};
 use crate::config::{Config, ConfigErrors};
@@ -45,6 +43,7 @@ use crate::meeting::{
     OutboxLimits, Presence, SessionConfig, SessionEvent, SessionHandle, StateChange, outbox, session,
 };
 use crate::panel::{Panel, PanelError, Pressed};
+use crate::publish::relay::{Publisher, Trace};
 use crate::service::Service;
 use crate::socketio::BadUrl;
 
@@ -226,7 +225,8 @@ impl Runtime {
         let room = self.session_config.room.clone();
         self.decide(Event::Tick).await;
         while !self.stopping && self.session_config.room == room {
-            let timeout = self.machine.poll_timeout();
+            let timeout =
+                [self.machine.poll_timeout(), self.publisher.poll_timeout()].into_iter().flatten().min();
             let blink = self.panel.poll_timeout();
             let lamps_have_followed = self.lamps_have_followed();
             tokio::select! {
@@ -261,6 +261,7 @@ impl Runtime {
             self.act(action).await;
             acted = true;
         }
+        self.publisher.serve();
         self.ask_for_key_frame();
         // What is closed is not told as closed before it is kept.
         if acted && self.lamps_have_followed() {
@@ -292,7 +293,6 @@ impl Runtime {
                 self.room.join_again();
                 self.publisher.announce(StateChange::JoinAgain(presence));
             }
-            Action::AnnounceReset => self.publisher.announce(StateChange::StreamReset),
             Action::Open(which) => {
                 if let Some(device) = self.device(which) {
                     device.open();
@@ -312,16 +312,10 @@ impl Runtime {
             }
             Action::ShowCamera => self.show_camera(),
             Action::ShowBlack => self.show_black(),
-            Action::HearMicrophone => self.publisher.segmenter.hear_microphone(),
-            Action::HearSilence => self.publisher.segmenter.hear_silence(),
-            Action::StartMedia(origin) => self.publisher.begin(origin, Duration::ZERO),
-            Action::BeginEpoch { origin, hold } => self.publisher.begin(origin, hold),
-            Action::StopMedia => {
-                self.publisher.take_back_queued();
-                self.publisher.segmenter.skip();
-            }
-            Action::DoubtSent => self.publisher.take_back_recently_sent(),
-            Action::Replay(from) => self.publisher.segmenter.request_replay(from),
+            Action::HearMicrophone => self.publisher.hear_microphone(),
+            Action::HearSilence => self.publisher.hear_silence(),
+            Action::StartMedia => self.publisher.start(),
+            Action::StopMedia { seat_lost } => self.publisher.stop(seat_lost),
         }
     }
 

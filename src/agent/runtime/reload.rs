@@ -107,7 +107,7 @@ impl Runtime {
         let old = std::mem::replace(&mut self.config, config);
         let Equipment { profile, format, camera, mic } = equipment;
         let mime = |format| StreamFormat { video: format }.mime_type();
-        let other_tracks = mime(format) != mime(self.publisher.segmenter.format().video);
+        let other_tracks = mime(format) != mime(self.publisher.format().video);
         if self.config.meeting != old.meeting || other_tracks {
             self.session_config = session_config;
             self.decide(Event::Rejoin).await;
@@ -148,7 +148,7 @@ impl Runtime {
             self.show_black();
         }
         if !self.machine.carries(Which::Mic) {
-            self.publisher.segmenter.hear_silence();
+            self.publisher.hear_silence();
         }
     }
 

@@ -1,16 +1,14 @@
 //! The init segment: EBML header, the start of an endless Segment, Info and Tracks (RFC 9559; WebM container
 //! guidelines). What follows it are clusters.
 
-use std::time::Duration;
-
 use bytes::{BufMut, Bytes, BytesMut};
 use mkv_element::io::blocking_impl::WriteTo;
 use mkv_element::prelude::*;
 
 use super::ebml::{put_id, put_size};
-use super::timeline::LONGEST_PICTURE_MS;
-use super::{AUDIO_FRAME_MS, AUDIO_TRACK, VIDEO_TRACK};
+use super::{AUDIO_TRACK, VIDEO_TRACK};
 use crate::media::{StreamFormat, VideoCodec, VideoFormat};
+use crate::stream::timeline::{AUDIO_FRAME_MS, picture_duration};
 
 /// Sample rate of an Opus track; Opus always decodes at 48 kHz (RFC 7845 §5.1).
 const SAMPLE_RATE_HZ: u32 = 48_000;
@@ -90,12 +88,6 @@ fn video_track(format: &VideoFormat) -> Vec<u8> {
             ]),
         ]),
     ])
-}
-
-/// How long a picture lasts that the container says nothing else of.
-pub fn picture_duration(format: &VideoFormat) -> Duration {
-    let nominal = Duration::from_nanos(NANOS_PER_SECOND / u64::from(format.fps.max(1)));
-    nominal.min(Duration::from_millis(LONGEST_PICTURE_MS))
 }
 
 fn audio_track() -> Vec<u8> {

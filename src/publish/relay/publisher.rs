@@ -4,15 +4,18 @@ use std::collections::VecDeque;
 use std::path::PathBuf;
 use std::time::{Duration, Instant};
 
+use bytes::Bytes;
+
+use super::audience::{Audience, LateJoinStrategy, Service};
 use super::beat::{Beat, Cut};
 use super::trace::Trace;
 use super::traffic::{Sent, Traffic};
 use crate::capture::MediaClock;
 use crate::log_limit::LogLimit;
-use crate::media::{Chunk, Frame, StreamFormat};
+use crate::media::{Chunk, Frame, StreamFormat, VideoFormat};
 use crate::meeting::session::EVENT_OVERHEAD_BYTES;
 use crate::meeting::{Outbox, QueueState, StateChange};
-use crate::webm::{Origin, Segmenter};
+use crate::stream::{Counters, Origin, Segmenter};
 
 /// The largest chunk, also where a relay takes more.
 const MAX_CHUNK_BYTES: usize = 900_000;
@@ -22,8 +25,8 @@ const DOUBTFUL: Duration = Duration::from_millis(500);
 
 /// From frames to the outbox of the running session.
 pub struct Publisher {
-    /// Cuts frames into chunks.
-    pub segmenter: Segmenter,
+    segmenter: Segmenter,
+    audience: Audience,
     clock: MediaClock,
     beat: Beat,
     outbox: Option<Outbox>,
@@ -55,6 +58,7 @@ impl Publisher {
     ) -> Self {
         Self {
             segmenter: Segmenter::new(format, MAX_CHUNK_BYTES),
+            audience: Audience::default(),
             clock,
             beat: Beat::new(cadence, Instant::now()),
             outbox: None,
@@ -95,8 +99,35 @@ impl Publisher {
         self.last_cut
     }
 
-    /// Media begin to flow, in a new epoch, of which nothing is sent for so long.
-    pub fn begin(&mut self, origin: Origin, hold: Duration) {
+    /// What became of the frames.
+    pub fn counters(&self) -> Counters {
+        self.segmenter.counters()
+    }
+
+    /// What the stream is made of.
+    pub fn format(&self) -> &StreamFormat {
+        self.segmenter.format()
+    }
+
+    /// Media begin to flow, in a new epoch.
+    pub fn start(&mut self) {
+        let origin = self.audience.start(Instant::now());
+        self.begin(origin, Duration::ZERO);
+    }
+
+    /// No media flow from here on. Whoever had the seat in the room taken away may have sent for a while what the relay
+    /// did not forward.
+    pub fn stop(&mut self, seat_lost: bool) {
+        self.audience.stop(Instant::now());
+        self.take_back_queued();
+        self.segmenter.skip();
+        if seat_lost {
+            self.take_back_recently_sent();
+        }
+    }
+
+    /// A new epoch, of which nothing is sent for so long.
+    fn begin(&mut self, origin: Origin, hold: Duration) {
         self.last_cut = None;
         if origin == Origin::Zero {
             // What waits is of a timeline that receivers throw away.
@@ -106,6 +137,36 @@ impl Publisher {
         self.beat.hold(Instant::now() + hold);
     }
 
+    /// The video track shows the camera from its next key frame on, in a new epoch.
+    pub fn show_camera(&mut self, format: VideoFormat) {
+        self.segmenter.show_camera(format);
+    }
+
+    /// The video track shows black from the next chunk on; `key_frame` is a black key frame of the stream's format.
+    pub fn show_black(&mut self, key_frame: Bytes) {
+        self.segmenter.show_black(key_frame);
+    }
+
+    /// The audio track carries the microphone from here on.
+    pub fn hear_microphone(&mut self) {
+        self.segmenter.hear_microphone();
+    }
+
+    /// The audio track carries silence from here on.
+    pub fn hear_silence(&mut self) {
+        self.segmenter.hear_silence();
+    }
+
+    /// Pictures of the camera were lost before they came here.
+    pub fn lose_pictures(&mut self) {
+        self.segmenter.lose_pictures();
+    }
+
+    /// Whether something waits for a key frame of the camera.
+    pub fn wants_key_frame(&self) -> bool {
+        self.segmenter.wants_key_frame()
+    }
+
     /// The number of the epoch that was sent last; 0 before the first.
     pub fn epoch(&self) -> u32 {
         self.epoch
@@ -113,13 +174,17 @@ impl Publisher {
 
     /// A new session begins, or there is none any more.
     pub fn set_outbox(&mut self, outbox: Option<Outbox>) {
+        if outbox.is_none() {
+            self.audience.left();
+        }
         self.outbox = outbox;
         self.limit_chunks(MAX_CHUNK_BYTES);
         self.recently_sent.clear();
     }
 
-    /// The relay accepts messages up to so many bytes.
-    pub fn set_max_payload(&mut self, max_payload: usize) {
+    /// The relay took the join. It accepts messages up to `max_payload` bytes.
+    pub fn joined(&mut self, late_join: LateJoinStrategy, max_payload: usize) {
+        self.audience.joined(late_join);
         self.limit_chunks(max_payload.saturating_sub(EVENT_OVERHEAD_BYTES));
     }
 
@@ -129,10 +194,44 @@ impl Publisher {
     }
 
     /// Tells the room, if there is one.
-    pub fn announce(&self, change: StateChange) {
-        if let Some(outbox) = &self.outbox {
-            outbox.announce(change);
+    pub fn announce(&mut self, change: StateChange) {
+        let Some(outbox) = &self.outbox else { return };
+        outbox.announce(change);
+        if matches!(change, StateChange::Camera { .. } | StateChange::Mic { .. } | StateChange::JoinAgain(_))
+        {
+            self.audience.redraws(None, Instant::now());
         }
+    }
+
+    /// Somebody joined, or asks for a key frame.
+    pub fn late_join(&mut self) {
+        self.audience.late_join(Instant::now());
+    }
+
+    /// Something happened at which clients draw anew, and once more after `again_after`.
+    pub fn clients_redraw(&mut self, again_after: Option<Duration>) {
+        self.audience.redraws(again_after, Instant::now());
+    }
+
+    /// Does what the receivers need by now. To be called after everything that happened, and when
+    /// [`Publisher::poll_timeout`] says so.
+    pub fn serve(&mut self) {
+        while let Some(service) = self.audience.poll(Instant::now()) {
+            match service {
+                Service::Restart { hold } => {
+                    // Where it is not known, it is ignored. Some clients between the generations know it, and do not throw
+                    // away by themselves what they have.
+                    self.announce(StateChange::StreamReset);
+                    self.begin(Origin::Zero, hold);
+                }
+                Service::Replay(from) => self.segmenter.request_replay(from),
+            }
+        }
+    }
+
+    /// When [`Publisher::serve`] is due, if nothing else happens before.
+    pub fn poll_timeout(&self) -> Option<Instant> {
+        self.audience.poll_timeout()
     }
 
     /// Takes in a frame. A key frame that everybody waits for is not kept waiting for the beat.
@@ -220,7 +319,7 @@ impl Publisher {
 
     /// The relay may have dropped what it got last. A stretch of time sent twice is replaced by the viewers'
     /// browsers; a stretch missing would freeze them for seconds.
-    pub fn take_back_recently_sent(&mut self) {
+    fn take_back_recently_sent(&mut self) {
         self.forget_sent_before(Instant::now());
         let doubtful: Vec<Chunk> = self.recently_sent.drain(..).map(|(_, chunk)| chunk).collect();
         self.segmenter.take_back(&doubtful);

@@ -1,35 +1,12 @@
 //! One cluster of known size: what a chunk is made of (docs/receivers.md §2).
 
-use bytes::{BufMut, Bytes, BytesMut};
+use bytes::{BufMut, BytesMut};
 use mkv_element::prelude::*;
 
 use super::ebml::{put_id, put_size, size_len, uint_len};
 use super::{AUDIO_TRACK, VIDEO_TRACK};
 use crate::media::{MediaTime, Track};
-
-/// One block of a cluster: a frame with its place on the timeline.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Block {
-    /// The track it belongs to.
-    pub track: Track,
-    /// Where it stands on the timeline.
-    pub at: MediaTime,
-    /// Whether a decoder can start here.
-    pub key: bool,
-    /// The encoder's bytes.
-    pub data: Bytes,
-    /// How long it lasts, where that is less than the track's `DefaultDuration`.
-    pub shortened: Option<Shortened>,
-}
-
-/// The duration of a block that ends with its chunk.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Shortened {
-    /// Milliseconds, at least 1.
-    pub duration_ms: u64,
-    /// How long before it the previous block of its track starts, in milliseconds; 0 if there is none.
-    pub previous_ms: u64,
-}
+use crate::stream::block::{Block, Shortened};
 
 /// Bytes of a block before the frame: track number, relative time (2), flags (RFC 9559 §10.1, §10.2).
 const BLOCK_HEADER_BYTES: usize = 4;

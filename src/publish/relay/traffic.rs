@@ -17,11 +17,13 @@ pub(super) struct Traffic {
 
 /// The sums at some time.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) struct Sent {
-    pub(super) chunks: u64,
-    pub(super) bytes: u64,
+pub struct Sent {
+    /// Chunks since the start.
+    pub chunks: u64,
+    /// Their bytes.
+    pub bytes: u64,
     /// Over the last ten seconds.
-    pub(super) bits_per_second: u64,
+    pub bits_per_second: u64,
 }
 
 impl Traffic {

@@ -5,10 +5,8 @@ use std::time::Duration;
 
 use bytes::Bytes;
 
-use super::AUDIO_FRAME_MS;
-use super::cluster::{Block, Shortened};
-use super::init_segment::picture_duration;
-use super::timeline::Timeline;
+use super::block::{Block, Shortened};
+use super::timeline::{AUDIO_FRAME_MS, Timeline, picture_duration};
 use crate::media::{CaptureTime, Captured, Frame, MediaTime, Track, VideoFormat};
 
 /// Bytes of a block around its frame, generously: id, sizes, header, duration, reference.

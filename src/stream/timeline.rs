@@ -9,17 +9,18 @@
 
 use std::time::Duration;
 
-use super::AUDIO_FRAME_MS;
 use super::cut::{Starts, latest_cut, shortest_last};
-use crate::media::{CaptureTime, MediaTime, Track};
+use crate::media::{CaptureTime, MediaTime, Track, VideoFormat};
 
+/// Duration of one Opus packet, in milliseconds.
+pub const AUDIO_FRAME_MS: u64 = 20;
 /// The longest hole that is left open, in milliseconds (docs/receivers.md §3: 20 ms nothing, 45 ms a freeze).
 const TOLERATED_HOLE_MS: u64 = 20;
 /// An audio packet that would begin further inside its predecessor than this is too late, in milliseconds.
 const TOLERATED_OVERLAP_MS: u64 = AUDIO_FRAME_MS / 2;
 /// The longest nominal duration of a picture. A camera that is slower is filled with repeats, for a chunk cannot end
 /// within two thirds of a picture's duration.
-pub const LONGEST_PICTURE_MS: u64 = 100;
+const LONGEST_PICTURE_MS: u64 = 100;
 
 /// The timeline of a stream: what has been placed so far, and where capture time maps to.
 #[derive(Debug, Clone)]
@@ -263,6 +264,12 @@ impl Tails {
 
 fn plus(at: MediaTime, millis: u64) -> MediaTime {
     MediaTime::from_millis(at.as_millis() + millis)
+}
+
+/// How long a picture lasts whose block is not shortened.
+pub fn picture_duration(format: &VideoFormat) -> Duration {
+    let nominal = Duration::from_secs(1) / u32::from(format.fps.max(1));
+    nominal.min(Duration::from_millis(LONGEST_PICTURE_MS))
 }
 
 fn picture_ms(fps: u8) -> u64 {

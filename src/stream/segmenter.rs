@@ -9,14 +9,12 @@ use std::time::Duration;
 
 use bytes::{Bytes, BytesMut};
 
-use super::cluster::write_cluster;
 use super::feed::{AudioFeed, CameraFeed, VideoFeed};
-use super::filler::{SILENT_OPUS_PACKET, repeat_last_picture};
-use super::init_segment::init_segment;
 use super::lateness::Lateness;
 use super::replay::{ReplayCache, ReplayFrom};
-use super::timeline::{Placement, Timeline};
+use super::timeline::{AUDIO_FRAME_MS, Placement, Timeline};
 use super::unsent::Unsent;
+use super::webm::{SILENT_OPUS_PACKET, Writer};
 use crate::media::{CaptureTime, Chunk, Frame, MediaTime, StreamFormat, Track, VideoFormat};
 
 /// How far behind the clock filler ends where no device sets the pace.
@@ -115,8 +113,7 @@ struct ReplayRequest {
 #[derive(Debug)]
 pub struct Segmenter {
     format: StreamFormat,
-    init: Bytes,
-    repeat: Bytes,
+    writer: Writer,
     /// What the last init segment says of the video track. It is behind `format` while a key frame of another format waits
     /// to start an epoch.
     announced: Option<VideoFormat>,
@@ -149,8 +146,7 @@ impl Segmenter {
     /// `max_chunk_bytes`.
     pub fn new(format: StreamFormat, max_chunk_bytes: usize) -> Self {
         Self {
-            init: init_segment(&format),
-            repeat: format.video.as_ref().map_or(Bytes::new(), repeat_last_picture),
+            writer: Writer::new(&format),
             timeline: Timeline::new(format.video.map_or(1, |video| video.fps)),
             video: match format.video {
                 Some(_) => VideoFeed::Camera(CameraFeed::default()),
@@ -377,7 +373,7 @@ impl Segmenter {
                 Some(picture) => picture,
                 None if now.since(since) < PICTURE_PATIENCE => return None,
                 None => {
-                    stand_in = Some(camera.stand_in(self.epoch_due, &self.repeat)?);
+                    stand_in = Some(camera.stand_in(self.epoch_due, self.writer.repeat())?);
                     packet?
                 }
             },
@@ -412,7 +408,7 @@ impl Segmenter {
                 VideoFeed::Absent | VideoFeed::Black { .. } => continue,
             };
             for at in placed.fill {
-                self.unsent.filler(Track::Video, at, false, self.repeat.clone());
+                self.unsent.filler(Track::Video, at, false, self.writer.repeat().clone());
             }
             self.unsent.captured(placed.at, frame);
         }
@@ -454,7 +450,7 @@ impl Segmenter {
             self.pace(Track::Audio, now)
         };
         for at in self.timeline.fill(Track::Video, until) {
-            self.unsent.filler(Track::Video, at, false, self.repeat.clone());
+            self.unsent.filler(Track::Video, at, false, self.writer.repeat().clone());
         }
     }
 
@@ -495,17 +491,17 @@ impl Segmenter {
         let mut bytes = BytesMut::new();
         let (mut init_len, mut repeated_len) = (0, 0);
         if starts_epoch {
-            bytes.extend_from_slice(&self.init);
-            init_len = self.init.len();
+            bytes.extend_from_slice(self.writer.init_segment());
+            init_len = self.writer.init_segment().len();
         } else if let Some(from) = self.replay_now(now, part.key.is_some(), part.len_bound()) {
-            bytes.extend_from_slice(&self.init);
-            init_len = self.init.len();
+            bytes.extend_from_slice(self.writer.init_segment());
+            init_len = self.writer.init_segment().len();
             self.replay.since(from).for_each(|cluster| bytes.extend_from_slice(cluster));
             repeated_len = bytes.len() - init_len;
             self.replay_request = None;
             self.counters.replays += 1;
         }
-        write_cluster(&mut bytes, &part.blocks);
+        self.writer.write(&mut bytes, &part.blocks);
         let chunk = Chunk {
             seq: self.seq,
             epoch: self.epoch,
@@ -543,7 +539,7 @@ impl Segmenter {
             return None;
         }
         let repeated: usize = self.replay.since(from).map(Bytes::len).sum();
-        (self.init.len() + repeated + new_bytes <= self.max_chunk_bytes).then_some(from)
+        (self.writer.init_segment().len() + repeated + new_bytes <= self.max_chunk_bytes).then_some(from)
     }
 
     fn age_replay_request(&mut self, now: CaptureTime) {
@@ -568,8 +564,7 @@ impl Segmenter {
 
     fn adopt(&mut self, format: VideoFormat) {
         self.format.video = Some(format);
-        self.init = init_segment(&self.format);
-        self.repeat = repeat_last_picture(&format);
+        self.writer = Writer::new(&self.format);
         self.timeline.set_fps(format.fps);
     }
 
@@ -615,5 +610,5 @@ fn extract(waiting: &mut Vec<Frame>, track: Track) -> Vec<Frame> {
 
 /// Whether an audio packet is over, or as good as over, at `start`.
 fn ends_before(frame: &Frame, start: CaptureTime) -> bool {
-    frame.captured.after(Duration::from_millis(super::AUDIO_FRAME_MS / 2)) < start
+    frame.captured.after(Duration::from_millis(AUDIO_FRAME_MS / 2)) < start
 }

@@ -1,0 +1,8 @@
+//! Ways out of one capture: what is captured goes in, frame by frame, and leaves for those who watch.
+//!
+//! What a way can do: take in a frame; carry the camera or black, the microphone or silence; go silent, which is law 1:
+//! on return nothing that was captured before is queued anywhere; say what it needs (a key frame) and how it is.
+//!
+//! - [`relay`]: WebM chunks through a Socket.IO relay, the only way so far.
+
+pub mod relay;

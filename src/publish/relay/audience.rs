@@ -1,0 +1,154 @@
+//! What the receivers of a stream need beside its chunks, and when: a new timeline, a replay, filler to jump over
+//! (docs/receivers.md §2.6, §5). Pure: time comes in as an argument, work goes out as values.
+
+use std::time::{Duration, Instant};
+
+use super::late_join::LateJoiners;
+use crate::stream::{Origin, ReplayFrom};
+
+/// After so long without media, receivers may have played all that they had.
+const RUNS_DRY: Duration = Duration::from_millis(200);
+
+/// How late joiners are served (docs/receivers.md §2.6).
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum LateJoinStrategy {
+    /// Send again what came since a key frame.
+    Replay,
+    /// Have everybody throw their MediaSource away, and begin at zero.
+    Reset,
+    /// Begin at zero, and also whenever clients draw anew: those of the first generation throw their MediaSources away
+    /// then, without being asked to.
+    Restart,
+}
+
+/// What is to be done for the receivers.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Service {
+    /// Say `stream-reset` and begin a timeline at zero.
+    Restart {
+        /// How long nothing is sent, until the receivers are ready for it.
+        hold: Duration,
+    },
+    /// Precede the next chunk by what was sent before, for late joiners.
+    Replay(ReplayFrom),
+}
+
+/// The receivers of the stream, as the publisher sees them.
+#[derive(Debug)]
+pub struct Audience {
+    /// What the relay's clients want; `None` outside a room.
+    strategy: Option<LateJoinStrategy>,
+    flowing: bool,
+    /// When the flow was last stopped.
+    stopped: Option<Instant>,
+    /// The origin of the next epoch that starts the flow.
+    next_origin: Origin,
+    late_joiners: LateJoiners,
+    /// Receivers throw away what they have, so a new timeline is due.
+    restart_due: bool,
+    /// When clients draw anew once more.
+    redrawn_again: Option<Instant>,
+}
+
+impl Default for Audience {
+    fn default() -> Self {
+        Self {
+            strategy: None,
+            flowing: false,
+            stopped: None,
+            next_origin: Origin::Continue,
+            late_joiners: LateJoiners::default(),
+            restart_due: false,
+            redrawn_again: None,
+        }
+    }
+}
+
+impl Audience {
+    /// The relay took the join.
+    pub fn joined(&mut self, strategy: LateJoinStrategy) {
+        self.strategy = Some(strategy);
+        // Receivers have one MediaSource per connection of the sender, so theirs is new now. Those that cannot
+        // jump to the live edge would never start in the middle of a timeline.
+        self.next_origin = match strategy {
+            LateJoinStrategy::Replay => Origin::LeadIn,
+            LateJoinStrategy::Reset | LateJoinStrategy::Restart => Origin::Zero,
+        };
+        self.late_joiners = LateJoiners::default();
+    }
+
+    /// The session with the relay is over.
+    pub fn left(&mut self) {
+        self.strategy = None;
+    }
+
+    /// Media begin to flow. Says where their epoch begins.
+    pub fn start(&mut self, now: Instant) -> Origin {
+        self.flowing = true;
+        let origin = std::mem::replace(&mut self.next_origin, Origin::Continue);
+        let origin = if origin == Origin::Continue { self.origin_after_pause(now) } else { origin };
+        self.restart_due |= self.is_first_generation();
+        if origin == Origin::LeadIn {
+            self.late_joiners.begin(now);
+        }
+        origin
+    }
+
+    /// Media stop.
+    pub fn stop(&mut self, now: Instant) {
+        self.flowing = false;
+        self.stopped = Some(now);
+        self.late_joiners.send_away();
+    }
+
+    /// Somebody joined, or asks for a key frame.
+    pub fn late_join(&mut self, now: Instant) {
+        match self.strategy {
+            Some(LateJoinStrategy::Replay) if self.flowing => self.late_joiners.add(now),
+            Some(LateJoinStrategy::Replay) | None => {}
+            Some(LateJoinStrategy::Reset | LateJoinStrategy::Restart) => self.restart_due = true,
+        }
+    }
+
+    /// Something happened at which clients draw anew: somebody left, changed the state of a camera or a microphone, or
+    /// wrote something. After `again_after` they draw once more.
+    pub fn redraws(&mut self, again_after: Option<Duration>, now: Instant) {
+        self.restart_due |= self.is_first_generation();
+        self.redrawn_again = again_after.map(|after| now + after).or(self.redrawn_again);
+    }
+
+    /// What is to be done at `now`; to be asked until there is nothing, after everything that happened and when
+    /// [`Audience::poll_timeout`] says so.
+    pub fn poll(&mut self, now: Instant) -> Option<Service> {
+        if self.redrawn_again.take_if(|again| now >= *again).is_some() {
+            self.restart_due |= self.is_first_generation();
+        }
+        let restart_due = std::mem::take(&mut self.restart_due);
+        let strategy = self.strategy.filter(|_| self.flowing)?;
+        if restart_due {
+            return Some(Service::Restart { hold: self.late_joiners.restart(now) });
+        }
+        let from = match strategy {
+            LateJoinStrategy::Replay => ReplayFrom::KeyFrame,
+            LateJoinStrategy::Reset | LateJoinStrategy::Restart => ReplayFrom::Start,
+        };
+        self.late_joiners.take_due(now).then_some(Service::Replay(from))
+    }
+
+    /// When [`Audience::poll`] is due, if nothing else happens before.
+    pub fn poll_timeout(&self) -> Option<Instant> {
+        [self.late_joiners.poll_timeout(), self.redrawn_again].into_iter().flatten().min()
+    }
+
+    /// Only clients that jump are helped by a lead-in; it is those of relays whose late joiners get a replay.
+    fn origin_after_pause(&self, now: Instant) -> Origin {
+        let jumps = self.strategy == Some(LateJoinStrategy::Replay);
+        let dry = self.stopped.is_some_and(|stopped| now.saturating_duration_since(stopped) >= RUNS_DRY);
+        if jumps && dry { Origin::LeadIn } else { Origin::Continue }
+    }
+
+    /// Whether receivers begin anew whenever a participant changes.
+    fn is_first_generation(&self) -> bool {
+        self.strategy == Some(LateJoinStrategy::Restart)
+    }
+}
