@@ -11,6 +11,7 @@ mod error;
 #[cfg(test)]
 pub(crate) mod fake_camera;
 mod fault;
+mod frame_rate;
 mod launch;
 mod opening;
 mod overlay;

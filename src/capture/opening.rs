@@ -6,6 +6,7 @@ use std::sync::{Arc, Mutex};
 use tokio::sync::{mpsc, oneshot};
 use tokio::time::Instant;
 
+use super::frame_rate::FrameRateLimit;
 use super::launch::Request;
 use super::pipeline::{CHANNEL, CameraSettings, CaptureEvent, MicSettings, OPEN_TIMEOUT, Pipeline};
 use super::sink::{Outlet, SharedOutlet};
@@ -21,6 +22,7 @@ pub struct Opening {
     /// The device as configured.
     configured: String,
     outlet: SharedOutlet,
+    frame_rate: FrameRateLimit,
     events: Option<mpsc::Receiver<CaptureEvent>>,
     opened: oneshot::Receiver<Result<Opened, CaptureError>>,
     deadline: Instant,
@@ -46,12 +48,14 @@ impl Opening {
         let (events, receiver) = mpsc::channel(CHANNEL);
         let (waker, wakes) = std_mpsc::channel();
         let outlet = Arc::new(Mutex::new(Outlet::new(events.clone())));
+        let frame_rate = FrameRateLimit::default();
         let (track, configured) = (request.track(), request.device().to_owned());
         let worker = Worker {
             clock: clock.clone(),
             profile: profile.clone(),
             request,
             outlet: outlet.clone(),
+            frame_rate: frame_rate.clone(),
             failures: events,
             waker: waker.clone(),
             wakes,
@@ -59,7 +63,16 @@ impl Opening {
         let (opened_sender, opened) = oneshot::channel();
         let thread = WorkerThread::spawn(worker, opened_sender, waker, &configured)?;
         let deadline = Instant::now() + OPEN_TIMEOUT + EXPLANATION;
-        Ok(Self { track, configured, outlet, events: Some(receiver), opened, deadline, thread: Some(thread) })
+        Ok(Self {
+            track,
+            configured,
+            outlet,
+            frame_rate,
+            events: Some(receiver),
+            opened,
+            deadline,
+            thread: Some(thread),
+        })
     }
 
     /// Waits until the device is open and has delivered its first frame, or until that has failed; at most
@@ -78,7 +91,8 @@ impl Opening {
         let (Some(thread), Some(events)) = (self.thread.take(), self.events.take()) else {
             return Err(hung());
         };
-        let pipeline = Pipeline { track: self.track, device, outlet: self.outlet.clone(), pad, thread };
+        let (outlet, frame_rate) = (self.outlet.clone(), self.frame_rate.clone());
+        let pipeline = Pipeline { track: self.track, device, outlet, frame_rate, pad, thread };
         Ok((pipeline, events))
     }
 

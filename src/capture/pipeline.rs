@@ -7,6 +7,7 @@ use gstreamer as gst;
 use gstreamer_video as gst_video;
 use tokio::sync::mpsc;
 
+use super::frame_rate::FrameRateLimit;
 use super::opening::{Closing, Opening, WorkerThread};
 use super::sink::{self, SharedOutlet};
 use super::worker::Wake;
@@ -77,6 +78,7 @@ pub struct Pipeline {
     pub(super) track: Track,
     pub(super) device: String,
     pub(super) outlet: SharedOutlet,
+    pub(super) frame_rate: FrameRateLimit,
     /// The appsink's pad: events pushed into it travel upstream.
     pub(super) pad: Option<gst::Pad>,
     pub(super) thread: WorkerThread,
@@ -125,6 +127,12 @@ impl Pipeline {
     /// Changes the encoder's target, in bits per second, without interrupting it.
     pub fn set_bitrate(&self, bits_per_second: u32) {
         self.thread.wake(Wake::SetBitrate(bits_per_second));
+    }
+
+    /// Lets at most `fps` pictures a second into the encoder from now on; 0 lets all in. The encoder goes on without a key
+    /// frame and within the same format. Nothing happens for a microphone.
+    pub fn set_frame_rate(&self, fps: u8) {
+        self.frame_rate.set(fps);
     }
 
     /// Frames lost since the pipeline was opened.

@@ -11,12 +11,14 @@ use gstreamer as gst;
 use tokio::sync::{mpsc, oneshot};
 
 use super::fault::{self, Phase};
+use super::frame_rate::FrameRateLimit;
 use super::launch::{Launch, Request, SINK};
 use super::pipeline::{CaptureEvent, OPEN_TIMEOUT};
 use super::profile::{self, Overlay, Profile};
 use super::sink::{self, Intake, SharedOutlet};
 use super::{CaptureError, MediaClock, overlay};
 use crate::log_limit::TextLimit;
+use crate::media::Track;
 
 /// How often a failure that found the channel full is offered again.
 const RETRY: Duration = Duration::from_millis(20);
@@ -58,6 +60,7 @@ pub(super) struct Worker {
     pub(super) profile: Profile,
     pub(super) request: Request,
     pub(super) outlet: SharedOutlet,
+    pub(super) frame_rate: FrameRateLimit,
     pub(super) failures: mpsc::Sender<CaptureEvent>,
     pub(super) waker: std_mpsc::Sender<Wake>,
     pub(super) wakes: std_mpsc::Receiver<Wake>,
@@ -95,8 +98,11 @@ impl Worker {
         let appsink = sink::find(&pipeline.0, SINK)?;
         Intake::new(launch.track, self.clock.clone(), self.outlet.clone(), launch.wanted).attach(&appsink);
         pipeline.0.use_clock(Some(self.clock.gst()));
-        if let Some(Overlay::Clock) = launch.overlay {
-            encoder_input(&pipeline.0).iter().for_each(overlay::attach);
+        if let (Track::Video, Some(pad)) = (launch.track, encoder_input(&pipeline.0)) {
+            self.frame_rate.attach(&pad);
+            if let Some(Overlay::Clock) = launch.overlay {
+                overlay::attach(&pad);
+            }
         }
         // Running time is then clock minus base time, and stays so: nothing but us sets the base time.
         pipeline.0.set_start_time(gst::ClockTime::NONE);

@@ -4,10 +4,12 @@ use std::io;
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use std::time::Duration;
 
 use rustls::pki_types::CertificateDer;
 use rustls::pki_types::pem::PemObject;
 use rustls::{ClientConfig, RootCertStore};
+use socket2::SockRef;
 use tokio::net::{TcpSocket, TcpStream, lookup_host};
 use tokio::time::{Instant, timeout};
 use tokio_tungstenite::tungstenite::error::{CapacityError, ProtocolError};
@@ -23,6 +25,16 @@ use super::error::{Fault, Phase, quote};
 /// Bounded, because what lies in a kernel buffer can no longer be skipped: with the default of several MiB a
 /// slow uplink would look healthy to the outbox while the viewers fall ten seconds behind.
 const SEND_BUFFER: u32 = 128 * 1024;
+
+/// Bytes that may wait unsent in the kernel before the socket stops being writable (`TCP_NOTSENT_LOWAT`). What lies in
+/// the send buffer beyond them is in flight. So what a slow uplink delays waits in this process, where its age is known and
+/// where it can still be skipped; 16 KiB is a chunk of 100 ms at 1.3 Mbit/s.
+const NOTSENT_LOWAT: u32 = 16 * 1024;
+
+/// How long sent bytes may stay unacknowledged before the kernel ends the connection (`TCP_USER_TIMEOUT`). By itself Linux
+/// sends them again for about 15 minutes. Longer than the 8 s after which late media ends a session, which says why; this
+/// one is for when no media flows, and also limits how long a closed socket goes on sending.
+const USER_TIMEOUT: Duration = Duration::from_secs(10);
 
 /// Bytes tungstenite reads at once; allocated for the life of the connection. Its default is 128 KiB.
 const READ_BUFFER: usize = 16 * 1024;
@@ -56,6 +68,9 @@ async fn connect(address: SocketAddr) -> io::Result<TcpStream> {
     let socket = if address.is_ipv4() { TcpSocket::new_v4() } else { TcpSocket::new_v6() }?;
     socket.set_send_buffer_size(SEND_BUFFER)?;
     socket.set_nodelay(true)?;
+    let options = SockRef::from(&socket);
+    options.set_tcp_notsent_lowat(NOTSENT_LOWAT)?;
+    options.set_tcp_user_timeout(Some(USER_TIMEOUT))?;
     socket.connect(address).await
 }
 
@@ -175,4 +190,46 @@ pub(super) fn close_reason(frame: Option<tungstenite::protocol::CloseFrame>) -> 
         Some(frame) => format!("code {}", frame.code),
         None => "without saying why".to_owned(),
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use tokio::net::TcpListener;
+
+    use super::*;
+
+    /// The largest segment of the loopback interface, by which the kernel may exceed a limit.
+    const SEGMENT: usize = 64 * 1024;
+
+    #[tokio::test]
+    async fn a_connection_has_the_options_that_bound_what_the_kernel_holds() {
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+
+        let stream = connect(listener.local_addr().unwrap()).await.unwrap();
+
+        let options = SockRef::from(&stream);
+        assert_eq!(options.tcp_notsent_lowat().unwrap(), NOTSENT_LOWAT);
+        assert_eq!(options.tcp_user_timeout().unwrap(), Some(USER_TIMEOUT));
+        assert!(stream.nodelay().unwrap());
+    }
+
+    #[tokio::test]
+    async fn a_peer_that_does_not_read_soon_makes_the_socket_unwritable() {
+        let peer = TcpSocket::new_v4().unwrap();
+        peer.set_recv_buffer_size(8 * 1024).unwrap();
+        peer.bind("127.0.0.1:0".parse().unwrap()).unwrap();
+        let listener = peer.listen(1).unwrap();
+        let stream = connect(listener.local_addr().unwrap()).await.unwrap();
+        let (_accepted, _) = listener.accept().await.unwrap();
+
+        let mut taken = 0;
+        while timeout(Duration::from_millis(200), stream.writable()).await.is_ok() {
+            match stream.try_write(&[0; 1024]) {
+                Ok(bytes) => taken += bytes,
+                Err(error) => assert_eq!(error.kind(), io::ErrorKind::WouldBlock),
+            }
+        }
+
+        assert!(taken <= NOTSENT_LOWAT as usize + SEGMENT, "the kernel took {taken} bytes");
+    }
 }
