@@ -9,8 +9,8 @@ use gst::prelude::*;
 use gstreamer as gst;
 
 use roomcam::capture::{
-    CameraSettings, CaptureError, CaptureEvent, MediaClock, MicSettings, OPEN_TIMEOUT, Pipeline, Profile,
-    Profiles, devices, probe, still,
+    CameraSettings, CaptureError, CaptureEvent, MediaClock, MicSettings, OPEN_TIMEOUT, Profile, Profiles,
+    devices, open_camera, open_mic, probe, still,
 };
 use roomcam::media::{Frame, Track, VideoCodec, VideoFormat};
 use tokio::sync::mpsc::Receiver;
@@ -55,8 +55,7 @@ async fn frames(events: &mut Receiver<CaptureEvent>, count: usize) -> Vec<Frame>
 #[tokio::test]
 async fn the_microphone_tells_ten_times_a_second_how_loud_it_is() {
     let clock = MediaClock::new().unwrap();
-    let (_pipeline, mut events) =
-        Pipeline::open_mic(&clock, &profile("test-pattern"), &mic("auto")).await.unwrap();
+    let (_pipeline, mut events) = open_mic(&clock, &profile("test-pattern"), &mic("auto")).await.unwrap();
 
     let (mut levels, mut packets) = (Vec::new(), 0);
     while levels.len() < 5 {
@@ -77,7 +76,7 @@ async fn the_test_picture_starts_with_its_format_and_a_key_frame_and_time_goes_f
     let clock = MediaClock::new().unwrap();
     let before = clock.now();
     let (pipeline, mut events) =
-        Pipeline::open_camera(&clock, &profile("test-pattern"), &camera("auto")).await.unwrap();
+        open_camera(&clock, &profile("test-pattern"), &camera("auto")).await.unwrap();
 
     let format = VideoFormat { codec: VideoCodec::Vp8, width: 320, height: 240, fps: 30 };
     assert_eq!(next(&mut events).await, CaptureEvent::Format(format));
@@ -101,8 +100,7 @@ async fn the_test_picture_starts_with_its_format_and_a_key_frame_and_time_goes_f
 #[tokio::test]
 async fn the_tone_comes_as_packets_on_a_grid_of_exactly_20_ms() {
     let clock = MediaClock::new().unwrap();
-    let (pipeline, mut events) =
-        Pipeline::open_mic(&clock, &profile("test-pattern"), &mic("auto")).await.unwrap();
+    let (pipeline, mut events) = open_mic(&clock, &profile("test-pattern"), &mic("auto")).await.unwrap();
 
     let packets = frames(&mut events, 20).await;
 
@@ -118,8 +116,7 @@ async fn the_tone_comes_as_packets_on_a_grid_of_exactly_20_ms() {
 async fn a_device_that_is_not_there_is_named() {
     let clock = MediaClock::new().unwrap();
 
-    let error =
-        Pipeline::open_camera(&clock, &profile("usb-webcam"), &camera("/dev/video99")).await.unwrap_err();
+    let error = open_camera(&clock, &profile("usb-webcam"), &camera("/dev/video99")).await.unwrap_err();
 
     assert_eq!(error, CaptureError::NotFound { device: "/dev/video99".to_owned() });
 }
@@ -128,7 +125,7 @@ async fn a_device_that_is_not_there_is_named() {
 async fn a_forced_key_frame_comes_within_three_frames() {
     let clock = MediaClock::new().unwrap();
     let (pipeline, mut events) =
-        Pipeline::open_camera(&clock, &profile("test-pattern"), &camera("auto")).await.unwrap();
+        open_camera(&clock, &profile("test-pattern"), &camera("auto")).await.unwrap();
     frames(&mut events, 10).await;
 
     pipeline.force_key_frame();
@@ -142,8 +139,7 @@ async fn a_forced_key_frame_comes_within_three_frames() {
 async fn a_lower_bitrate_makes_smaller_frames_without_a_break() {
     let clock = MediaClock::new().unwrap();
     let settings = CameraSettings { bitrate: 2_000_000, ..camera("auto") };
-    let (pipeline, mut events) =
-        Pipeline::open_camera(&clock, &profile("test-pattern"), &settings).await.unwrap();
+    let (pipeline, mut events) = open_camera(&clock, &profile("test-pattern"), &settings).await.unwrap();
     let bytes = |frames: &[Frame]| frames.iter().map(|frame| frame.data.len()).sum::<usize>();
     frames(&mut events, 30).await;
     let before = frames(&mut events, 30).await;
@@ -164,7 +160,7 @@ async fn a_bitrate_that_the_named_property_cannot_hold_leaves_the_camera_running
     for property in ["keyframe-mode", "cpu-used", "qos", "no-such-property"] {
         let mut wrong = profile("test-pattern");
         wrong.video.as_mut().unwrap().bitrate_property = property.to_owned();
-        let (pipeline, mut events) = Pipeline::open_camera(&clock, &wrong, &camera("auto")).await.unwrap();
+        let (pipeline, mut events) = open_camera(&clock, &wrong, &camera("auto")).await.unwrap();
         next_frame(&mut events).await;
 
         pipeline.set_bitrate(100_000);
@@ -178,12 +174,11 @@ async fn a_bitrate_that_the_named_property_cannot_hold_leaves_the_camera_running
 async fn camera_and_microphone_share_one_clock_even_if_one_starts_later() {
     let clock = MediaClock::new().unwrap();
     let test = profile("test-pattern");
-    let (camera_pipeline, mut pictures) =
-        Pipeline::open_camera(&clock, &test, &camera("auto")).await.unwrap();
+    let (camera_pipeline, mut pictures) = open_camera(&clock, &test, &camera("auto")).await.unwrap();
     frames(&mut pictures, 20).await;
 
     let opening = clock.now();
-    let (mic_pipeline, mut packets) = Pipeline::open_mic(&clock, &test, &mic("auto")).await.unwrap();
+    let (mic_pipeline, mut packets) = open_mic(&clock, &test, &mic("auto")).await.unwrap();
     let packet = next_frame(&mut packets).await;
     let arrived = clock.now();
 
@@ -206,8 +201,7 @@ async fn camera_and_microphone_share_one_clock_even_if_one_starts_later() {
 async fn a_consumer_that_sleeps_loses_frames_and_is_told_how_many() {
     let clock = MediaClock::new().unwrap();
     let settings = CameraSettings { fps: 60, width: 160, height: 120, ..camera("auto") };
-    let (pipeline, mut events) =
-        Pipeline::open_camera(&clock, &profile("test-pattern"), &settings).await.unwrap();
+    let (pipeline, mut events) = open_camera(&clock, &profile("test-pattern"), &settings).await.unwrap();
 
     let deadline = tokio::time::Instant::now() + PATIENCE;
     while pipeline.overruns() < 5 {
@@ -233,8 +227,7 @@ async fn a_consumer_that_sleeps_loses_frames_and_is_told_how_many() {
 #[tokio::test]
 async fn nothing_comes_out_after_a_cut() {
     let clock = MediaClock::new().unwrap();
-    let (pipeline, mut events) =
-        Pipeline::open_mic(&clock, &profile("test-pattern"), &mic("auto")).await.unwrap();
+    let (pipeline, mut events) = open_mic(&clock, &profile("test-pattern"), &mic("auto")).await.unwrap();
     next_frame(&mut events).await;
 
     pipeline.cut();
@@ -253,7 +246,7 @@ async fn nothing_comes_out_after_a_cut() {
 async fn a_device_name_stays_a_name() {
     let clock = MediaClock::new().unwrap();
     for name in [r#"/dev/video99 ! fakesink"#, r#"/dev/"video99" num-buffers=1"#, r"/dev/back\slash\"] {
-        let error = Pipeline::open_camera(&clock, &profile("usb-webcam"), &camera(name)).await.unwrap_err();
+        let error = open_camera(&clock, &profile("usb-webcam"), &camera(name)).await.unwrap_err();
 
         assert_eq!(error, CaptureError::NotFound { device: name.to_owned() });
     }
@@ -263,9 +256,8 @@ async fn a_device_name_stays_a_name() {
 async fn a_profile_says_which_element_is_missing_and_what_is_wrong_with_it() {
     let clock = MediaClock::new().unwrap();
 
-    let missing = Pipeline::open_mic(&clock, &mic_profile("nosuchsrc"), &mic("auto")).await.unwrap_err();
-    let wrong =
-        Pipeline::open_mic(&clock, &mic_profile("audiotestsrc wave=cube"), &mic("auto")).await.unwrap_err();
+    let missing = open_mic(&clock, &mic_profile("nosuchsrc"), &mic("auto")).await.unwrap_err();
+    let wrong = open_mic(&clock, &mic_profile("audiotestsrc wave=cube"), &mic("auto")).await.unwrap_err();
 
     let expected = CaptureError::MissingElement {
         profile: "custom".to_owned(),
@@ -326,8 +318,7 @@ async fn a_video_file_of_one_second_plays_on_and_on_in_real_time() {
         "videotestsrc num-buffers=30 ! video/x-raw,width=320,height=240,framerate=30/1 ! vp8enc deadline=1 ! webmmux",
     );
     let started = std::time::Instant::now();
-    let (pipeline, mut events) =
-        Pipeline::open_camera(&clock, &profile("file"), &camera(&path)).await.unwrap();
+    let (pipeline, mut events) = open_camera(&clock, &profile("file"), &camera(&path)).await.unwrap();
 
     let frames = frames(&mut events, 100).await;
 
@@ -351,7 +342,7 @@ async fn a_sound_file_of_one_second_plays_on_and_on_without_a_gap() {
         "tone.wav",
         "audiotestsrc num-buffers=50 samplesperbuffer=882 ! audio/x-raw,rate=44100,channels=2 ! wavenc",
     );
-    let (pipeline, mut events) = Pipeline::open_mic(&clock, &profile("file"), &mic(&path)).await.unwrap();
+    let (pipeline, mut events) = open_mic(&clock, &profile("file"), &mic(&path)).await.unwrap();
 
     let packets = frames(&mut events, 160).await;
 
@@ -376,7 +367,7 @@ async fn a_source_that_fails_while_running_says_so_last_even_if_nobody_listens_a
     let clock = MediaClock::new().unwrap();
     // Not live: a hundred packets come at once, three times what the channel holds, and then the end.
     let flood = mic_profile("audiotestsrc samplesperbuffer=960 num-buffers=100");
-    let (pipeline, mut events) = Pipeline::open_mic(&clock, &flood, &mic("auto")).await.unwrap();
+    let (pipeline, mut events) = open_mic(&clock, &flood, &mic("auto")).await.unwrap();
     let deadline = tokio::time::Instant::now() + PATIENCE;
     while pipeline.overruns() < 60 {
         assert!(tokio::time::Instant::now() < deadline, "the channel never filled");
@@ -405,7 +396,7 @@ async fn a_device_that_hangs_while_opening_hangs_nobody_else() {
 
     let file = profile("file");
     let settings = mic(&device);
-    let open = Pipeline::open_mic(&clock, &file, &settings);
+    let open = open_mic(&clock, &file, &settings);
     let mut ticks = tokio::time::interval(Duration::from_millis(10));
     tokio::pin!(open);
     let mut ticked = 0;
@@ -427,7 +418,7 @@ async fn a_device_that_opens_and_delivers_nothing_is_told_from_one_that_hangs() 
     let clock = MediaClock::new().unwrap();
     let mute = mic_profile("appsrc is-live=true format=time");
 
-    let error = Pipeline::open_mic(&clock, &mute, &mic("auto")).await.unwrap_err();
+    let error = open_mic(&clock, &mute, &mic("auto")).await.unwrap_err();
 
     let device = "profile custom".to_owned();
     assert_eq!(error, CaptureError::NoFrame { device, after: OPEN_TIMEOUT });
@@ -442,10 +433,10 @@ async fn a_file_without_pictures_is_no_camera() {
     std::fs::write(&text, "Dear camera,").unwrap();
 
     for path in [sound.as_str(), text.to_str().unwrap()] {
-        let error = Pipeline::open_camera(&clock, &profile("file"), &camera(path)).await.unwrap_err();
+        let error = open_camera(&clock, &profile("file"), &camera(path)).await.unwrap_err();
         assert_eq!(error, CaptureError::Unplayable { device: path.to_owned(), track: Track::Video });
     }
-    let error = Pipeline::open_camera(&clock, &profile("file"), &camera("auto")).await.unwrap_err();
+    let error = open_camera(&clock, &profile("file"), &camera("auto")).await.unwrap_err();
     assert_eq!(error, CaptureError::DeviceRequired { profile: "file".to_owned(), key: "camera" });
 }
 

@@ -6,7 +6,9 @@
 
 use std::time::{Duration, Instant};
 
-use roomcam::capture::{CameraSettings, CaptureEvent, MediaClock, MicSettings, Pipeline, Profile, Profiles};
+use roomcam::capture::{
+    CameraSettings, CaptureEvent, MediaClock, MicSettings, Profile, Profiles, open_camera, open_mic,
+};
 
 /// Far longer than anything here takes on a loaded machine.
 const PATIENCE: Duration = Duration::from_secs(10);
@@ -21,8 +23,8 @@ async fn on_and_off(clock: &MediaClock, profile: &Profile) {
     let camera =
         CameraSettings { device: "auto".to_owned(), width: 160, height: 120, fps: 30, bitrate: 100_000 };
     let mic = MicSettings { device: "auto".to_owned(), bitrate: 32_000 };
-    let (camera, mut pictures) = Pipeline::open_camera(clock, profile, &camera).await.unwrap();
-    let (mic, mut packets) = Pipeline::open_mic(clock, profile, &mic).await.unwrap();
+    let (camera, mut pictures) = open_camera(clock, profile, &camera).await.unwrap();
+    let (mic, mut packets) = open_mic(clock, profile, &mic).await.unwrap();
     let format = tokio::time::timeout(PATIENCE, pictures.recv()).await.unwrap();
     let packet = tokio::time::timeout(PATIENCE, packets.recv()).await.unwrap();
     assert!(matches!((format, packet), (Some(CaptureEvent::Format(_)), Some(CaptureEvent::Frame(_)))));

@@ -5,7 +5,7 @@
 
 use std::time::Duration;
 
-use roomcam::capture::{CameraSettings, CaptureEvent, MediaClock, Pipeline, Profiles};
+use roomcam::capture::{CameraSettings, CaptureEvent, MediaClock, Pipeline, Profiles, open_camera};
 use roomcam::media::Frame;
 use tokio::sync::mpsc::Receiver;
 
@@ -16,7 +16,7 @@ async fn open() -> (Pipeline, Receiver<CaptureEvent>) {
     let profile = Profiles::usual(None).load("test-pattern").unwrap();
     let settings =
         CameraSettings { device: "auto".to_owned(), width: 640, height: 480, fps: 30, bitrate: 800_000 };
-    Pipeline::open_camera(&MediaClock::new().unwrap(), &profile, &settings).await.unwrap()
+    open_camera(&MediaClock::new().unwrap(), &profile, &settings).await.unwrap()
 }
 
 /// The frames of the next `span` of capture time.

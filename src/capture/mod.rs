@@ -8,6 +8,7 @@
 mod clock;
 pub mod devices;
 mod error;
+mod event;
 #[cfg(test)]
 pub(crate) mod fake_camera;
 mod fault;
@@ -19,11 +20,13 @@ mod pipeline;
 pub mod probe;
 mod profile;
 mod profiles;
+mod settings;
 mod short;
 mod sink;
 #[cfg(test)]
 mod sink_tests;
 pub mod still;
+mod thread;
 mod worker;
 
 use std::sync::OnceLock;
@@ -32,10 +35,14 @@ use gstreamer as gst;
 
 pub use clock::MediaClock;
 pub use error::CaptureError;
-pub use opening::{Closing, Opening};
-pub use pipeline::{CLOSE_TIMEOUT, CameraSettings, CaptureEvent, MicSettings, OPEN_TIMEOUT, Pipeline};
+pub use event::CaptureEvent;
+pub use opening::{Opening, open_camera, open_mic};
+pub use pipeline::{CLOSE_TIMEOUT, Pipeline};
 pub use profile::{AudioProfile, AutoDevice, Overlay, Profile, VideoProfile};
 pub use profiles::Profiles;
+pub use settings::{CameraSettings, MicSettings};
+pub use thread::Closing;
+pub use worker::OPEN_TIMEOUT;
 
 /// An environment variable that must be set to anything before the process has a second thread.
 ///

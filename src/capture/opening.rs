@@ -1,4 +1,4 @@
-//! The thread behind a pipeline, from its start to its end: a device that is being opened, or closed.
+//! A device that is being opened.
 
 use std::sync::mpsc as std_mpsc;
 use std::sync::{Arc, Mutex};
@@ -6,13 +6,38 @@ use std::sync::{Arc, Mutex};
 use tokio::sync::{mpsc, oneshot};
 use tokio::time::Instant;
 
+use super::event::{CHANNEL, CaptureEvent};
 use super::frame_rate::FrameRateLimit;
 use super::launch::Request;
-use super::pipeline::{CHANNEL, CameraSettings, CaptureEvent, MicSettings, OPEN_TIMEOUT, Pipeline};
+use super::pipeline::Pipeline;
+use super::settings::{CameraSettings, MicSettings};
 use super::sink::{Outlet, SharedOutlet};
-use super::worker::{EXPLANATION, Opened, Wake, Worker};
+use super::thread::{Closing, WorkerThread};
+use super::worker::{EXPLANATION, OPEN_TIMEOUT, Opened, Worker};
 use super::{CaptureError, MediaClock, Profile};
 use crate::media::Track;
+
+/// Opens a camera. Never blocks the caller's thread; takes at most [`OPEN_TIMEOUT`] and a moment
+/// for the explanation.
+///
+/// That the device delivered once does not mean that it goes on: watch for [`CaptureEvent::Frame`]s.
+pub async fn open_camera(
+    clock: &MediaClock,
+    profile: &Profile,
+    settings: &CameraSettings,
+) -> Result<(Pipeline, mpsc::Receiver<CaptureEvent>), CaptureError> {
+    Opening::camera(clock, profile, settings)?.done().await
+}
+
+/// Opens a microphone. Never blocks the caller's thread; takes at most [`OPEN_TIMEOUT`] and a
+/// moment for the explanation.
+pub async fn open_mic(
+    clock: &MediaClock,
+    profile: &Profile,
+    settings: &MicSettings,
+) -> Result<(Pipeline, mpsc::Receiver<CaptureEvent>), CaptureError> {
+    Opening::mic(clock, profile, settings)?.done().await
+}
 
 /// A device that is being opened. Dropping it gives the attempt up, as [`Opening::cancel`] does without telling when
 /// the device is free again.
@@ -99,84 +124,5 @@ impl Opening {
     /// Gives the attempt up: what is open already is closed. A driver that is busy opening finishes that first.
     pub fn cancel(mut self) -> Closing {
         self.thread.take().map_or_else(Closing::over, |mut thread| thread.stop())
-    }
-}
-
-/// A device that is being closed.
-#[derive(Debug)]
-pub struct Closing {
-    /// Fails as soon as the thread is through; `None` once that is known.
-    ended: Option<oneshot::Receiver<()>>,
-}
-
-impl Closing {
-    fn over() -> Self {
-        Self { ended: None }
-    }
-
-    /// Waits until the device is closed, for as long as its driver takes. Can be dropped while it waits.
-    pub async fn done(&mut self) {
-        if let Some(ended) = &mut self.ended {
-            // Nothing is ever sent: the channel ends with the thread.
-            let _ = ended.await;
-            self.ended = None;
-        }
-    }
-
-    /// Whether the device is closed.
-    pub fn is_over(&mut self) -> bool {
-        if let Some(ended) = &mut self.ended
-            && ended.try_recv() != Err(oneshot::error::TryRecvError::Empty)
-        {
-            self.ended = None;
-        }
-        self.ended.is_none()
-    }
-}
-
-/// The thread behind a pipeline. Dropping this tells it to close the device and end, and does not wait.
-#[derive(Debug)]
-pub(super) struct WorkerThread {
-    waker: std_mpsc::Sender<Wake>,
-    /// Its sender is the last thing the thread drops.
-    ended: Option<oneshot::Receiver<()>>,
-}
-
-impl WorkerThread {
-    fn spawn(
-        worker: Worker,
-        opened: oneshot::Sender<Result<Opened, CaptureError>>,
-        waker: std_mpsc::Sender<Wake>,
-        device: &str,
-    ) -> Result<Self, CaptureError> {
-        let (end, ended) = oneshot::channel::<()>();
-        std::thread::Builder::new()
-            .name(format!("capture-{}", worker.request.track()))
-            .spawn(move || {
-                worker.run(opened);
-                drop(end);
-            })
-            .map_err(|error| CaptureError::Device {
-                device: device.to_owned(),
-                reason: format!("cannot start a thread: {error}"),
-            })?;
-        Ok(Self { waker, ended: Some(ended) })
-    }
-
-    pub(super) fn wake(&self, wake: Wake) {
-        // A thread that is gone needs no waking: its pipeline has failed and said so.
-        let _ = self.waker.send(wake);
-    }
-
-    /// Has the thread close the device and end.
-    pub(super) fn stop(&mut self) -> Closing {
-        self.wake(Wake::Stop);
-        Closing { ended: self.ended.take() }
-    }
-}
-
-impl Drop for WorkerThread {
-    fn drop(&mut self) {
-        self.wake(Wake::Stop);
     }
 }

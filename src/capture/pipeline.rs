@@ -5,71 +5,16 @@ use std::time::Duration;
 use gst::prelude::*;
 use gstreamer as gst;
 use gstreamer_video as gst_video;
-use tokio::sync::mpsc;
 
+use super::CaptureError;
 use super::frame_rate::FrameRateLimit;
-use super::opening::{Closing, Opening, WorkerThread};
 use super::sink::{self, SharedOutlet};
+use super::thread::{Closing, WorkerThread};
 use super::worker::Wake;
-use super::{CaptureError, MediaClock, Profile};
-use crate::media::{Frame, Track, VideoFormat};
+use crate::media::Track;
 
-/// How long a device may take to open and to deliver its first frame.
-pub const OPEN_TIMEOUT: Duration = Duration::from_secs(5);
 /// How long a device may take to close.
 pub const CLOSE_TIMEOUT: Duration = Duration::from_secs(2);
-
-/// How many events wait for the consumer at most: a second of pictures at 30 fps, or 0.6 s of sound. A consumer
-/// that is later than that has a problem that more memory does not solve.
-pub(super) const CHANNEL: usize = 32;
-
-/// What a pipeline reports, in order.
-#[derive(Debug, Clone, PartialEq)]
-pub enum CaptureEvent {
-    /// What the camera really delivers; before the first frame, and again if it changes. It may differ from
-    /// what was asked for. Never sent for a microphone.
-    Format(VideoFormat),
-    /// One encoded frame.
-    Frame(Frame),
-    /// How loud the microphone is: root mean square over the last 100 ms, in dB below full scale. One that
-    /// finds the channel full is left out.
-    Level {
-        /// 0 is full scale, a quiet room about -60, silence minus infinity.
-        dbfs: f64,
-    },
-    /// This many frames were lost here: they found the channel full, or nobody knows when they were captured. The
-    /// pictures after them build on them, so the next one to show is a key frame.
-    Overrun {
-        /// At least 1.
-        lost: u64,
-    },
-    /// The pipeline is dead and its device closed; nothing follows.
-    Failed(CaptureError),
-}
-
-/// What is asked of a camera.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct CameraSettings {
-    /// `auto`, or what the profile's `{device}` is: `/dev/video0`, a libcamera name, a file's path.
-    pub device: String,
-    /// Pixels.
-    pub width: u16,
-    /// Pixels.
-    pub height: u16,
-    /// Frames per second.
-    pub fps: u8,
-    /// Bits per second.
-    pub bitrate: u32,
-}
-
-/// What is asked of a microphone.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct MicSettings {
-    /// `auto`, or what the profile's `{device}` is: an ALSA name like `plughw:1,0`, a file's path.
-    pub device: String,
-    /// Bits per second.
-    pub bitrate: u32,
-}
 
 /// An open device and its encoder. Dropping it closes the device in the background; [`Pipeline::close`] waits
 /// for that.
@@ -85,28 +30,6 @@ pub struct Pipeline {
 }
 
 impl Pipeline {
-    /// Opens a camera. Never blocks the caller's thread; takes at most [`OPEN_TIMEOUT`] and a moment
-    /// for the explanation.
-    ///
-    /// That the device delivered once does not mean that it goes on: watch for [`CaptureEvent::Frame`]s.
-    pub async fn open_camera(
-        clock: &MediaClock,
-        profile: &Profile,
-        settings: &CameraSettings,
-    ) -> Result<(Self, mpsc::Receiver<CaptureEvent>), CaptureError> {
-        Opening::camera(clock, profile, settings)?.done().await
-    }
-
-    /// Opens a microphone. Never blocks the caller's thread; takes at most [`OPEN_TIMEOUT`] and a
-    /// moment for the explanation.
-    pub async fn open_mic(
-        clock: &MediaClock,
-        profile: &Profile,
-        settings: &MicSettings,
-    ) -> Result<(Self, mpsc::Receiver<CaptureEvent>), CaptureError> {
-        Opening::mic(clock, profile, settings)?.done().await
-    }
-
     /// What it captures.
     pub fn track(&self) -> Track {
         self.track

@@ -10,7 +10,7 @@ use gstreamer_app as gst_app;
 use tokio::sync::mpsc;
 use tokio::sync::mpsc::error::TrySendError;
 
-use super::pipeline::CaptureEvent;
+use super::event::CaptureEvent;
 use super::{CaptureError, MediaClock};
 use crate::log_limit::LogLimit;
 use crate::media::{CaptureTime, Frame, Track, VideoFormat};

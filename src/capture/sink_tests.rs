@@ -10,7 +10,7 @@ use gstreamer as gst;
 use tokio::sync::mpsc;
 
 use super::MediaClock;
-use super::pipeline::CaptureEvent;
+use super::event::CaptureEvent;
 use super::sink::{Intake, Outlet};
 use crate::media::{Track, VideoCodec, VideoFormat};
 

@@ -10,16 +10,18 @@ use gst::prelude::*;
 use gstreamer as gst;
 use tokio::sync::{mpsc, oneshot};
 
+use super::event::CaptureEvent;
 use super::fault::{self, Phase};
 use super::frame_rate::FrameRateLimit;
 use super::launch::{Launch, Request, SINK};
-use super::pipeline::{CaptureEvent, OPEN_TIMEOUT};
 use super::profile::{self, Overlay, Profile};
 use super::sink::{self, Intake, SharedOutlet};
 use super::{CaptureError, MediaClock, overlay};
 use crate::log_limit::TextLimit;
 use crate::media::Track;
 
+/// How long a device may take to open and to deliver its first frame.
+pub const OPEN_TIMEOUT: Duration = Duration::from_secs(5);
 /// How often a failure that found the channel full is offered again.
 const RETRY: Duration = Duration::from_millis(20);
 

@@ -2,15 +2,16 @@
 
 use std::borrow::Cow;
 use std::collections::BTreeMap;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::str::FromStr;
 
 use toml::Spanned;
 use toml::de::{DeTable, DeValue};
 
-use super::error::{Origin, Problem, Warning};
+use super::error::{Origin, Problem};
 use super::schema::{self, KEYS, Key, List, Quote, Unset};
-use super::values::ValueError;
+use super::values::{ValueError, WrittenPath};
+use super::warning::Warning;
 
 /// A value as some layer wrote it.
 #[derive(Debug, Clone)]
@@ -189,6 +190,16 @@ impl Layers {
             Raw::Text(text) | Raw::Untyped(text) => text.parse(),
             _ => Err(ValueError::new(format!("{}; put it in quotes", key.allowed))),
         })
+    }
+
+    /// The path of a key; `None` as for [`Layers::text`]. A relative one starts at the configuration file it is written in,
+    /// else where we are.
+    pub fn file_path(&mut self, key: &Key) -> Option<PathBuf> {
+        let WrittenPath(path) = self.text(key)?;
+        match self.origin(key) {
+            Origin::File { path: file, .. } => Some(file.parent().unwrap_or(Path::new("")).join(path)),
+            _ => Some(path),
+        }
     }
 
     /// The whole number of a key; `None` as for [`Layers::text`].

@@ -3,13 +3,11 @@
 use std::fs::File;
 use std::io::Read;
 use std::path::{Path, PathBuf};
-use std::str::FromStr;
 
 use super::error::{ConfigErrors, Origin, Problem};
 use super::host::Host;
 use super::layers::Layers;
 use super::secret::{Secret, SecretError};
-use super::values::ValueError;
 use super::{Capture, Config, DeviceChoice, Meeting, Panel, control, panel, schema};
 
 /// Far beyond any configuration: who names the wrong file hears of it at once.
@@ -144,7 +142,7 @@ fn meeting(layers: &mut Layers, host: &Host, ambient: AmbientToken) -> Option<Me
     }
     let avatar_url = layers.text(&schema::AVATAR_URL);
     let token = token(layers, ambient);
-    let ca_file = file_path(layers, &schema::CA_FILE);
+    let ca_file = layers.file_path(&schema::CA_FILE);
     let late_join = layers.text(&schema::LATE_JOIN);
     Some(Meeting {
         url: url?,
@@ -191,31 +189,6 @@ fn capture(layers: &mut Layers) -> Option<Capture> {
     })
 }
 
-/// A path that cannot be mistaken for a token: it shows that it is one.
-struct WrittenPath(PathBuf);
-
-impl FromStr for WrittenPath {
-    type Err = ValueError;
-
-    fn from_str(text: &str) -> Result<Self, ValueError> {
-        let path_like = ["/", "./", "../"].iter().any(|start| text.starts_with(start));
-        if path_like && !text.contains(char::is_control) {
-            Ok(Self(text.into()))
-        } else {
-            Err(ValueError::new(schema::CA_FILE.allowed))
-        }
-    }
-}
-
-/// The path of a key. A relative one starts at the configuration file it is written in, else where we are.
-pub(super) fn file_path(layers: &mut Layers, key: &schema::Key) -> Option<PathBuf> {
-    let WrittenPath(path) = layers.text(key)?;
-    match layers.origin(key) {
-        Origin::File { path: file, .. } => Some(file.parent().unwrap_or(Path::new("")).join(path)),
-        _ => Some(path),
-    }
-}
-
 /// The places a token can come from without a key.
 #[derive(Default)]
 struct AmbientToken {
@@ -224,7 +197,7 @@ struct AmbientToken {
 }
 
 fn token(layers: &mut Layers, ambient: AmbientToken) -> Option<Secret> {
-    let named = file_path(layers, &schema::TOKEN_FILE);
+    let named = layers.file_path(&schema::TOKEN_FILE);
     let named_at = layers.origin(&schema::TOKEN_FILE);
     let (at, found): (Origin, Result<_, SecretError>) = match (named, ambient.variable, ambient.credential) {
         (Some(path), None, _) => (named_at, Secret::read(&path)),

@@ -2,10 +2,11 @@
 //!
 //! Layers, each winning over those before it: defaults, a TOML file, the environment (`ROOMCAM_SECTION_KEY`),
 //! flags. `schema` lists the keys, `values` their types, `layers` reads and merges, `load` makes the whole,
-//! `panel` with `panel_values` and `control` are the sections of those names, `secret` keeps a token, `host` knows
+//! `panel` and `control`, each with its values, are the sections of those names, `secret` keeps a token, `host` knows
 //! the names a device has by itself. Imports from no other room.
 
 mod control;
+mod control_values;
 mod error;
 mod host;
 mod layers;
@@ -15,11 +16,13 @@ mod panel_values;
 mod schema;
 mod secret;
 mod values;
+mod warning;
 
 use std::path::PathBuf;
 
-pub use control::{ControlApi, SocketChoice, SocketPath};
-pub use error::{ConfigErrors, Origin, Problem, Warning};
+pub use control::ControlApi;
+pub use control_values::{SocketChoice, SocketPath};
+pub use error::{ConfigErrors, Origin, Problem};
 pub use load::Overrides;
 pub use panel::{Button, ButtonAction, Lamp, LampPlace, Panel};
 pub use panel_values::{
@@ -31,6 +34,7 @@ pub use values::{
     AudioBitrate, AvatarUrl, Cadence, DeviceChoice, Fps, LateJoin, Mute, Name, Pixels, ProfileName, RelayUrl,
     ValueError, VideoBitrate,
 };
+pub use warning::Warning;
 
 /// The whole configuration.
 #[derive(Debug, Clone, PartialEq, Eq)]

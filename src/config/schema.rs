@@ -1,12 +1,12 @@
 //! Which keys exist: their names, defaults and what they allow. Everything that lists keys walks [`KEYS`].
 
-use super::control::{Listen, SocketChoice};
+use super::control_values::{Listen, SocketChoice};
 use super::panel_values::{
     Backend, ButtonCommand, ChipChoice, DebounceMs, HoldMs, LedName, Percent, Pin, Pull, Shows,
 };
 use super::values::{
     AudioBitrate, AvatarUrl, Cadence, DeviceChoice, Fps, LateJoin, Mute, Name, Pixels, ProfileName, RelayUrl,
-    VideoBitrate,
+    VideoBitrate, WrittenPath,
 };
 
 /// A key of the configuration.
@@ -76,8 +76,6 @@ pub(super) const OTHER_VARIABLES: [&str; 4] =
 /// The variable that can hold the token.
 pub(super) const TOKEN_VARIABLE: &str = "ROOMCAM_TOKEN";
 
-const PATH: &str =
-    "a path that starts with '/', './' or '../' (a relative one starts at the file it is written in)";
 const SWITCH: &str = "true or false";
 
 pub(super) static URL: Key =
@@ -88,8 +86,8 @@ pub(super) static USER_ID: Key = Key::new("meeting", "user_id", Unset::Computed,
 pub(super) static AVATAR_URL: Key = Key::new("meeting", "avatar_url", Unset::Computed, AvatarUrl::ALLOWED)
     .quoted(Quote::UrlWithoutCredentials);
 pub(super) static TOKEN_FILE: Key =
-    Key::new("meeting", "token_file", Unset::Computed, PATH).quoted(Quote::Withheld);
-pub(super) static CA_FILE: Key = Key::new("meeting", "ca_file", Unset::Computed, PATH);
+    Key::new("meeting", "token_file", Unset::Computed, WrittenPath::ALLOWED).quoted(Quote::Withheld);
+pub(super) static CA_FILE: Key = Key::new("meeting", "ca_file", Unset::Computed, WrittenPath::ALLOWED);
 pub(super) static LATE_JOIN: Key = Key::new("meeting", "late_join", Unset::Fixed("auto"), LateJoin::ALLOWED);
 
 pub(super) static PROFILE: Key =
@@ -136,9 +134,9 @@ pub(super) static CONTROL_SOCKET: Key =
     Key::new("control", "socket", Unset::Fixed("auto"), SocketChoice::ALLOWED);
 pub(super) static CONTROL_LISTEN: Key = Key::new("control", "listen", Unset::Fixed("none"), Listen::ALLOWED);
 pub(super) static CONTROL_TOKEN_FILE: Key =
-    Key::new("control", "token_file", Unset::Computed, PATH).quoted(Quote::Withheld);
+    Key::new("control", "token_file", Unset::Computed, WrittenPath::ALLOWED).quoted(Quote::Withheld);
 pub(super) static CONTROL_METRICS_TOKEN_FILE: Key =
-    Key::new("control", "metrics_token_file", Unset::Computed, PATH).quoted(Quote::Withheld);
+    Key::new("control", "metrics_token_file", Unset::Computed, WrittenPath::ALLOWED).quoted(Quote::Withheld);
 
 /// A list of tables, each written `[[section.name]]`. Which entry a flag or a variable would mean cannot be
 /// said, so only a file can have them.

@@ -6,7 +6,7 @@ use std::io::Read;
 use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
 
-use super::error::Warning;
+use super::warning::Warning;
 
 /// Far beyond any token, far below what hurts: who names the wrong file hears of it at once.
 const MAX_BYTES: u64 = 64 * 1024;

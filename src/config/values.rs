@@ -1,6 +1,7 @@
 //! The types of single values. Each can only be made from a value that is allowed, and says itself what is.
 
 use std::fmt;
+use std::path::PathBuf;
 use std::str::FromStr;
 use std::time::Duration;
 
@@ -344,4 +345,26 @@ fn web_url(text: &str, allowed: &str) -> Result<Url, ValueError> {
         )));
     }
     Ok(url)
+}
+
+/// A path that cannot be mistaken for a token: it shows that it is one.
+pub(super) struct WrittenPath(pub(super) PathBuf);
+
+impl WrittenPath {
+    /// What is allowed, in words.
+    pub const ALLOWED: &'static str =
+        "a path that starts with '/', './' or '../' (a relative one starts at the file it is written in)";
+}
+
+impl FromStr for WrittenPath {
+    type Err = ValueError;
+
+    fn from_str(text: &str) -> Result<Self, ValueError> {
+        let path_like = ["/", "./", "../"].iter().any(|start| text.starts_with(start));
+        if path_like && !text.contains(char::is_control) {
+            Ok(Self(text.into()))
+        } else {
+            Err(ValueError::new(Self::ALLOWED))
+        }
+    }
 }

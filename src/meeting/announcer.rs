@@ -3,11 +3,11 @@
 use std::collections::VecDeque;
 use std::mem::discriminant;
 
-use super::event::{ClientEvent, EncodeError, Seat};
+use super::event::{ClientEvent, EncodeError, Presence, Seat};
 use super::identity::Identity;
 use super::outbox::StateChange;
 use super::roster::Participant;
-use super::session::{SessionConfig, join_room};
+use super::session_config::SessionConfig;
 use crate::socketio::Event;
 
 /// Writes state events. When the relay gives the agent another user id, what was announced under the old one is due
@@ -62,4 +62,10 @@ impl Announcer {
         }
         .to_event()
     }
+}
+
+/// `join-room`, as the configuration introduces the agent.
+pub(super) fn join_room(config: &SessionConfig, presence: Presence) -> Result<Event, EncodeError> {
+    let avatar_url = config.avatar_url.as_deref();
+    ClientEvent::JoinRoom { room: &config.room, username: &config.username, avatar_url, presence }.to_event()
 }

@@ -3,7 +3,7 @@
 //! - [`event`]: what is said and heard (docs/protocol.md §2), as types; [`roster`]: who is in the room and may
 //!   broadcast; [`identity`]: which of them is the agent; [`refusal`]: what a relay's error texts mean.
 //! - [`mod@outbox`]: the bounded queue of chunks between segmenter and socket, and its law.
-//! - [`session`]: one attempt: connect, join, publish, listen, leave; one task.
+//! - [`session`]: one attempt: connect, join, publish, listen, leave; one task; `session_config`: where, and as whom.
 //! - [`error`]: why a session ended.
 //! - [`spacing`]: how far apart chunks are.
 //! - [`backoff`]: how long to wait before the next attempt; pure.
@@ -44,6 +44,7 @@ mod outbox_tests;
 pub mod refusal;
 pub mod roster;
 pub mod session;
+mod session_config;
 pub mod spacing;
 
 pub use backoff::Backoff;
@@ -53,4 +54,5 @@ pub use identity::Identity;
 pub use outbox::{Outbox, OutboxLimits, OutboxReceiver, PutError, QueueState, StateChange, outbox};
 pub use refusal::ErrorKind;
 pub use roster::{BroadcastMode, Participant, PresenterChange, RoomState};
-pub use session::{Joined, Left, SessionConfig, SessionEvent, SessionHandle, credentials};
+pub use session::{Joined, Left, SessionEvent, SessionHandle};
+pub use session_config::{SessionConfig, credentials};

@@ -2,26 +2,21 @@
 
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
-use serde_json::{Map, Value};
 use tokio::sync::mpsc;
 use tokio::time::{Instant, timeout};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::AbortOnDropHandle;
 
-use super::announcer::Announcer;
+use super::announcer::{Announcer, join_room};
 use super::error::SessionError;
 use super::event::{ClientEvent, EncodeError, Presence, ServerEvent};
 use super::identity::Identity;
 use super::outbox::{OutboxReceiver, Outgoing, QueuedChunk};
 use super::roster::{Participant, RoomState};
+use super::session_config::SessionConfig;
 use super::spacing::gap_after;
 use crate::media::Chunk;
-use crate::socketio::{
-    Auth, Body, Connection, ConnectionError, Endpoint, Event, Fault, Limits, Progress, quote,
-};
-
-/// How long the relay may take from `join-room` to `room-state`.
-const JOIN_TIMEOUT: Duration = Duration::from_secs(10);
+use crate::socketio::{Body, Connection, ConnectionError, Event, Fault, Progress, quote};
 
 /// How long leaving may take in all (docs/protocol.md §2.1).
 const LEAVE_TIMEOUT: Duration = Duration::from_millis(500);
@@ -41,48 +36,6 @@ const LAST_WORDS: Duration = Duration::from_secs(5);
 
 /// Malformed events that are logged in one session; the rest is ignored in silence.
 const MALFORMED_LOGGED: u32 = 5;
-
-/// Where to join, and as whom.
-#[derive(Debug, Clone)]
-pub struct SessionConfig {
-    /// The relay, with the credentials of [`credentials`].
-    pub endpoint: Endpoint,
-    /// How far to trust the relay.
-    pub limits: Limits,
-    /// How long the relay may take from `join-room` to `room-state`.
-    pub join_timeout: Duration,
-    /// The room.
-    pub room: String,
-    /// The name the others see.
-    pub username: String,
-    /// The agent's user id, until the relay gives our connection another one ([`Identity`]).
-    pub user_id: Option<String>,
-    /// A picture for the others to show while the camera is off.
-    pub avatar_url: Option<String>,
-}
-
-impl SessionConfig {
-    /// Joins `room` at `endpoint` as `username`, with the usual limits.
-    pub fn new(endpoint: Endpoint, room: &str, username: &str) -> Self {
-        Self {
-            endpoint,
-            limits: Limits::default(),
-            join_timeout: JOIN_TIMEOUT,
-            room: room.to_owned(),
-            username: username.to_owned(),
-            user_id: None,
-            avatar_url: None,
-        }
-    }
-}
-
-/// What the CONNECT packet carries in a meeting: `{"token":…,"userId":…}`, each where it is known.
-pub fn credentials(token: Option<&str>, user_id: Option<&str>) -> Option<Auth> {
-    let fields = [("token", token), ("userId", user_id)];
-    let known: Map<String, Value> =
-        fields.into_iter().filter_map(|(name, value)| Some((name.to_owned(), Value::from(value?)))).collect();
-    (!known.is_empty()).then(|| Auth::new(known))
-}
 
 /// What the agent hears from its session, in the order it happened.
 #[derive(Debug)]
@@ -337,12 +290,6 @@ impl Session {
             _ => SessionError::lost(error),
         }
     }
-}
-
-/// `join-room`, as the configuration introduces the agent.
-pub(super) fn join_room(config: &SessionConfig, presence: Presence) -> Result<Event, EncodeError> {
-    let avatar_url = config.avatar_url.as_deref();
-    ClientEvent::JoinRoom { room: &config.room, username: &config.username, avatar_url, presence }.to_event()
 }
 
 /// What goes out next: what is due again before what is new. Can be dropped while it waits.
