@@ -5,33 +5,21 @@
 //! rest waits for the next one. What cannot be sent is given up with [`Segmenter::skip`], before it is cut: a chunk once
 //! made is committed, because the timeline goes on from its end.
 
+mod making;
+mod placing;
+
 use std::time::Duration;
 
-use bytes::{Bytes, BytesMut};
+use bytes::Bytes;
 
 use super::feed::{AudioFeed, CameraFeed, VideoFeed};
 use super::lateness::Lateness;
 use super::replay::{ReplayCache, ReplayFrom};
-use super::timeline::{AUDIO_FRAME_MS, Placement, Timeline};
+use super::timeline::Timeline;
 use super::unsent::Unsent;
-use super::webm::{SILENT_OPUS_PACKET, Writer};
-use crate::media::{CaptureTime, Chunk, Frame, MediaTime, StreamFormat, Track, VideoFormat};
+use super::webm::Writer;
+use crate::media::{CaptureTime, Chunk, Frame, StreamFormat, Track, VideoFormat};
 
-/// How far behind the clock filler ends where no device sets the pace.
-const FILLER_LAG: Duration = Duration::from_millis(100);
-/// What was heard before the start of a stream and is sent all the same: a viewer is live from the start.
-const HEARD_BEFORE_START: Duration = Duration::from_millis(150);
-/// How long the voice waits for a camera that delivers nothing after an interruption.
-const PICTURE_PATIENCE: Duration = Duration::from_millis(400);
-/// How long a replay waits for what spares those who watch a pause: a key frame behind it, for until then they cannot go on,
-/// and chunks that came evenly before it, for who has run out of media takes a replay badly (docs/receivers.md §4.4).
-const REPLAY_PATIENCE: Duration = Duration::from_millis(500);
-/// So long have chunks come evenly before a replay.
-const EVEN_FOR: Duration = Duration::from_millis(300);
-/// A pause between two chunks that viewers may notice.
-const UNEVEN: Duration = Duration::from_millis(200);
-/// A replay that could not be made in this time is given up.
-const REPLAY_EXPIRES: Duration = Duration::from_secs(2);
 /// A pause between cuts beyond which nothing is filled: the time is skipped (the machine was suspended, or the
 /// process stopped).
 const LONGEST_PAUSE: Duration = Duration::from_secs(3);
@@ -355,202 +343,6 @@ impl Segmenter {
         self.make_chunk(end, now)
     }
 
-    /// Ends an interruption, if media can flow again.
-    fn start(&mut self, now: CaptureTime) -> Option<()> {
-        let Flow::Interrupted { since, lead_in } = self.flow else { return Some(()) };
-        let since = since.unwrap_or(now);
-        self.flow = Flow::Interrupted { since: Some(since), lead_in };
-        let first =
-            |track| self.waiting.iter().find(|frame| frame.track == track).map(|frame| frame.captured);
-        let recent =
-            |frame: &&Frame| frame.track == Track::Audio && frame.captured >= now.before(HEARD_BEFORE_START);
-        let packet = self.waiting.iter().find(recent).map(|frame| frame.captured);
-        let mut stand_in = None;
-        let start = match &self.video {
-            VideoFeed::Absent => packet?,
-            VideoFeed::Black { .. } => packet.unwrap_or(now.before(FILLER_LAG)),
-            VideoFeed::Camera(camera) => match first(Track::Video) {
-                Some(picture) => picture,
-                None if now.since(since) < PICTURE_PATIENCE => return None,
-                None => {
-                    stand_in = Some(camera.stand_in(self.epoch_due, self.writer.repeat())?);
-                    packet?
-                }
-            },
-        };
-        let unheard = |frame: &mut Frame| frame.track == Track::Audio && ends_before(frame, start);
-        self.counters.skipped += self.waiting.extract_if(.., unheard).count() as u64;
-        self.timeline.close_up(start);
-        // What is captured has its place behind; what is before it gets filled like any other gap.
-        self.timeline.leave_room(lead_in);
-        if let Some((data, key)) = stand_in {
-            self.unsent.filler(Track::Video, self.timeline.place_picture_at_end(), key, data);
-        }
-        self.flow = Flow::Running;
-        Some(())
-    }
-
-    fn place_pictures(&mut self) {
-        for frame in extract(&mut self.waiting, Track::Video) {
-            let placed = match &mut self.video {
-                VideoFeed::Camera(camera) => {
-                    if frame.key {
-                        camera.last_key = Some(frame.data.clone());
-                    }
-                    if std::mem::take(&mut camera.awaiting_key) {
-                        // What waits gives it its place, so that an epoch can begin with it.
-                        self.counters.skipped += self.unsent.forget(Track::Video, &mut self.timeline);
-                        Placement { fill: Vec::new(), at: self.timeline.place_picture_at_end() }
-                    } else {
-                        self.timeline.place_picture(frame.captured)
-                    }
-                }
-                VideoFeed::Absent | VideoFeed::Black { .. } => continue,
-            };
-            for at in placed.fill {
-                self.unsent.filler(Track::Video, at, false, self.writer.repeat().clone());
-            }
-            self.unsent.captured(placed.at, frame);
-        }
-    }
-
-    fn place_packets(&mut self) {
-        for frame in extract(&mut self.waiting, Track::Audio) {
-            let Some(placed) = self.timeline.place_audio(frame.captured) else {
-                self.counters.late += 1;
-                continue;
-            };
-            for at in placed.fill {
-                self.unsent.filler(Track::Audio, at, true, SILENT_OPUS_PACKET);
-            }
-            self.unsent.captured(placed.at, frame);
-        }
-    }
-
-    fn fill_video(&mut self, now: CaptureTime) {
-        let mut key_frame = None;
-        let stalls = match &mut self.video {
-            VideoFeed::Absent => return,
-            VideoFeed::Black { key_frame: black, shown } => {
-                let first = !std::mem::replace(shown, true);
-                // Behind a replay a decoder wants a key frame.
-                if first || self.replay_request.is_some_and(|request| self.replay.reaches(request.from)) {
-                    key_frame = Some(black.clone());
-                }
-                false
-            }
-            VideoFeed::Camera(camera) => !camera.awaiting_key,
-        };
-        if let Some(black) = key_frame {
-            self.unsent.filler(Track::Video, self.timeline.place_picture_at_end(), true, black);
-        }
-        let until = if stalls {
-            self.timeline.map(now.before(self.camera_lateness.patience()))
-        } else {
-            self.pace(Track::Audio, now)
-        };
-        for at in self.timeline.fill(Track::Video, until) {
-            self.unsent.filler(Track::Video, at, false, self.writer.repeat().clone());
-        }
-    }
-
-    fn fill_audio(&mut self, now: CaptureTime) {
-        let until = match self.audio {
-            AudioFeed::Microphone => self.timeline.map(now.before(self.mic_lateness.patience())),
-            AudioFeed::Silence => self.pace(Track::Video, now),
-        };
-        for at in self.timeline.fill(Track::Audio, until) {
-            self.unsent.filler(Track::Audio, at, true, SILENT_OPUS_PACKET);
-        }
-    }
-
-    /// Where the filler of one track ends when the other one sets the pace.
-    fn pace(&self, other: Track, now: CaptureTime) -> MediaTime {
-        self.timeline.map(now.before(FILLER_LAG)).max(self.timeline.end(other))
-    }
-
-    fn make_chunk(&mut self, end: MediaTime, now: CaptureTime) -> Option<Chunk> {
-        let before = self.timeline.last_cut();
-        let part = self.unsent.take_until(end, &mut self.timeline, self.format.video.as_ref());
-        if part.blocks.is_empty() {
-            return None;
-        }
-        let first = |track| part.blocks.iter().find(|block| block.track == track);
-        let key_first = first(Track::Video).map_or(self.format.video.is_none(), |picture| picture.key);
-        let starts_epoch = self.epoch_due && key_first;
-        if starts_epoch {
-            self.epoch_due = false;
-            self.announced = self.format.video;
-            self.epoch += 1;
-            self.replay.clear();
-        }
-        if self.last_chunk.is_none_or(|last| now.since(last) > UNEVEN) {
-            self.even_since = now;
-        }
-        self.last_chunk = Some(now);
-        let mut bytes = BytesMut::new();
-        let (mut init_len, mut repeated_len) = (0, 0);
-        if starts_epoch {
-            bytes.extend_from_slice(self.writer.init_segment());
-            init_len = self.writer.init_segment().len();
-        } else if let Some(from) = self.replay_now(now, part.key.is_some(), part.len_bound()) {
-            bytes.extend_from_slice(self.writer.init_segment());
-            init_len = self.writer.init_segment().len();
-            self.replay.since(from).for_each(|cluster| bytes.extend_from_slice(cluster));
-            repeated_len = bytes.len() - init_len;
-            self.replay_request = None;
-            self.counters.replays += 1;
-        }
-        self.writer.write(&mut bytes, &part.blocks);
-        let chunk = Chunk {
-            seq: self.seq,
-            epoch: self.epoch,
-            timeline: self.timeline.generation(),
-            init_len,
-            repeated_len,
-            key: part.key,
-            video: first(Track::Video).map(|block| block.at),
-            audio: first(Track::Audio).map(|block| block.at),
-            before,
-            end,
-            camera: part.camera,
-            mic: part.mic,
-            joined: 0,
-            bytes: bytes.freeze(),
-        };
-        self.counters.sent += chunk.captured();
-        self.counters.filler += part.blocks.len() as u64 - chunk.captured();
-        self.seq += 1;
-        self.replay.record(&chunk, matches!(self.video, VideoFeed::Absent));
-        Some(chunk)
-    }
-
-    /// Where the replay that is to precede `new_bytes` of new media begins, if it is to be made now.
-    fn replay_now(&self, now: CaptureTime, has_key_frame: bool, new_bytes: usize) -> Option<ReplayFrom> {
-        let ReplayRequest { from, since } = self.replay_request?;
-        if self.epoch_due || !self.replay.reaches(from) {
-            return None;
-        }
-        let patient = since.is_some_and(|since| now.since(since) < REPLAY_PATIENCE);
-        let key_frame_to_come = !has_key_frame && !matches!(self.video, VideoFeed::Absent);
-        if patient
-            && (key_frame_to_come || now.since(self.even_since) < EVEN_FOR && from == ReplayFrom::KeyFrame)
-        {
-            return None;
-        }
-        let repeated: usize = self.replay.since(from).map(Bytes::len).sum();
-        (self.writer.init_segment().len() + repeated + new_bytes <= self.max_chunk_bytes).then_some(from)
-    }
-
-    fn age_replay_request(&mut self, now: CaptureTime) {
-        let Some(request) = &mut self.replay_request else { return };
-        let since = *request.since.get_or_insert(now);
-        if now.since(since) > REPLAY_EXPIRES {
-            self.replay_request = None;
-            self.counters.replays_missed += 1;
-        }
-    }
-
     /// From the camera's key frame on the stream looks as the camera says; until then what went before goes on.
     fn adopt_camera_format(&mut self) {
         if !self.key_frame_waits() {
@@ -602,13 +394,4 @@ impl Segmenter {
             self.return_to_announced_format();
         }
     }
-}
-
-fn extract(waiting: &mut Vec<Frame>, track: Track) -> Vec<Frame> {
-    waiting.extract_if(.., |frame| frame.track == track).collect()
-}
-
-/// Whether an audio packet is over, or as good as over, at `start`.
-fn ends_before(frame: &Frame, start: CaptureTime) -> bool {
-    frame.captured.after(Duration::from_millis(AUDIO_FRAME_MS / 2)) < start
 }
