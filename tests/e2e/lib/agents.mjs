@@ -11,8 +11,8 @@ const CAPTURE = { profile: 'test-pattern', width: 640, height: 480, fps: 30, vid
 /** Starts `roomcam run` in a room.
  *  `directory`: where its configuration and trace go. `userId`: also its name, unless `username` is given.
  *  `meeting`, `capture`: further keys of these tables. `program`: which build. `lamps`: the recording lamps among
- *  which it runs. */
-export function startAgent({ directory, origin, room, userId, username = userId, meeting = {}, capture = {}, env = {}, program = ROOMCAM, lamps }) {
+ *  which it runs. `link`: at whose far end it runs. */
+export function startAgent({ directory, origin, room, userId, username = userId, meeting = {}, capture = {}, env = {}, program = ROOMCAM, lamps, link }) {
   const config = join(directory, `${userId}.toml`);
   const trace = join(directory, `${userId}.trace.jsonl`);
   const socket = join(directory, `${userId}.sock`);
@@ -24,7 +24,7 @@ export function startAgent({ directory, origin, room, userId, username = userId,
       (lamps?.configuration ?? ''),
   );
   const args = ['run', '--config', config, '--trace-chunks', trace];
-  const [command, all] = lamps ? lamps.among(program, args) : [program, args];
+  const [command, all] = lamps ? lamps.among(program, args) : (link?.within(program, args) ?? [program, args]);
   const child = new Child(`agent ${userId}`, command, all, { env });
   child.config = config;
   child.control = new ControlSocket(socket);

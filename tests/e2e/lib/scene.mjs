@@ -35,9 +35,9 @@ export class Scene {
   }
 
   /** Starts an agent, in this scene's room unless another is named. */
-  agent(relay, userId, { room = this.room, capture, meeting, username, env, lamps } = {}) {
+  agent(relay, userId, { room = this.room, capture, meeting, username, env, lamps, link } = {}) {
     const { directory } = this;
-    return this.owns(startAgent({ directory, origin: relay.origin, room, userId, username, capture, meeting, env, lamps }));
+    return this.owns(startAgent({ directory, origin: relay.origin, room, userId, username, capture, meeting, env, lamps, link }));
   }
 
   /** Lamps that record what they are made to show. */

@@ -1,0 +1,53 @@
+// A TCP proxy before the relay: what comes through it can be held back, as Wi-Fi does.
+
+import { connect, createServer } from 'node:net';
+import { once } from 'node:events';
+
+export class Proxy {
+  #server;
+  #pairs = new Set();
+  #held = false;
+
+  /** Listens on `address` and forwards to `port` on loopback. */
+  static async start(address, port) {
+    const proxy = new Proxy();
+    proxy.#server = createServer((agent) => proxy.#accept(agent, connect(port, '127.0.0.1')));
+    proxy.#server.listen(0, address);
+    await once(proxy.#server, 'listening');
+    proxy.origin = `http://${address}:${proxy.#server.address().port}`;
+    return proxy;
+  }
+
+  #accept(agent, relay) {
+    const pair = { agent, relay };
+    this.#pairs.add(pair);
+    const end = () => {
+      this.#pairs.delete(pair);
+      agent.destroy();
+      relay.destroy();
+    };
+    for (const [from, to] of [[agent, relay], [relay, agent]]) {
+      from.setNoDelay(true);
+      from.on('data', (bytes) => to.write(bytes));
+      from.on('error', end);
+      from.on('close', end);
+    }
+    if (this.#held) agent.pause();
+  }
+
+  /** Nothing that the agent sends comes through until [`release`]. */
+  hold() {
+    this.#held = true;
+    for (const { agent } of this.#pairs) agent.pause();
+  }
+
+  release() {
+    this.#held = false;
+    for (const { agent } of this.#pairs) agent.resume();
+  }
+
+  close() {
+    for (const { agent } of this.#pairs) agent.destroy();
+    this.#server.close();
+  }
+}
