@@ -59,14 +59,14 @@ async fn socket_io(
     };
     match (transport.as_deref(), request.method(), session) {
         (Some("websocket"), &Method::GET, None) => {
-            let permits = hub.sessions.permit()?;
+            let permits = hub.sessions.permit(connection.client)?;
             websocket::accept(&hub, request, Purpose::Open(permits))
         }
         (Some("websocket"), &Method::GET, Some(session)) if session.polls_since_connection().is_some() => {
             websocket::accept(&hub, request, Purpose::Upgrade(session))
         }
         (Some("polling"), &Method::GET, None) => {
-            Ok(polling::open(&hub, hub.sessions.polling_permit(connection.id)?))
+            Ok(polling::open(&hub, hub.sessions.polling_permit(connection.id, connection.client)?))
         }
         (Some("polling"), &Method::GET, Some(session)) => polling::poll(&hub, &session).await,
         (Some("polling"), &Method::POST, Some(session)) => polling::post(&hub, &session, request).await,
