@@ -36,6 +36,7 @@ test: test-rust test-viewer test-fuzz test-e2e test-packages test-readme test-pi
 
 .PHONY: bench
 bench: release deps-test ## Measure CPU, memory, cadence and latency, beside a bare pipeline and a browser
+	cargo build $(LOCKED) --release --example fan_out
 	npm --prefix tests run --silent prepare
 	ROOMCAM=$(RELEASE) npm --prefix tests run --silent bench
 
