@@ -30,6 +30,7 @@ pub(super) fn all(hub: Arc<Hub>) -> Router {
     site::routes()
         .route("/healthz", get(async || "ok\n"))
         .merge(socket_io)
+        .fallback(async || (StatusCode::NOT_FOUND, "there is nothing here; the page to watch is at /\n"))
         .layer(middleware::from_fn_with_state(hub, check_host))
 }
 
