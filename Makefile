@@ -36,6 +36,7 @@ test: test-rust test-viewer test-fuzz test-e2e test-packages test-readme test-pi
 
 .PHONY: bench
 bench: release deps-test ## Measure CPU, memory, cadence and latency, beside a bare pipeline and a browser
+	cargo build $(LOCKED) --release --example fan_out
 	npm --prefix tests run --silent prepare
 	ROOMCAM=$(RELEASE) npm --prefix tests run --silent bench
 
@@ -114,6 +115,11 @@ test-readme: deps ## README.md and systemd/OPERATING.md, followed word for word 
 	@tests/install-deps.sh packages
 	$(MAKE) --no-print-directory deb ARCH=amd64
 	tests/readme.sh
+
+# `make test` has a fifth of it. The relay is the release build, because it is the one that people run.
+.PHONY: hostile
+hostile: release ## Let 10 000 hostile connections loose on the relay for five minutes, while a meeting goes on
+	ROOMCAM=$(RELEASE) ROOMCAM_HOSTILE_CONNECTIONS=10000 ROOMCAM_LOG=error cargo test $(LOCKED) --test relay_hostile -- --nocapture
 
 # --- Checks ---
 

@@ -34,6 +34,8 @@ for group in "$@"; do
         need firefox-esr tool firefox-esr
         need nodejs tool node
         need npm tool npm
+        # Without a font for it, pictures of the page in Korean show boxes.
+        need fonts-nanum test -n "$(fc-list :lang=ko 2>/dev/null)"
         ;;
     webkit)
         need webkit2gtk-driver tool WebKitWebDriver

@@ -165,7 +165,7 @@ pub struct RelayArgs {
     #[arg(long, value_name = "N", default_value_t = RelayOptions::default().max_rooms, value_parser = positive::<usize>())]
     pub max_rooms: usize,
 
-    /// Participants in all rooms
+    /// Participants in all rooms; clients of one address, but for this machine's, get half of them at most
     #[arg(long, value_name = "N", default_value_t = RelayOptions::default().max_sessions, value_parser = positive::<usize>())]
     pub max_sessions: usize,
 

@@ -20,6 +20,7 @@ use tokio::time::{Instant, sleep_until};
 use tokio_util::sync::CancellationToken;
 use tower_service::Service;
 
+use super::client::ClientAddress;
 use super::server::Bounds;
 use super::stream::{Line, Stream};
 
@@ -33,6 +34,8 @@ pub(crate) struct ConnectionInfo {
     pub id: u64,
     /// The address that the client reached, if it came over TCP.
     pub local: Option<SocketAddr>,
+    /// Who the client is, if it came over the network.
+    pub client: Option<ClientAddress>,
 }
 
 /// What a connection is doing, and since when.
@@ -64,6 +67,11 @@ impl Activity {
         if phase.0 == Phase::Idle {
             *phase = (Phase::Head, Instant::now());
         }
+    }
+
+    /// A request has come, and is being answered.
+    pub fn answers(&self) {
+        self.enter(Phase::Busy);
     }
 
     /// Since when it waits for its client to ask something; `None` while a request is being answered.
@@ -144,12 +152,12 @@ pub(super) async fn serve_connection<S: Line>(
     (activity, bounds): (Arc<Activity>, Bounds),
     stop: CancellationToken,
 ) {
-    let info = ConnectionInfo { id, local: socket.local() };
+    let info = ConnectionInfo { id, local: socket.local(), client: socket.client() };
     let router = router.layer(Extension(info));
     let answer = {
         let activity = activity.clone();
         service_fn(move |request: Request<Incoming>| {
-            activity.enter(Phase::Busy);
+            activity.answers();
             let busy = Busy(activity.clone());
             let answered = router.clone().call(request.map(Body::new));
             async move {

@@ -1,5 +1,6 @@
-//! Accepts connections, so many at a time. When there are too many, the one that has waited longest for its client
-//! to ask something makes room: who keeps connections idle keeps nobody out.
+//! Accepts connections, so many at a time. When there are too many, one whose client asks nothing makes room: of the
+//! clients with most of such connections, the one that has waited longest. So neither who keeps connections idle nor
+//! who opens many at a time keeps others out.
 
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -13,6 +14,7 @@ use tokio::task::JoinSet;
 use tokio::time::timeout;
 use tokio_util::sync::CancellationToken;
 
+use super::client::ClientAddress;
 use super::connection::{Activity, Stay, serve_connection};
 use super::stream::Line;
 
@@ -41,7 +43,13 @@ const OVERFLOW: usize = 16;
 /// The connections of one server.
 struct Connections {
     max: usize,
-    open: Mutex<HashMap<u64, Arc<Activity>>>,
+    open: Mutex<HashMap<u64, Open>>,
+}
+
+/// One of them.
+struct Open {
+    client: Option<ClientAddress>,
+    activity: Arc<Activity>,
 }
 
 /// A place among them, given back when it is dropped.
@@ -53,23 +61,37 @@ struct Place {
 
 impl Connections {
     /// A place for a new connection, from one that waits if there is no other.
-    fn admit(self: &Arc<Self>, id: u64) -> Option<Place> {
+    fn admit(self: &Arc<Self>, id: u64, client: Option<ClientAddress>) -> Option<Place> {
         let mut open = self.open();
         if open.len() >= self.max {
-            let waiting = open.iter().filter_map(|(id, activity)| Some((activity.waiting_since()?, *id)));
-            let (_, longest) = waiting.min()?;
-            if let Some(activity) = open.remove(&longest) {
+            let dispensable = dispensable(&open)?;
+            if let Some(Open { activity, .. }) = open.remove(&dispensable) {
                 activity.evicted.cancel();
             }
         }
         let activity = Arc::new(Activity::new());
-        open.insert(id, activity.clone());
+        open.insert(id, Open { client, activity: activity.clone() });
         Some(Place { id, activity, connections: self.clone() })
     }
 
-    fn open(&self) -> MutexGuard<'_, HashMap<u64, Arc<Activity>>> {
+    fn open(&self) -> MutexGuard<'_, HashMap<u64, Open>> {
         self.open.lock().unwrap_or_else(PoisonError::into_inner)
     }
+}
+
+/// The connection that makes room for another; `None` if all are busy.
+fn dispensable(open: &HashMap<u64, Open>) -> Option<u64> {
+    let waiting: Vec<_> = open
+        .iter()
+        .filter_map(|(id, Open { client, activity })| Some((*client, activity.waiting_since()?, *id)))
+        .collect();
+    let mut by_client = HashMap::<_, usize>::new();
+    for (client, ..) in &waiting {
+        *by_client.entry(*client).or_default() += 1;
+    }
+    let most = by_client.values().max()?;
+    let of_the_greediest = waiting.iter().filter(|(client, ..)| by_client[client] == *most);
+    of_the_greediest.min_by_key(|(_, since, _)| *since).map(|(.., id)| *id)
 }
 
 impl Drop for Place {
@@ -105,7 +127,7 @@ pub(crate) async fn serve<L>(
         }
         next_id += 1;
         let (id, bounds, stop) = (next_id, bounds.clone(), stop.clone());
-        if let Some(place) = connections.admit(id) {
+        if let Some(place) = connections.admit(id, socket.client()) {
             let router = router.clone();
             tasks.spawn(async move {
                 let activity = place.activity.clone();
@@ -126,5 +148,40 @@ pub(crate) async fn serve<L>(
     let leave = async { while tasks.join_next().await.is_some() {} };
     if timeout(bounds.farewell, leave).await.is_err() {
         tracing::debug!("hung up on clients that wait for an answer or take none");
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn client(last: u8) -> Option<ClientAddress> {
+        ClientAddress::remote([192, 0, 2, last].into())
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn who_has_most_connections_makes_room_with_the_oldest() {
+        let connections = Arc::new(Connections { max: 5, open: Mutex::default() });
+        let mut places = Vec::new();
+        for (id, last) in [(1, 1), (2, 2), (3, 2), (4, 2), (5, 3)] {
+            places.push(connections.admit(id, client(last)).unwrap());
+            tokio::time::advance(Duration::from_millis(1)).await;
+        }
+        places.push(connections.admit(6, client(4)).unwrap());
+        let evicted: Vec<_> = places
+            .iter()
+            .filter(|place| place.activity.evicted.is_cancelled())
+            .map(|place| place.id)
+            .collect();
+        assert_eq!(evicted, [2]);
+    }
+
+    #[tokio::test]
+    async fn nobody_makes_room_who_is_being_answered() {
+        let connections = Arc::new(Connections { max: 1, open: Mutex::default() });
+        let place = connections.admit(1, client(1)).unwrap();
+        place.activity.answers();
+        assert!(connections.admit(2, client(2)).is_none());
+        assert!(!place.activity.evicted.is_cancelled());
     }
 }

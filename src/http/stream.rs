@@ -12,16 +12,24 @@ use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::net::{TcpStream, UnixStream};
 use tokio::time::Sleep;
 
+use super::client::ClientAddress;
 use super::connection::Activity;
 
 /// A socket that can be served.
 pub(crate) trait Line: AsyncRead + AsyncWrite + AsFd + Unpin + Send + 'static {
     /// The address that the client reached, if it came over TCP.
     fn local(&self) -> Option<SocketAddr>;
+
+    /// Who is at the other end, if they came over the network.
+    fn client(&self) -> Option<ClientAddress>;
 }
 
 impl Line for UnixStream {
     fn local(&self) -> Option<SocketAddr> {
+        None
+    }
+
+    fn client(&self) -> Option<ClientAddress> {
         None
     }
 }
@@ -29,6 +37,10 @@ impl Line for UnixStream {
 impl Line for TcpStream {
     fn local(&self) -> Option<SocketAddr> {
         self.local_addr().ok()
+    }
+
+    fn client(&self) -> Option<ClientAddress> {
+        ClientAddress::remote(self.peer_addr().ok()?.ip())
     }
 }
 

@@ -12,10 +12,11 @@ use super::dialect::{
 };
 use super::message::{Budget, Message};
 use super::options::{Access, RelayOptions, Role};
+use super::outgoing::Slow;
 use super::rate::{Allowance, Rate};
 use super::refusal::{Code, Refusal};
 use super::registry::{Audience, Left, Registry, Seat};
-use super::session::{Session, Sid, Slow};
+use super::session::{Session, Sid};
 use super::sessions::Sessions;
 use crate::socketio::{Event, Placeholder};
 

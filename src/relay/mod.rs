@@ -3,10 +3,10 @@
 //! Speaks the relay dialect (docs/protocol.md §2) over WebSocket and HTTP long-polling, as deployed web
 //! clients expect it. It relays and never stores.
 //!
-//! `registry` knows who sits where, `admission` lets in, and `gateway` does what each event wants. `session` is what waits for one client, as
-//! `message`s that are encoded once for all; `websocket` and `polling` are the ways to a client, and `hub` is where
-//! both come together. `options`, `meters` and `rate` say who may do what, and how much. `routes` answers HTTP,
-//! and `site` serves `viewer/`.
+//! `registry` knows who sits where, `admission` lets in, and `gateway` does what each event wants. `session` is one
+//! client, and `outgoing` what waits for it, as `message`s that are encoded once for all; `websocket` and `polling` are
+//! the ways to a client, and `hub` is where both come together. `options`, `places`, `meters` and `rate` say who may do
+//! what, and how much. `routes` answers HTTP, and `site` serves `viewer/`.
 
 mod admission;
 mod dialect;
@@ -15,6 +15,8 @@ mod hub;
 mod message;
 mod meters;
 mod options;
+mod outgoing;
+mod places;
 mod polling;
 mod rate;
 mod refusal;

@@ -16,12 +16,13 @@ pub struct RelayOptions {
     pub max_rooms: usize,
     /// Participants in one room, viewers included. Default 256.
     pub max_participants: usize,
-    /// Sessions, which is participants in all rooms and those who are about to join. Default 1024.
+    /// Sessions, which is participants in all rooms and those who are about to join. Clients of one address, but for
+    /// this machine's, get half of them at most. Default 1024.
     pub max_sessions: usize,
-    /// How many of the sessions may use HTTP long-polling. Default 64.
+    /// How many of the sessions may use HTTP long-polling, with the same share for one address. Default 64.
     pub max_polling_sessions: usize,
-    /// Open connections that are no WebSocket: pages, and requests of long-polling. When there are more, the one
-    /// that has waited longest for a request makes room. Default 256.
+    /// Open connections that are no WebSocket: pages, and requests of long-polling. When there are more, one that waits
+    /// for a request makes room, of the address with most of them. Default 256.
     pub max_connections: usize,
     /// Largest message in bytes that a participant may send, told to clients as `maxPayload`. A larger one
     /// closes its sender's connection. Default 1 000 000, like `socket.io`.

@@ -88,6 +88,12 @@ impl HttpRefusal {
         let message = format!("this relay has as many {what} as it takes; try again in a second");
         Self::new(StatusCode::SERVICE_UNAVAILABLE, Code::TooMany, message)
     }
+
+    /// The client's address has its share of the places.
+    pub fn share_used(share: &str, remedy: &str) -> Self {
+        let message = format!("your address has {share}, as many as one address may have; {remedy}");
+        Self::new(StatusCode::SERVICE_UNAVAILABLE, Code::TooMany, message)
+    }
 }
 
 impl IntoResponse for HttpRefusal {

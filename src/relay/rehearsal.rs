@@ -20,7 +20,7 @@ impl Rehearsal {
         let access =
             Token::new("publish").map_or(Access::Open, |publish| Access::Split { publish, view: None });
         let hub = Hub::new(RelayOptions { access, ..RelayOptions::default() });
-        let permits = (0..clients).filter_map(|client| hub.sessions.polling_permit(client).ok());
+        let permits = (0..clients).filter_map(|client| hub.sessions.polling_permit(client, None).ok());
         let sessions: Vec<_> = permits.map(|permits| Session::polling(&hub.terms, permits)).collect();
         sessions.iter().for_each(|session| hub.sessions.insert(session));
         Self { hub, sessions }

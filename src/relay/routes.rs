@@ -30,6 +30,7 @@ pub(super) fn all(hub: Arc<Hub>) -> Router {
     site::routes()
         .route("/healthz", get(async || "ok\n"))
         .merge(socket_io)
+        .fallback(async || (StatusCode::NOT_FOUND, "there is nothing here; the page to watch is at /\n"))
         .layer(middleware::from_fn_with_state(hub, check_host))
 }
 
@@ -59,14 +60,14 @@ async fn socket_io(
     };
     match (transport.as_deref(), request.method(), session) {
         (Some("websocket"), &Method::GET, None) => {
-            let permits = hub.sessions.permit()?;
+            let permits = hub.sessions.permit(connection.client)?;
             websocket::accept(&hub, request, Purpose::Open(permits))
         }
         (Some("websocket"), &Method::GET, Some(session)) if session.polls_since_connection().is_some() => {
             websocket::accept(&hub, request, Purpose::Upgrade(session))
         }
         (Some("polling"), &Method::GET, None) => {
-            Ok(polling::open(&hub, hub.sessions.polling_permit(connection.id)?))
+            Ok(polling::open(&hub, hub.sessions.polling_permit(connection.id, connection.client)?))
         }
         (Some("polling"), &Method::GET, Some(session)) => polling::poll(&hub, &session).await,
         (Some("polling"), &Method::POST, Some(session)) => polling::post(&hub, &session, request).await,

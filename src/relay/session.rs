@@ -1,28 +1,22 @@
-//! One Engine.IO session: what waits for its client, and how it ends.
-//!
-//! What is sent to a client on a WebSocket is written at once where the kernel takes it, by whoever sends; only
-//! the rest is queued. A client that does not take it in time, or for which too much waits, is cut off.
+//! One Engine.IO session: who its client is, what was heard of it and when, and how it ends. A client that does not
+//! take in time what waits for it, or for which too much waits, is cut off.
 
-use std::collections::VecDeque;
 use std::fmt;
-use std::io::{self, IoSlice};
+use std::io;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
 use tokio::net::TcpStream;
-use tokio::sync::{Notify, OwnedSemaphorePermit};
+use tokio::sync::Notify;
 use tokio_util::sync::CancellationToken;
 
 use super::message::{Budget, Message};
 use super::meters::Meters;
 use super::options::Rates;
+use super::outgoing::{Flushed, Outgoing, Route, Sent, Slow};
+use super::places::Place;
 use crate::socketio::Decoder;
-
-/// Most messages of a queue that go into one write.
-const WRITE_AT_ONCE: usize = 16;
-/// What waits counts this much per message besides its bytes, so that tiny ones count too.
-const OVERHEAD: usize = 64;
 
 /// The public name of a session: the `socketId` that others see, and nothing that opens anything.
 #[derive(Clone, Copy, PartialEq, Eq, Hash)]
@@ -47,21 +41,6 @@ impl fmt::Debug for Sid {
     }
 }
 
-/// Too much waits for this participant; it is to be cut off.
-#[derive(Debug, PartialEq, Eq)]
-pub(super) struct Slow;
-
-/// How the queue stands after an attempt to write it.
-#[derive(Debug, PartialEq, Eq)]
-pub(super) enum Flushed {
-    /// Nothing waits.
-    All,
-    /// The kernel takes no more.
-    Blocked,
-    /// Nothing waits, and nothing will: the session has ended in order.
-    Finished,
-}
-
 /// The right to be the one request of its kind.
 pub(super) struct Claim<'a>(&'a AtomicBool);
 
@@ -77,12 +56,12 @@ impl Drop for Claim<'_> {
     }
 }
 
-/// Permits of the relay that a session holds.
+/// Places of the relay that a session takes.
 pub(super) struct Permits {
     /// One of so many sessions.
-    pub _session: OwnedSemaphorePermit,
+    pub _session: Place,
     /// One of so many that poll, and the connection that opened it.
-    pub polling: Option<(OwnedSemaphorePermit, u64)>,
+    pub polling: Option<(Place, u64)>,
 }
 
 /// See the module's documentation.
@@ -92,8 +71,8 @@ pub(super) struct Session {
     /// The secret by which its client names it in requests.
     pub engine_id: String,
     pub budget: Arc<Budget>,
-    max_bytes: usize,
     out: Mutex<Outgoing>,
+    permits: Mutex<Permits>,
     /// Something waits, or the session ends.
     pub wake: Notify,
     /// Ends the session at once.
@@ -119,25 +98,6 @@ pub(super) struct Terms {
     /// Bytes of one message from a client, text and attachment together.
     pub max_message: usize,
     pub rates: Rates,
-}
-
-struct Outgoing {
-    route: Route,
-    queue: VecDeque<Arc<Message>>,
-    /// Bytes of the first message that have been written.
-    written: usize,
-    bytes: usize,
-    /// Since when the kernel, or a client that polls, has taken nothing.
-    blocked_since: Option<Instant>,
-    /// When the session was ended in order; nothing is queued after that.
-    finishing: Option<Instant>,
-    permits: Permits,
-}
-
-/// How messages reach the client.
-enum Route {
-    Polling,
-    Socket(Arc<TcpStream>),
 }
 
 /// When what happened.
@@ -181,22 +141,13 @@ impl Session {
 
     fn new(route: Route, terms: &Terms, permits: Permits) -> Arc<Self> {
         let now = Instant::now();
-        let out = Outgoing {
-            route,
-            queue: VecDeque::new(),
-            written: 0,
-            bytes: 0,
-            blocked_since: None,
-            finishing: None,
-            permits,
-        };
         let times = Times { opened: now, heard: now, pinged: now, arriving_since: None, connected: false };
         Arc::new(Self {
             id: Sid::new(),
             engine_id: Sid::new().to_string(),
             budget: terms.budget.clone(),
-            max_bytes: terms.max_waiting,
-            out: Mutex::new(out),
+            out: Mutex::new(Outgoing::new(route, terms.max_waiting)),
+            permits: Mutex::new(permits),
             wake: Notify::new(),
             cut: CancellationToken::new(),
             polled: AtomicBool::new(false),
@@ -214,100 +165,32 @@ impl Session {
         if out.finishing.is_some() || self.cut.is_cancelled() {
             return Ok(());
         }
-        let length = message.frames().len();
-        let mut written = 0;
-        if out.queue.is_empty()
-            && let Route::Socket(tcp) = &out.route
-        {
-            match tcp.try_write(message.frames()) {
-                Ok(all) if all == length => return Ok(()),
-                Ok(some) => written = some,
-                Err(error) if error.kind() == io::ErrorKind::WouldBlock => {}
-                Err(_) => {
-                    self.cut.cancel();
-                    return Ok(());
-                }
+        match out.send(message)? {
+            Sent::Written => {}
+            Sent::Queued => {
+                drop(out);
+                self.wake.notify_one();
             }
+            Sent::Broken => self.cut.cancel(),
         }
-        if out.bytes + length + OVERHEAD > self.max_bytes {
-            return Err(Slow);
-        }
-        if out.queue.is_empty() {
-            out.written = written;
-            out.blocked_since = Some(Instant::now());
-        }
-        out.bytes += length + OVERHEAD;
-        out.queue.push_back(message.clone());
-        drop(out);
-        self.wake.notify_one();
         Ok(())
     }
 
     /// Writes what waits, as far as the kernel takes it.
     pub fn flush(&self) -> io::Result<Flushed> {
-        let mut out = self.out();
-        let Outgoing { route: Route::Socket(tcp), queue, written, bytes, blocked_since, finishing, .. } =
-            &mut *out
-        else {
-            return Ok(Flushed::All);
-        };
-        while let Some(first) = queue.front() {
-            let mut slices = [IoSlice::new(&[]); WRITE_AT_ONCE];
-            slices[0] = IoSlice::new(&first.frames()[*written..]);
-            for (slice, message) in slices.iter_mut().zip(queue.iter()).skip(1) {
-                *slice = IoSlice::new(message.frames());
-            }
-            let mut taken = match tcp.try_write_vectored(&slices) {
-                Ok(0) => return Err(io::ErrorKind::WriteZero.into()),
-                Ok(taken) => taken,
-                Err(error) if error.kind() == io::ErrorKind::WouldBlock => return Ok(Flushed::Blocked),
-                Err(error) => return Err(error),
-            };
-            *blocked_since = Some(Instant::now());
-            taken += std::mem::take(written);
-            while let Some(first) = queue.front() {
-                let length = first.frames().len();
-                if taken < length {
-                    *written = taken;
-                    break;
-                }
-                taken -= length;
-                *bytes -= length + OVERHEAD;
-                queue.pop_front();
-            }
-        }
-        *blocked_since = None;
-        Ok(if finishing.is_some() { Flushed::Finished } else { Flushed::All })
+        self.out().flush()
     }
 
     /// What waits for a client that polls, at most `max` bytes unless the first message is larger; `None` if
     /// nothing does.
     pub fn poll(&self, max: usize) -> Option<String> {
-        let mut out = self.out();
-        if matches!(out.route, Route::Socket(_)) {
-            // The client has moved on to a WebSocket; what waits is for that.
-            return Some("6".to_owned());
-        }
-        let mut answer = String::new();
-        while let Some(first) = out.queue.front() {
-            // Base64 takes a third more.
-            if !answer.is_empty() && answer.len() + first.frames().len() * 4 / 3 > max {
-                break;
-            }
-            first.poll_into(&mut answer);
-            out.bytes -= first.frames().len() + OVERHEAD;
-            out.queue.pop_front();
-        }
-        out.blocked_since = (!out.queue.is_empty()).then(Instant::now);
-        (!answer.is_empty()).then_some(answer)
+        self.out().poll(max)
     }
 
     /// Continues on a WebSocket what began with long-polling.
     pub fn upgrade(&self, tcp: Arc<TcpStream>) {
-        let mut out = self.out();
-        out.route = Route::Socket(tcp);
-        out.permits.polling = None;
-        drop(out);
+        self.out().upgrade(tcp);
+        self.permits().polling = None;
         self.wake.notify_one();
     }
 
@@ -326,17 +209,13 @@ impl Session {
     /// Ends the session at once, and throws away what waits.
     pub fn cut_off(&self) {
         self.cut.cancel();
-        let mut out = self.out();
-        out.queue.clear();
-        (out.bytes, out.written) = (0, 0);
-        drop(out);
+        self.out().clear();
         self.wake.notify_one();
     }
 
     /// Whether the session has ended in order, and all has been sent.
     pub fn is_finished(&self) -> bool {
-        let out = self.out();
-        out.finishing.is_some() && out.queue.is_empty()
+        self.out().is_finished()
     }
 
     /// Whether it is to end.
@@ -346,12 +225,12 @@ impl Session {
 
     /// Bytes that wait.
     pub fn waiting_bytes(&self) -> usize {
-        self.out().bytes
+        self.out().bytes()
     }
 
     /// The connection that opened it, while it polls.
     pub fn polls_since_connection(&self) -> Option<u64> {
-        self.out().permits.polling.as_ref().map(|(_, connection)| *connection)
+        self.permits().polling.as_ref().map(|(_, connection)| *connection)
     }
 
     /// Something has come from the client.
@@ -433,6 +312,10 @@ impl Session {
 
     fn out(&self) -> MutexGuard<'_, Outgoing> {
         self.out.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn permits(&self) -> MutexGuard<'_, Permits> {
+        self.permits.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     fn times(&self) -> MutexGuard<'_, Times> {

@@ -4,12 +4,14 @@ use std::collections::HashMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Instant;
 
-use tokio::sync::{Notify, Semaphore};
+use tokio::sync::Notify;
 
 use super::options::RelayOptions;
+use super::places::{NoPlace, Place, Places};
 use super::rate::{Allowance, Rate};
 use super::refusal::HttpRefusal;
 use super::session::{Permits, Session};
+use crate::http::ClientAddress;
 
 /// Sessions of long-polling that one connection may have opened and that are still open. One is usual; a proxy may
 /// use a connection for several clients.
@@ -19,8 +21,8 @@ const POLLING_PER_CONNECTION: usize = 4;
 pub(super) struct Sessions {
     by_engine_id: Mutex<HashMap<String, Arc<Session>>>,
     opened: Mutex<Rate>,
-    permits: Arc<Semaphore>,
-    polling_permits: Arc<Semaphore>,
+    places: Arc<Places>,
+    polling_places: Arc<Places>,
     removed: Notify,
 }
 
@@ -30,31 +32,33 @@ impl Sessions {
         Arc::new(Self {
             by_engine_id: Mutex::default(),
             opened: Mutex::new(Rate::new(rate, Instant::now())),
-            permits: Arc::new(Semaphore::new(options.max_sessions)),
-            polling_permits: Arc::new(Semaphore::new(options.max_polling_sessions)),
+            places: Places::new(options.max_sessions),
+            polling_places: Places::new(options.max_polling_sessions),
             removed: Notify::new(),
         })
     }
 
     /// The right to open a session on a WebSocket.
-    pub fn permit(&self) -> Result<Permits, HttpRefusal> {
+    pub fn permit(&self, client: Option<ClientAddress>) -> Result<Permits, HttpRefusal> {
         if !self.opened.lock().unwrap_or_else(PoisonError::into_inner).admits(Instant::now()) {
             tracing::warn!("refused a session: too many per second");
             return Err(HttpRefusal::busy("new sessions per second"));
         }
-        let permit = self.permits.clone().try_acquire_owned().map_err(|_| HttpRefusal::busy("sessions"))?;
-        Ok(Permits { _session: permit, polling: None })
+        Ok(Permits { _session: take(&self.places, client, SESSIONS)?, polling: None })
     }
 
     /// The right to open a session of long-polling, from this connection.
-    pub fn polling_permit(&self, connection: u64) -> Result<Permits, HttpRefusal> {
+    pub fn polling_permit(
+        &self,
+        connection: u64,
+        client: Option<ClientAddress>,
+    ) -> Result<Permits, HttpRefusal> {
         let of_connection = |session: &Arc<Session>| session.polls_since_connection() == Some(connection);
         if self.all().values().filter(|session| of_connection(session)).count() >= POLLING_PER_CONNECTION {
             return Err(HttpRefusal::busy("sessions from one connection"));
         }
-        let permit = self.polling_permits.clone().try_acquire_owned();
-        let permit = permit.map_err(|_| HttpRefusal::busy("sessions of long-polling; use a WebSocket"))?;
-        Ok(Permits { polling: Some((permit, connection)), ..self.permit()? })
+        let place = take(&self.polling_places, client, POLLING)?;
+        Ok(Permits { polling: Some((place, connection)), ..self.permit(client)? })
     }
 
     pub fn insert(&self, session: &Arc<Session>) {
@@ -98,4 +102,29 @@ impl Sessions {
     fn all(&self) -> MutexGuard<'_, HashMap<String, Arc<Session>>> {
         self.by_engine_id.lock().unwrap_or_else(PoisonError::into_inner)
     }
+}
+
+/// What there are places for, and what to do where a client's address has its share.
+struct Kind {
+    what: &'static str,
+    remedy: &'static str,
+}
+
+const SESSIONS: Kind = Kind { what: "sessions", remedy: "whoever runs the relay can raise --max-sessions" };
+const POLLING: Kind = Kind { what: "sessions of long-polling", remedy: "use a WebSocket" };
+
+/// A place for a client, or why there is none.
+fn take(
+    places: &Arc<Places>,
+    client: Option<ClientAddress>,
+    Kind { what, remedy }: Kind,
+) -> Result<Place, HttpRefusal> {
+    places.take(client).map_err(|no_place| match (no_place, client) {
+        (NoPlace::ShareUsed, Some(client)) => {
+            let share = places.share();
+            tracing::warn!(%client, "refused a session: this address has {share} {what}, its share");
+            HttpRefusal::share_used(&format!("{share} {what}"), remedy)
+        }
+        _ => HttpRefusal::busy(what),
+    })
 }

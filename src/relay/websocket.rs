@@ -21,8 +21,9 @@ use tokio_tungstenite::tungstenite::{Error, Message as Frame, WebSocket};
 
 use super::hub::{Hub, MAX_TEXT_BYTES, Received, text_too_large};
 use super::message::{Charge, Message};
+use super::outgoing::Flushed;
 use super::refusal::{Code, HttpRefusal, Refusal};
-use super::session::{Flushed, Permits, Session};
+use super::session::{Permits, Session};
 use crate::http::Stream;
 
 /// How many bytes are read at a time.

@@ -2,12 +2,32 @@
 
 import assert from 'node:assert/strict';
 import { BROWSERS } from './lib/engines.mjs';
-import { describeGaps, gapsOf } from './lib/measures.mjs';
+import { describeGaps, gapsOf, quantile } from './lib/measures.mjs';
 import { scenario } from './lib/scene.mjs';
-import { attempts, observeFor, until } from './lib/waiting.mjs';
+import { observeFor, until } from './lib/waiting.mjs';
 
 const FROM_MS = 1_500;
 const WATCHED_MS = 6_000;
+/** Viewers that join one after the other. Each of them must see the picture without an error; how smoothly, the median
+ *  decides, because a busy machine may disturb one. */
+const VIEWERS = 3;
+
+/** Lets viewers join one after the other and watch a user; prints what each saw, and returns the medians. */
+async function watchedByAll(t, browser, relay, { room, user }) {
+  const all = [];
+  for (let number = 1; number <= VIEWERS; number += 1) {
+    const viewer = await browser.viewerPage({ relay, room, user: `viewer-${number}` });
+    await viewer.join();
+    const seen = await watch(viewer, user);
+    await viewer.page.close();
+    t.diagnostic(`viewer ${number} of ${VIEWERS}: ${JSON.stringify(seen)}`);
+    assert.equal(seen.errors, 0);
+    all.push(seen);
+  }
+  const [frames, longestMs] = ['frames', 'longestMs'].map((what) => all.map((seen) => seen[what]));
+  t.diagnostic(`at worst ${Math.min(...frames)} frames, ${Math.max(...longestMs).toFixed(0)} ms without one`);
+  return { frames: quantile(frames, 0.5), longestMs: quantile(longestMs, 0.5) };
+}
 
 /** Watches a user in a page that has just opened, and says how the picture went. */
 async function watch(viewer, user) {
@@ -28,15 +48,8 @@ scenario('the page plays the agent', BROWSERS, async (scene, kind, t) => {
   const relay = await scene.relay('embedded');
   scene.agent(relay, 'agent');
   const browser = await scene.browser({ kind });
-  await attempts(t, 3, async () => {
-    const viewer = await browser.viewerPage({ relay, room: scene.room, user: 'viewer' });
-    await viewer.join();
-    const seen = await watch(viewer, 'agent');
-    await viewer.page.close();
-    assert.equal(seen.errors, 0);
-    assert.ok(seen.frames >= 150, `${seen.frames} frames in 6 s; ${seen.gaps}`);
-    return seen;
-  });
+  const { frames } = await watchedByAll(t, browser, relay, { room: scene.room, user: 'agent' });
+  assert.ok(frames >= 150, `${frames} frames in 6 s`);
 });
 
 scenario('the page plays what a browser records', BROWSERS, async (scene, kind, t) => {
@@ -45,17 +58,10 @@ scenario('the page plays what a browser records', BROWSERS, async (scene, kind, 
   const sender = await chromium.client('later', { relay, room: scene.room, user: 'browser' });
   await sender.join({ camera: true });
   const browser = kind === 'chromium' ? chromium : await scene.browser({ kind });
-  await attempts(t, 3, async () => {
-    const viewer = await browser.viewerPage({ relay, room: scene.room, user: 'viewer' });
-    await viewer.join();
-    const seen = await watch(viewer, 'browser');
-    await viewer.page.close();
-    assert.equal(seen.errors, 0);
-    // The fake camera makes 20 frames a second at most, fewer where two browsers share a busy machine. With one buffer for
-    // both tracks Firefox showed 3 a second, and stood still for 2 s.
-    assert.ok(seen.frames >= 45 && seen.longestMs < 1_000, `${seen.frames} frames in 6 s; ${seen.gaps}`);
-    return seen;
-  });
+  // The fake camera makes 20 frames a second at most, fewer where two browsers share a busy machine. With one buffer for
+  // both tracks Firefox showed 3 a second, and stood still for 2 s.
+  const { frames, longestMs } = await watchedByAll(t, browser, relay, { room: scene.room, user: 'browser' });
+  assert.ok(frames >= 45 && longestMs < 1_000, `${frames} frames in 6 s, ${longestMs.toFixed(0)} ms without one`);
 });
 
 scenario('the page follows a sender that comes back with another picture, from the beginning of time', BROWSERS, async (scene, kind, t) => {

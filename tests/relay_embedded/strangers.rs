@@ -49,6 +49,16 @@ async fn a_foreign_name_that_leads_to_this_machine_is_refused() {
 }
 
 #[tokio::test]
+async fn an_address_that_leads_nowhere_says_where_the_page_is() {
+    let relay = Program::relay(&[]).await;
+    let answer = http::get(relay.addr, "/rooms/demo", &[]).await;
+    assert_eq!(
+        (answer.status, answer.body.as_str()),
+        (404, "there is nothing here; the page to watch is at /\n")
+    );
+}
+
+#[tokio::test]
 async fn idle_connections_keep_nobody_out() {
     let relay = Program::relay(&[]).await;
     let mut idle = Vec::new();

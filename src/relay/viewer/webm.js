@@ -38,7 +38,8 @@ const TOP_LEVEL = new Set([
 const WHOLE = new Set([ID.EBML, ID.INFO, ID.TRACKS, ID.TIMESTAMP, ID.SIMPLE_BLOCK, ID.BLOCK_GROUP]);
 /** An element to be read whole that claims more than this is no such element (bytes). */
 const MAX_ELEMENT = 8 * 1024 * 1024;
-const MAX_TIMESTAMP = 8;
+/** A number has at most this many bytes (RFC 8794, section 7.2). */
+const MAX_UNSIGNED = 8;
 const MAX_CODEC_ID = 64;
 /** Bytes of the id that a recording, and a cluster, starts with. */
 const ID_LENGTH = 4;
@@ -73,8 +74,8 @@ export class WebmReader {
   #header = null;
   #info = null;
   #secondsPerTick = DEFAULT_TICK;
-  /** A chunk so short that what it starts cannot be told yet. */
-  #head = null;
+  /** The last chunk, if it is so short that it may start a recording or not. */
+  #head = new Uint8Array();
   /** What was read and not yet returned. */
   #out = [];
 
@@ -86,8 +87,10 @@ export class WebmReader {
    */
   push(bytes) {
     this.#out = [];
-    if (this.#head) bytes = joined([this.#head, bytes]);
-    this.#head = null;
+    const withHead = joined([this.#head, bytes]);
+    if (mayStart(withHead.subarray(0, ID_LENGTH), ID.EBML)) bytes = withHead;
+    else this.#rest = joined([this.#rest, this.#head]);
+    this.#head = new Uint8Array();
     // Chromium's MediaRecorder sends the first byte of its stream as a chunk of its own.
     if (bytes.length < ID_LENGTH && mayStart(bytes, ID.EBML)) {
       this.#head = bytes;
@@ -133,7 +136,7 @@ export class WebmReader {
       this.#clusterTicks = null;
       return body;
     }
-    const most = id.value === ID.TIMESTAMP ? MAX_TIMESTAMP : MAX_ELEMENT;
+    const most = id.value === ID.TIMESTAMP ? MAX_UNSIGNED : MAX_ELEMENT;
     const outgrows = this.#cluster > 0 && end - at > this.#cluster;
     if (size.value > most || outgrows) return this.#stumble(at);
     const whole = WHOLE.has(id.value);
@@ -180,7 +183,8 @@ export class WebmReader {
       case ID.INFO:
         this.#info = whole;
         for (const [child, value] of childrenOf(body)) {
-          if (child === ID.TIMESTAMP_SCALE) this.#secondsPerTick = readUnsigned(value) / 1e9 || DEFAULT_TICK;
+          if (child !== ID.TIMESTAMP_SCALE || value.length > MAX_UNSIGNED) continue;
+          this.#secondsPerTick = readUnsigned(value) / 1e9 || DEFAULT_TICK;
         }
         break;
       case ID.TRACKS:

@@ -6,7 +6,7 @@ import { fileURLToPath } from 'node:url';
 
 export const TESTS = resolve(dirname(fileURLToPath(import.meta.url)), '../..');
 export const REPOSITORY = dirname(TESTS);
-const TARGET = process.env.CARGO_TARGET_DIR ?? join(REPOSITORY, 'target');
+export const TARGET = process.env.CARGO_TARGET_DIR ?? join(REPOSITORY, 'target');
 
 /** Screenshots and reports of a run. */
 export const ARTIFACTS = join(TARGET, 'e2e');

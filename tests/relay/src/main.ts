@@ -18,6 +18,6 @@ const options = optionsFrom(process.env);
 class RelayModule {}
 
 const app = await NestFactory.create(RelayModule, { logger: ['error', 'warn'] });
-await app.listen(options.port, '127.0.0.1');
+await app.listen(options.port, options.address);
 const { port } = app.getHttpServer().address() as AddressInfo;
-console.log(`listening on http://127.0.0.1:${port}`);
+console.log(`listening on http://${options.address}:${port}`);

@@ -13,7 +13,9 @@ export type BroadcastMode = 'single' | 'all';
 
 /** What the relay is told by its environment. */
 export interface Options {
-  /** TCP port on 127.0.0.1; 0 picks a free one. From `PORT`, default 0. */
+  /** Address to listen on. From `ADDRESS`, default 127.0.0.1. */
+  address: string;
+  /** TCP port; 0 picks a free one. From `PORT`, default 0. */
   port: number;
   /** Which age of deployed relay to be. From `GENERATION`, default `new`. */
   generation: Generation;
@@ -33,6 +35,7 @@ export interface Options {
 /** Reads the options, or throws an error that names the variable and what is allowed. */
 export function optionsFrom(env: NodeJS.ProcessEnv): Options {
   return {
+    address: env.ADDRESS ?? '127.0.0.1',
     port: whole(env, 'PORT', 0, 65_535),
     generation: oneOf(env, 'GENERATION', GENERATIONS, 'new') as Generation,
     token: env.TOKEN,
