@@ -11,6 +11,10 @@ LOCKED := $(if $(CI),--locked)
 
 # How long the fuzzer looks for trouble, in seconds.
 FUZZ_SECONDS ?= 20
+# How long a meeting `make soak` holds, in seconds, and with which clients.
+SOAK_SECONDS ?= 1200
+GENERATION ?= later
+export SOAK_SECONDS
 # What `make demo` adds to `roomcam demo`, such as ARGS="--camera auto --listen 0.0.0.0:8080".
 ARGS ?=
 # Whose processor `make cross` and `make deb` build for, as Debian calls it.
@@ -39,6 +43,10 @@ bench: release deps-test ## Measure CPU, memory, cadence and latency, beside a b
 	cargo build $(LOCKED) --release --example fan_out
 	npm --prefix tests run --silent prepare
 	ROOMCAM=$(RELEASE) npm --prefix tests run --silent bench
+
+.PHONY: soak
+soak: release deps-test ## A meeting of SOAK_SECONDS with a newcomer every 5 s (GENERATION=later, first, ...)
+	ROOMCAM=$(RELEASE) node tests/bench/soak.mjs $(GENERATION)
 
 .PHONY: check
 check: check-format check-lints check-docs check-dependencies ## What .ci/run checks before the tests
