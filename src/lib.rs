@@ -8,6 +8,7 @@ pub mod doctor;
 pub mod agent;
 pub mod relay;
 pub mod control;
+pub mod publish;
 pub mod meeting;
 pub mod capture;
 pub mod panel;
