@@ -32,17 +32,28 @@ const SHORTEST_SAMPLE: Duration = Duration::from_millis(300);
 /// Capacity is the average over this much busy time.
 const SAMPLE: Duration = Duration::from_secs(1);
 /// A link that has been busy for so long without delivering anything stalls.
-const STALL: Duration = Duration::from_secs(1);
+const STALL: Duration = Duration::from_secs(2);
 /// How long media may wait though the link carries the target, before the target is lowered all the same: the encoder does
 /// not keep to it.
 const OVERSHOOT: Duration = Duration::from_secs(3);
 /// The age from which a probe is in doubt.
 const PROBE_DOUBT: Duration = Duration::from_millis(100);
 
-/// What a probe gives the encoder, of the target.
+/// What a probe sends, of what is sent otherwise …
 const PROBE_GAIN: f64 = 1.5;
-/// How long a probe lasts.
+/// … and of the capacity last measured at least: less would not show in the age within the time of a probe.
+const PROBE_ABOVE: f64 = 1.3;
+/// What the kernel and the network may take in during a probe before media waits, in bits: a probe lasts longer by the time
+/// that they take to be sent.
+const HIDDEN: f64 = 16.0 * 1024.0 * 8.0;
+/// How long a probe lasts beside that.
 const PROBE: Duration = Duration::from_millis(1500);
+/// A probe that the highest bitrate keeps below this part of the capacity last measured is a close one.
+const CLOSE: f64 = 1.2;
+/// How long a close probe lasts.
+const PROBE_CLOSE: Duration = Duration::from_secs(5);
+/// How long a close probe waits longer than others: most of the quality is there already.
+const CLOSE_BACK_OFF: u32 = 8;
 /// How long after a probe that succeeded the next begins.
 const PROBE_AGAIN: Duration = Duration::from_millis(500);
 /// How long after a lowered target, or a first failed probe, the next begins.
@@ -77,7 +88,8 @@ pub struct Observation {
     pub now: Instant,
     /// The age of the oldest unsent media, as in [`super::pressure`].
     pub age: Duration,
-    /// Bytes handed to the kernel since the observation before.
+    /// Bytes handed to the kernel since the observation before; of messages in part, too, for a large one takes seconds on
+    /// a slow link and would look like a stall.
     pub delivered: u64,
     /// Whether media waited for the socket all the time since then. If not, the link may carry more than was delivered.
     pub busy: bool,
@@ -158,8 +170,10 @@ pub struct RateController {
     quality: Quality,
     reason: Reason,
     capacity: Capacity,
-    /// The end of the probe under way.
-    probe: Option<Instant>,
+    /// The capacity last found too small, in bits per second; `None` since a probe has shown that there is more.
+    limit: Option<f64>,
+    /// The probe under way.
+    probe: Option<Probe>,
     /// When the next probe may begin.
     probe_from: Instant,
     /// How long a probe that fails makes the next one wait.
@@ -186,6 +200,7 @@ impl RateController {
             quality,
             reason: Reason::Full,
             capacity: Capacity::default(),
+            limit: None,
             probe: None,
             probe_from: now,
             back_off: PROBE_FIRST,
@@ -248,12 +263,13 @@ impl RateController {
             }
         } else if self.capacity.stalls() {
             self.stall();
-        } else if let Some(until) = self.probe {
-            self.watch_probe(&seen, until);
+        } else if let Some(probe) = self.probe {
+            self.watch_probe(&seen, probe);
         } else if seen.age >= TIGHT {
             self.relieve(now);
         } else if seen.age < CALM && now >= self.probe_from && self.can_rise() {
-            self.probe = Some(now + PROBE);
+            let until = now + self.probe_time();
+            self.probe = Some(Probe { until, tight: false });
         }
         self.choose_size(now);
         self.quality
@@ -263,6 +279,24 @@ impl RateController {
         self.quality.picture == Picture::Held || self.quality.bitrate < self.limits.max_bitrate
     }
 
+    /// Whether the highest bitrate is hardly more than the link is known to carry.
+    fn is_close(&self) -> bool {
+        let most = f64::from(self.limits.max_bitrate) + f64::from(self.limits.other_bitrate);
+        self.limit.is_some_and(|limit| most < limit * CLOSE)
+    }
+
+    fn probe_time(&self) -> Duration {
+        let total = f64::from(self.quality.bitrate) + f64::from(self.limits.other_bitrate);
+        let hidden = Duration::try_from_secs_f64(HIDDEN / total).unwrap_or(PROBE).min(PROBE);
+        hidden + if self.is_close() { PROBE_CLOSE } else { PROBE }
+    }
+
+    /// When the next probe may begin, after less was found than is sent.
+    fn wait_to_probe(&mut self, now: Instant) {
+        let back_off = if self.is_close() { self.back_off * CLOSE_BACK_OFF } else { self.back_off };
+        self.probe_from = now + back_off;
+    }
+
     /// What a probe gives the encoder: a held picture begins with the least.
     fn probed_bitrate(&self) -> u32 {
         match self.quality.picture {
@@ -270,6 +304,7 @@ impl RateController {
             Picture::Moving => {
                 let other = f64::from(self.limits.other_bitrate);
                 let total = (f64::from(self.quality.bitrate) + other) * PROBE_GAIN;
+                let total = self.limit.map_or(total, |limit| total.max(limit * PROBE_ABOVE));
                 to_bitrate(total - other).min(self.limits.max_bitrate)
             }
         }
@@ -285,39 +320,48 @@ impl RateController {
     fn relieve(&mut self, now: Instant) {
         if let Some(capacity) = self.lacking() {
             self.set_target(capacity, Reason::Link);
-            self.probe_from = now + self.back_off;
+            self.wait_to_probe(now);
         } else if self.tight_since.is_some_and(|since| now.duration_since(since) >= OVERSHOOT) {
             let sent = f64::from(self.quality.bitrate) + f64::from(self.limits.other_bitrate);
             self.set_target(sent, Reason::Encoder);
             self.tight_since = Some(now);
-            self.probe_from = now + self.back_off;
+            self.wait_to_probe(now);
         }
     }
 
-    fn watch_probe(&mut self, seen: &Observation, until: Instant) {
+    fn watch_probe(&mut self, seen: &Observation, mut probe: Probe) {
         let now = seen.now;
-        if seen.age >= PROBE_DOUBT
-            && let Some(capacity) = self.lacking()
-        {
+        probe.tight |= seen.age >= TIGHT;
+        self.probe = Some(probe);
+        let lacking = self.lacking().filter(|_| seen.age >= PROBE_DOUBT);
+        if let Some(capacity) = lacking {
             self.probe = None;
             self.set_target(capacity, Reason::Link);
-            self.probe_from = now + self.back_off;
-            let longest = match self.quality.picture {
-                Picture::Moving => PROBE_LONGEST,
-                Picture::Held => PROBE_LONGEST_HELD,
-            };
-            self.back_off = (self.back_off * 2).min(longest);
-        } else if now >= until && seen.age < PROBE_DOUBT {
-            let bitrate = self.probed_bitrate();
+            self.probe_failed(now);
+        } else if now >= probe.until && probe.tight {
             self.probe = None;
+            self.probe_failed(now);
+        } else if now >= probe.until && seen.age < PROBE_DOUBT {
+            let bitrate = self.probed_bitrate();
+            (self.probe, self.limit) = (None, None);
             self.set_quality(bitrate, Picture::Moving, Reason::Link);
             self.probe_from = now + PROBE_AGAIN;
             self.back_off = PROBE_FIRST;
         }
     }
 
+    fn probe_failed(&mut self, now: Instant) {
+        self.wait_to_probe(now);
+        let longest = match self.quality.picture {
+            Picture::Moving => PROBE_LONGEST,
+            Picture::Held => PROBE_LONGEST_HELD,
+        };
+        self.back_off = (self.back_off * 2).min(longest);
+    }
+
     /// Sets the target to what fits into the capacity, if that differs by more than the measurement varies.
     fn set_target(&mut self, capacity: f64, reason: Reason) {
+        self.limit = Some(capacity);
         let fitting = capacity * UTILISATION - f64::from(self.limits.other_bitrate);
         let ratio = fitting / f64::from(self.quality.bitrate);
         if fitting < f64::from(self.limits.min_bitrate) {
@@ -358,8 +402,8 @@ impl RateController {
     fn frame_rate(&self) -> u8 {
         let full = self.limits.frame_rate;
         let divisor = match self.share(self.quality.size) {
-            share if share >= 0.45 => 1,
-            share if share >= 0.22 => 2,
+            share if share >= 0.35 => 1,
+            share if share >= 0.18 => 2,
             _ => 3,
         };
         (full / divisor).max(full.min(5))
@@ -398,12 +442,22 @@ fn to_bitrate(bits_per_second: f64) -> u32 {
     bits_per_second as u32
 }
 
+/// More is sent than the quality allows, to see whether the link carries it.
+#[derive(Debug, Clone, Copy)]
+struct Probe {
+    until: Instant,
+    /// Whether media waited for as long as [`TIGHT`]. Pictures were then left out, so that a low age proves nothing.
+    tight: bool,
+}
+
 /// What the link delivered while it was busy.
 #[derive(Debug, Clone, Default)]
 struct Capacity {
+    /// Whether media has waited for longer than the last observation, in which the kernel's buffer was filled.
+    filled: bool,
     /// Deliveries of the running busy period: how long after the one before, and how many bytes. About [`SAMPLE`] of them.
     deliveries: VecDeque<(Duration, u64)>,
-    /// Busy time since the last delivery. Messages may be delivered whole, so a rate begins and ends at deliveries.
+    /// Busy time since the last delivery. The kernel takes some KiB at a time, so a rate begins and ends at deliveries.
     since_delivery: Duration,
 }
 
@@ -411,6 +465,9 @@ impl Capacity {
     fn observe(&mut self, elapsed: Duration, seen: &Observation) {
         if !seen.busy {
             *self = Self::default();
+            return;
+        }
+        if !std::mem::replace(&mut self.filled, true) {
             return;
         }
         self.since_delivery += elapsed;
@@ -434,8 +491,8 @@ impl Capacity {
 
     /// `None` until it is known.
     fn bits_per_second(&self) -> Option<f64> {
-        let time = self.delivering() + self.since_delivery;
-        if self.deliveries.is_empty() || time < SHORTEST_SAMPLE {
+        let time = self.delivering();
+        if time < SHORTEST_SAMPLE {
             return None;
         }
         let bytes: u64 = self.deliveries.iter().map(|(_, bytes)| *bytes).sum();
