@@ -218,7 +218,10 @@ proptest! {
         prop_assert!(most_in_30_s(&changes) <= 1, "{part}: {:?}", simulation.qualities);
         let quality = simulation.controller.quality();
         let used = f64::from(quality.bitrate + LIMITS.other_bitrate) / link;
-        prop_assert!(used <= 1.0, "{part}: {used} of the link");
+        // What misses a few percent is left to the pressure: it holds a picture now and then.
+        prop_assert!(used <= 1.04, "{part}: {used} of the link");
+        let p95 = simulation.delay(95, 10_000);
+        prop_assert!(p95 <= 600, "{part}: {p95} ms");
         prop_assert!(used >= 0.6 || quality.picture == Picture::Held, "{part}: {used} of the link");
     }
 

@@ -59,7 +59,7 @@ const PROBE_AGAIN: Duration = Duration::from_millis(500);
 /// How long after a lowered target, or a first failed probe, the next begins.
 const PROBE_FIRST: Duration = Duration::from_secs(4);
 /// How long failed probes make the next one wait at most.
-const PROBE_LONGEST: Duration = Duration::from_secs(8);
+const PROBE_LONGEST: Duration = Duration::from_secs(6);
 /// The same while the picture is held: there a probe that fails is heard, as a gap in the voice.
 const PROBE_LONGEST_HELD: Duration = Duration::from_secs(64);
 
