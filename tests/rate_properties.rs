@@ -9,7 +9,8 @@ use std::time::{Duration, Instant};
 
 use proptest::prelude::*;
 use roomcam::publish::pressure::{Pressure, PressureGauge};
-use roomcam::publish::rate::{Observation, Picture, Quality, RateController, RateLimits, Reason};
+use roomcam::publish::quality::{Picture, Quality, Reason};
+use roomcam::publish::rate::{Observation, RateController, RateLimits};
 
 const TICK: u64 = 10;
 const CHUNK: u64 = 100;

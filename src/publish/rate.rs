@@ -13,11 +13,11 @@
 //!   quality, and the next probe follows at once; if not, the next one waits longer. A probe is no change of quality.
 //! - A link that delivers nothing stalls. That tells nothing of its capacity, so the quality stays as it is.
 
-use std::collections::VecDeque;
-use std::fmt;
 use std::time::{Duration, Instant};
 
+use super::capacity::Capacity;
 use super::pressure::{CALM, TIGHT};
+use super::quality::{Picture, Quality, Reason, SizeStep};
 
 /// What a target is of the capacity measured; the rest drains what waits.
 const UTILISATION: f64 = 0.85;
@@ -27,12 +27,6 @@ const CARRIES: f64 = 0.97;
 const DOWN_STEP: f64 = 0.9;
 /// … and raised only by at least this one: what is measured varies.
 const UP_STEP: f64 = 1.15;
-/// How long the link must have been busy before its capacity is known.
-const SHORTEST_SAMPLE: Duration = Duration::from_millis(300);
-/// Capacity is the average over this much busy time.
-const SAMPLE: Duration = Duration::from_secs(1);
-/// A link that has been busy for so long without delivering anything stalls.
-const STALL: Duration = Duration::from_secs(2);
 /// How long media may wait though the link carries the target, before the target is lowered all the same: the encoder does
 /// not keep to it.
 const OVERSHOOT: Duration = Duration::from_secs(3);
@@ -93,74 +87,6 @@ pub struct Observation {
     pub delivered: u64,
     /// Whether media waited for the socket all the time since then. If not, the link may carry more than was delivered.
     pub busy: bool,
-}
-
-/// The size of the picture; another one is a new epoch.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-pub enum SizeStep {
-    /// Width and height are halved.
-    Half,
-    /// As configured.
-    Full,
-}
-
-impl SizeStep {
-    /// Which part of the configured area it is.
-    fn area(self) -> f64 {
-        match self {
-            Self::Half => 0.25,
-            Self::Full => 1.0,
-        }
-    }
-}
-
-/// Whether new pictures are sent.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Picture {
-    /// Yes.
-    Moving,
-    /// No: the last one is repeated.
-    Held,
-}
-
-/// What the link is trusted to carry.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Quality {
-    /// The target of the video encoder in bits per second, also while the picture is held.
-    pub bitrate: u32,
-    /// Frames per second, at most.
-    pub frame_rate: u8,
-    /// The picture's size.
-    pub size: SizeStep,
-    /// Whether there are new pictures.
-    pub picture: Picture,
-}
-
-/// Why the quality is as it is.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub enum Reason {
-    /// Nothing limits it.
-    Full,
-    /// The link carries no more, as far as is known.
-    Link,
-    /// The link carries less than the lowest bitrate.
-    Minimum,
-    /// The link delivers nothing.
-    Stall,
-    /// The encoder makes more than it is asked for.
-    Encoder,
-}
-
-impl fmt::Display for Reason {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(match self {
-            Self::Full => "full",
-            Self::Link => "link",
-            Self::Minimum => "minimum",
-            Self::Stall => "stall",
-            Self::Encoder => "encoder",
-        })
-    }
 }
 
 /// Decides on the quality of one connection's media.
@@ -448,56 +374,4 @@ struct Probe {
     until: Instant,
     /// Whether media waited for as long as [`TIGHT`]. Pictures were then left out, so that a low age proves nothing.
     tight: bool,
-}
-
-/// What the link delivered while it was busy.
-#[derive(Debug, Clone, Default)]
-struct Capacity {
-    /// Whether media has waited for longer than the last observation, in which the kernel's buffer was filled.
-    filled: bool,
-    /// Deliveries of the running busy period: how long after the one before, and how many bytes. About [`SAMPLE`] of them.
-    deliveries: VecDeque<(Duration, u64)>,
-    /// Busy time since the last delivery. The kernel takes some KiB at a time, so a rate begins and ends at deliveries.
-    since_delivery: Duration,
-}
-
-impl Capacity {
-    fn observe(&mut self, elapsed: Duration, seen: &Observation) {
-        if !seen.busy {
-            *self = Self::default();
-            return;
-        }
-        if !std::mem::replace(&mut self.filled, true) {
-            return;
-        }
-        self.since_delivery += elapsed;
-        if seen.delivered > 0 {
-            self.deliveries.push_back((std::mem::take(&mut self.since_delivery), seen.delivered));
-            while let Some((oldest, _)) = self.deliveries.front()
-                && self.delivering() >= SAMPLE + *oldest
-            {
-                self.deliveries.pop_front();
-            }
-        }
-    }
-
-    fn delivering(&self) -> Duration {
-        self.deliveries.iter().map(|(after, _)| *after).sum()
-    }
-
-    fn stalls(&self) -> bool {
-        self.since_delivery >= STALL && self.since_delivery >= self.delivering() * 2
-    }
-
-    /// `None` until it is known.
-    fn bits_per_second(&self) -> Option<f64> {
-        let time = self.delivering();
-        if time < SHORTEST_SAMPLE {
-            return None;
-        }
-        let bytes: u64 = self.deliveries.iter().map(|(_, bytes)| *bytes).sum();
-        #[allow(clippy::cast_precision_loss, reason = "a second of media is far from 2^52 bytes")]
-        let bits = bytes as f64 * 8.0;
-        Some(bits / time.as_secs_f64())
-    }
 }
