@@ -1,6 +1,6 @@
 // What came over the link: each chunk that arrived, beside the agent's own line about it, on one clock.
 
-import { joinRaw } from '../bench/raw-client.mjs';
+import { joinRaw } from './raw-client.mjs';
 import { quantile } from '../e2e/lib/measures.mjs';
 import { nowMs } from '../e2e/lib/waiting.mjs';
 
