@@ -11,7 +11,12 @@ select_arch "${1:-}"
 cd "$here/.."
 target_dir=${CARGO_TARGET_DIR:-target}
 locked=${CI:+--locked}
+CARGO_DEB=3.8.0
 
+# Where the Makefile has such tools too.
+export PATH=$(realpath -m "$target_dir")/tools/bin:$PATH
+CARGO_PROFILE_DEV_DEBUG=0 cargo install --quiet --locked --debug --root "$target_dir/tools" cargo-deb \
+    --version "$CARGO_DEB" >&2
 "$here/build.sh" "$ARCH" >/dev/null
 
 # Man pages, completions and changelog, written by a program of this machine: the other may not run here.
@@ -30,6 +35,8 @@ roomcam ($version-1) stable; urgency=medium
 CHANGELOG
 
 package=$target_dir/debian/roomcam_$version-1_$ARCH.deb
+# One of an earlier version would be taken for this one.
+rm -f "$target_dir"/debian/roomcam_*_"$ARCH".deb
 # shellcheck disable=SC2086 # no flag, or one
 cargo deb --no-build --no-strip $TARGET_FLAG --output "$package" >&2
 

@@ -8,8 +8,7 @@ set -euo pipefail
 packages=(
     systemd-sysv udev libnss-systemd kmod iproute2 procps dropbear-bin busybox-static ca-certificates
     alsa-utils v4l-utils gpiod
-    gstreamer1.0-alsa gstreamer1.0-plugins-base gstreamer1.0-plugins-good gstreamer1.0-plugins-bad
-    gstreamer1.0-tools
+    gstreamer1.0-alsa gstreamer1.0-plugins-base gstreamer1.0-plugins-good gstreamer1.0-tools
 )
 
 say() { echo "$@" >&2; }

@@ -15,8 +15,10 @@ const GPLEV0 = '0x3f200034';
 /** How long a command may take, unless it says otherwise. */
 const COMMAND_MS = 60_000;
 
-/** Boots the Pi; makes its SD card first if there is none. Says on stderr what it does, as that takes a while. */
+/** Boots the Pi; makes its SD card first if there is none. Says on stderr what it does, as that takes a while. Where
+ *  `ROOMCAM_PI` names a directory, `boot.sh` has booted one there. */
 export function bootPi() {
+  if (process.env.ROOMCAM_PI) return new Pi(process.env.ROOMCAM_PI);
   const directory = mkdtempSync(join(tmpdir(), 'roomcam-pi-'));
   const { status } = spawnSync(join(TESTS, 'pi/boot.sh'), [directory], { stdio: ['ignore', 'inherit', 'inherit'] });
   if (status !== 0) {
