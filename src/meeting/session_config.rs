@@ -22,7 +22,7 @@ pub struct SessionConfig {
     pub room: String,
     /// The name the others see.
     pub username: String,
-    /// The agent's user id, until the relay gives our connection another one ([`Identity`]).
+    /// The agent's user id, until the relay gives our connection another one ([`Identity`](super::Identity)).
     pub user_id: Option<String>,
     /// A picture for the others to show while the camera is off.
     pub avatar_url: Option<String>,
