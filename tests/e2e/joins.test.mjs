@@ -12,8 +12,9 @@ import { observeFor } from './lib/waiting.mjs';
 /** Joins per stage, unless `JOINS` says how many. */
 const JOINS = { 'first chromium': 40, 'later chromium': 40 };
 const FEWER_JOINS = 12;
-/** Of the joins, and of what the resident sees of them, so many must keep to a time: the others met a busy machine. */
-const IN_TIME = 0.95;
+/** Of the joins, and of what the resident sees of them, so many may miss a time, and one where that is less than one: they
+ *  met a busy machine. */
+const LATE = 0.05;
 /** From joining to the first frame. */
 const FIRST_FRAME_MS = 1_500;
 /** Longest time between two frames for the resident. In the first generation every join and leave, and the moment in
@@ -74,9 +75,9 @@ scenario('every newcomer sees the picture, and who watches sees nothing of it', 
   );
   assert.ok(residentSaw, 'the resident never saw the picture before the first join');
   assert.equal(good, count, `${count - good} of ${count} newcomers had no picture`);
-  const inTime = (values, boundMs) => values.filter((ms) => ms <= boundMs).length / values.length;
-  assert.ok(inTime(firstFrames, FIRST_FRAME_MS) >= IN_TIME, `first frames after ${spread(firstFrames)}`);
-  assert.ok(inTime(gaps, RESIDENTS_GAP_MS[generation]) >= IN_TIME, `the resident's gaps: ${spread(gaps)}`);
+  const inTime = (values, boundMs) => values.filter((ms) => ms > boundMs).length <= Math.max(1, LATE * values.length);
+  assert.ok(inTime(firstFrames, FIRST_FRAME_MS), `first frames after ${spread(firstFrames)}`);
+  assert.ok(inTime(gaps, RESIDENTS_GAP_MS[generation]), `the resident's gaps: ${spread(gaps)}`);
   assert.ok(quantile(firstFrames, 0.5) <= FIRST_FRAME_MS / 2, `the median of the first frames is ${quantile(firstFrames, 0.5)} ms`);
 });
 
