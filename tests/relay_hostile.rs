@@ -71,13 +71,15 @@ async fn a_camera_and_its_viewers_go_on_amid_thousands_of_hostile_connections() 
     let Gaps { sent, seen } = meeting.join().expect("the meeting went on");
 
     let worst = *seen.iter().max().unwrap();
+    // By so much the machine kept the camera itself waiting.
+    let late = sent.saturating_sub(CADENCE);
     let (median, sent) = (median(seen).as_millis(), sent.as_millis());
     println!(
         "{connections} hostile connections: longest gap of {VIEWERS} viewers {} ms (median {median} ms; \
          between chunks as they were sent {sent} ms), at most {most} kB in the relay",
         worst.as_millis(),
     );
-    assert!(worst <= LONGEST_GAP, "{worst:?}");
+    assert!(worst <= LONGEST_GAP + late, "{worst:?}, of which the camera was late by {late:?}");
     assert!(most <= MOST_MEMORY, "{most} kB");
 }
 
