@@ -132,6 +132,8 @@ impl Button {
         let settled = if self.state == State::Released { Contact::Released } else { Contact::Pressed };
         // A second edge of the same kind tells that one between them was lost: the contact is not quiet.
         self.unsettled = (contact != settled).then_some(at);
+        // A contact that comes back to rest after a bounce may have been pressed for long meanwhile.
+        self.tick(at);
     }
 
     /// Lets time pass.
