@@ -8,7 +8,7 @@ import { nowMs, observeFor, until } from '../e2e/lib/waiting.mjs';
 import { randomNumbers, seed } from '../e2e/lib/random.mjs';
 import { Link } from './link.mjs';
 import { Proxy } from './proxy.mjs';
-import { linkReport, Record, viewerReport } from './record.mjs';
+import { arrived, linkReport, viewerReport } from './record.mjs';
 
 /** What the agent sends without a limit: 800 kbit/s of picture, 32 of voice. */
 const NOMINAL_BPS = 832_000;
@@ -65,8 +65,8 @@ const ROWS = [
   },
   {
     name: 'bursts of up to 400 ms',
-    async play({ proxy, random }, until) {
-      while (nowMs() < until) {
+    async play({ proxy, random }, endMs) {
+      while (nowMs() < endMs) {
         proxy.hold();
         await observeFor(50 + random() * 350);
         proxy.release();
@@ -94,8 +94,7 @@ async function measure(scene, { name, play, goals, whole = {}, adaptingMs = ADAP
   const relay = await scene.relay('nestjs-new');
   const proxy = await Proxy.start(link.address, relay.port);
   t.after(() => proxy.close());
-  const record = await Record.start(relay.origin, scene.room);
-  t.after(() => record.close());
+  const recorder = await scene.participant(relay, 'recorder');
   const browser = await scene.browser();
   const viewer = await browser.client('later', { relay, room: scene.room, user: 'viewer' });
   await viewer.join();
@@ -114,9 +113,10 @@ async function measure(scene, { name, play, goals, whole = {}, adaptingMs = ADAP
   const originMs = await viewer.page.evaluate(() => performance.timeOrigin);
   // What was cut before the end may still be on its way.
   link.limit();
-  await until('the last chunk', 15_000, () => record.chunks(agent.trace()).some(({ cutMs }) => cutMs >= toMs));
-
-  const chunks = record.chunks(agent.trace());
+  const chunks = await until('the last chunk', 15_000, () => {
+    const all = arrived(recorder, agent.trace());
+    return all.some(({ cutMs }) => cutMs >= toMs) && all;
+  });
   const report = { ...linkReport(chunks, fromMs, toMs), ...viewerReport(seen.frames, originMs, chunks, fromMs, toMs) };
   const all = viewerReport(seen.frames, originMs, chunks, changedMs, toMs);
   table.push([name, rounded({ ...report, freezeInAll: all.longestFreeze })]);

@@ -1,53 +1,33 @@
 // What came over the link: each chunk that arrived, beside the agent's own line about it, on one clock.
 
-import { joinRaw } from './raw-client.mjs';
 import { quantile } from '../e2e/lib/measures.mjs';
-import { nowMs } from '../e2e/lib/waiting.mjs';
 
 /** An Opus packet lasts so long. */
 const PACKET_MS = 20;
 
-export class Record {
-  /** [Unix ms, bytes] of each chunk that a participant got. */
-  #arrivals = [];
-
-  static async start(origin, room) {
-    const record = new Record();
-    record.socket = await joinRaw(origin, room, 'recorder', (chunk) => record.#arrivals.push([nowMs(), chunk.length]));
-    return record;
+/** The agent's lines about the chunks that a participant got, in order, each with `arrivedMs` (Unix) and, in the same
+ *  clock, when it was cut and captured. What was sent and never arrived is left out. */
+export function arrived(participant, trace) {
+  const chunks = [];
+  let next = 0;
+  for (const { atMs, bytes } of participant.chunks) {
+    const found = trace.findIndex((line, index) => index >= next && line.bytes === bytes);
+    if (found < 0) continue;
+    chunks.push({ ...trace[found], arrivedMs: atMs });
+    next = found + 1;
   }
-
-  close() {
-    this.socket.removeAllListeners('close');
-    this.socket.close();
-  }
-
-  /** The agent's lines about what arrived, in order, each with `arrivedMs` (Unix) and, in the same clock, when it was cut
-   *  and captured. What was sent and never arrived is left out. */
-  chunks(trace) {
-    const chunks = [];
-    let next = 0;
-    for (const [arrivedMs, bytes] of this.#arrivals) {
-      const found = trace.findIndex((line, index) => index >= next && line.bytes === bytes);
-      if (found < 0) continue;
-      chunks.push({ ...trace[found], arrivedMs });
-      next = found + 1;
-    }
-    // Both clocks run evenly; a chunk that did not wait takes the relay some milliseconds.
-    const clockMs = Math.min(...chunks.map((chunk) => chunk.arrivedMs - chunk.t_ms));
-    const span = (captured) => captured && { frames: captured.frames, fromMs: captured.from_ms + clockMs, toMs: captured.to_ms + clockMs };
-    return chunks.map((chunk) => ({
-      arrivedMs: chunk.arrivedMs,
-      epoch: chunk.epoch,
-      bytes: chunk.bytes,
-      joined: chunk.joined,
-      startMs: Math.min(chunk.video_ms ?? Infinity, chunk.audio_ms ?? Infinity),
-      endMs: chunk.end_ms,
-      cutMs: chunk.t_ms - chunk.queue_ms + clockMs,
-      camera: span(chunk.camera),
-      mic: span(chunk.mic),
-    }));
-  }
+  // Both clocks run evenly; a chunk that did not wait takes the relay some milliseconds.
+  const clockMs = Math.min(...chunks.map((chunk) => chunk.arrivedMs - chunk.t_ms));
+  const span = (captured) => captured && { frames: captured.frames, fromMs: captured.from_ms + clockMs };
+  return chunks.map((chunk) => ({
+    arrivedMs: chunk.arrivedMs,
+    bytes: chunk.bytes,
+    startMs: Math.min(chunk.video_ms ?? Infinity, chunk.audio_ms ?? Infinity),
+    endMs: chunk.end_ms,
+    cutMs: chunk.t_ms - chunk.queue_ms + clockMs,
+    camera: span(chunk.camera),
+    mic: span(chunk.mic),
+  }));
 }
 
 /** What the chunks that were cut in [fromMs, toMs] say of the link: delays in ms, `voice` as a share of the time,

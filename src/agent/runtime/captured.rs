@@ -134,7 +134,13 @@ impl Runtime {
         }
     }
 
-    pub(super) fn ask_for_key_frame(&mut self) {
+    /// Does what the receivers need by now. To be called after everything that happened.
+    pub(super) fn serve_receivers(&mut self) {
+        self.publisher.serve();
+        self.ask_for_key_frame();
+    }
+
+    fn ask_for_key_frame(&mut self) {
         if self.machine.is_flowing() && self.publisher.wants_key_frame() {
             self.force_key_frame();
         }

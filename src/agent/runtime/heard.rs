@@ -139,8 +139,7 @@ impl Runtime {
     /// Somebody left, changed the state of a camera or a microphone, or wrote something.
     fn clients_redraw(&mut self, again_after: Option<Duration>) {
         self.publisher.clients_redraw(again_after);
-        self.publisher.serve();
-        self.ask_for_key_frame();
+        self.serve_receivers();
     }
 
     /// The relay says who is in the room, and whether the agent may publish. Deployed gateways say so again and

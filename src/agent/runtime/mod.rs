@@ -261,8 +261,7 @@ impl Runtime {
             self.act(action).await;
             acted = true;
         }
-        self.publisher.serve();
-        self.ask_for_key_frame();
+        self.serve_receivers();
         // What is closed is not told as closed before it is kept.
         if acted && self.lamps_have_followed() {
             self.tell_state();

@@ -34,7 +34,7 @@ pub enum Service {
 }
 
 /// The receivers of the stream, as the publisher sees them.
-#[derive(Debug)]
+#[derive(Debug, Default)]
 pub struct Audience {
     /// What the relay's clients want; `None` outside a room.
     strategy: Option<LateJoinStrategy>,
@@ -48,20 +48,6 @@ pub struct Audience {
     restart_due: bool,
     /// When clients draw anew once more.
     redrawn_again: Option<Instant>,
-}
-
-impl Default for Audience {
-    fn default() -> Self {
-        Self {
-            strategy: None,
-            flowing: false,
-            stopped: None,
-            next_origin: Origin::Continue,
-            late_joiners: LateJoiners::default(),
-            restart_due: false,
-            redrawn_again: None,
-        }
-    }
 }
 
 impl Audience {
@@ -85,7 +71,7 @@ impl Audience {
     /// Media begin to flow. Says where their epoch begins.
     pub fn start(&mut self, now: Instant) -> Origin {
         self.flowing = true;
-        let origin = std::mem::replace(&mut self.next_origin, Origin::Continue);
+        let origin = std::mem::take(&mut self.next_origin);
         let origin = if origin == Origin::Continue { self.origin_after_pause(now) } else { origin };
         self.restart_due |= self.is_first_generation();
         if origin == Origin::LeadIn {

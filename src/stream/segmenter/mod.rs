@@ -35,9 +35,10 @@ pub const LEAD_IN: Duration = Duration::from_millis(5800);
 const IN_HAND: Duration = Duration::from_millis(200);
 
 /// Where the timeline of a new epoch begins.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub enum Origin {
     /// Where the last epoch ended.
+    #[default]
     Continue,
     /// [`LEAD_IN`] behind the end of the last epoch, the time between being filled with its first picture and silence:
     /// for receivers that jump to the live edge and have no media to play.
