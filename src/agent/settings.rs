@@ -4,7 +4,12 @@ use crate::capture::{CameraSettings, MicSettings, Profile};
 use crate::config::{Capture, DeviceChoice, Meeting, Secret};
 use crate::media::VideoFormat;
 use crate::meeting::{SessionConfig, credentials};
+use crate::publish::rate::RateLimits;
 use crate::socketio::{BadUrl, Endpoint};
+
+/// What blocks, clusters and events take beside what the encoders make, in bits per second: with pictures at 30 fps and
+/// chunks of 100 ms.
+const CONTAINER_BITRATE: u32 = 30_000;
 
 /// What is asked of the devices that the configuration and the profile have together.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -37,6 +42,16 @@ impl DeviceSettings {
                 bitrate: capture.audio_bitrate.get(),
             }),
         }
+    }
+}
+
+/// Within which bounds the video follows the link.
+pub fn rate_limits(capture: &Capture) -> RateLimits {
+    RateLimits {
+        min_bitrate: capture.min_bitrate.get(),
+        max_bitrate: capture.video_bitrate.get(),
+        frame_rate: capture.fps.get(),
+        other_bitrate: capture.audio_bitrate.get() + CONTAINER_BITRATE,
     }
 }
 

@@ -12,3 +12,4 @@ pub mod pressure;
 pub mod quality;
 pub mod rate;
 pub mod relay;
+pub mod uplink;

@@ -32,7 +32,7 @@ use super::device::{Device, Source};
 use super::faults::{Faults, Part};
 use super::machine::{Action, Choice, Event, Machine, SILENT_DEVICE, Which};
 use super::room::Room;
-use super::settings::{DeviceSettings, session_config};
+use super::settings::{DeviceSettings, rate_limits, session_config};
 use crate::capture::still::black_key_frame;
 use crate::capture::{CaptureError, MediaClock, Profile, Profiles};
 use crate::config::{Config, ConfigErrors};
@@ -43,6 +43,7 @@ use crate::meeting::{
     OutboxLimits, Presence, SessionConfig, SessionEvent, SessionHandle, StateChange, outbox, session,
 };
 use crate::panel::{Panel, PanelError, Pressed};
+use crate::publish::quality::Reason;
 use crate::publish::relay::{Publisher, Trace};
 use crate::service::Service;
 use crate::socketio::BadUrl;
@@ -122,6 +123,10 @@ struct Runtime {
     black: BlackFrames,
     camera_format: Option<VideoFormat>,
     key_frames: KeyFrames,
+    /// Pictures that the camera had given when a chunk was last cut.
+    pictures: u64,
+    /// Why the quality is as the log says it is.
+    reason_told: Reason,
     lost_frames: LogLimit,
     profile: Profile,
     clock: MediaClock,
@@ -170,6 +175,7 @@ impl Runtime {
                 StreamFormat { video: format },
                 clock.clone(),
                 config.capture.cadence.duration(),
+                rate_limits(&config.capture),
                 trace.transpose()?,
             ),
             camera: camera.map(device),
@@ -177,6 +183,8 @@ impl Runtime {
             black: BlackFrames::new(profile.clone(), black),
             camera_format: format,
             key_frames: KeyFrames::default(),
+            pictures: 0,
+            reason_told: Reason::Full,
             lost_frames: LogLimit::default(),
             profile: profile.clone(),
             clock: clock.clone(),
@@ -237,7 +245,7 @@ impl Runtime {
                 event = captured::next_of(&mut self.camera) => self.captured(Which::Camera, event).await,
                 event = captured::next_of(&mut self.mic) => self.captured(Which::Mic, event).await,
                 event = next_session_event(&mut self.session) => self.heard(event).await,
-                () = sleep_until(self.publisher.next_cut().into()), if self.machine.is_flowing() => self.cut(),
+                () = sleep_until(self.publisher.next_cut().into()), if self.machine.is_flowing() => self.cut().await,
                 pressed = self.panel.next_press() => self.pressed(pressed).await,
                 request = next_request(&mut self.requests) => self.asked(request).await,
                 kept = self.choice_file.next() => self.choice_kept(kept).await,
