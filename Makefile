@@ -163,7 +163,7 @@ test-readme: deps ## README.md and systemd/OPERATING.md, followed word for word 
 # `make test` has a fifth of it. The relay is the release build, because it is the one that people run.
 .PHONY: hostile
 hostile: release ## Let 10 000 hostile connections loose on the relay for five minutes, while a meeting goes on
-	ROOMCAM=$(RELEASE) ROOMCAM_HOSTILE_CONNECTIONS=10000 ROOMCAM_LOG=error cargo test $(LOCKED) --test relay_hostile -- --nocapture
+	ROOMCAM=$(RELEASE) ROOMCAM_HOSTILE_CONNECTIONS=10000 cargo test $(LOCKED) --test relay_hostile -- --nocapture
 
 # --- Checks ---
 
