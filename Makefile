@@ -42,7 +42,7 @@ demo: release ## Watch a test picture in a meeting on this machine (ARGS="--came
 	$(RELEASE) demo $(ARGS)
 
 .PHONY: test
-test: test-rust test-viewer test-fuzz test-e2e test-packages test-readme test-pi ## Run all tests, the quick ones first
+test: test-rust test-viewer test-fuzz test-page test-e2e test-packages test-readme test-pi ## Run all tests, the quick ones first
 
 .PHONY: bench
 bench: release deps-test ## Measure CPU, memory, cadence and latency, beside a bare pipeline and a browser
@@ -127,6 +127,11 @@ test-e2e: release deps-test ## The program against a relay in NestJS and viewers
 	@tests/install-deps.sh webkit
 	npm --prefix tests run --silent prepare
 	ROOMCAM=$(RELEASE) npm --prefix tests run --silent e2e
+
+.PHONY: test-page
+test-page: release deps-test ## The viewer page's states and how one gets into it; judges no time
+	npm --prefix tests run --silent prepare
+	ROOMCAM=$(RELEASE) npm --prefix tests run --silent untimed
 
 # Not part of `make test` while the agent does not yet meet its goals.
 .PHONY: test-network
