@@ -22,7 +22,7 @@ const HERD: usize = 200;
 const ROOMS: usize = 40;
 const LIVE: Presence = Presence { has_video: true, is_muted: false };
 /// How long the relay is away, beside the time in which it starts.
-const AWAY: Duration = Duration::from_secs(3);
+const AWAY: Duration = Duration::from_secs(1);
 /// When all must be back, after the relay is.
 const BACK: Duration = Duration::from_secs(30);
 const PATIENCE: Duration = Duration::from_secs(60);
