@@ -42,7 +42,7 @@ demo: release ## Watch a test picture in a meeting on this machine (ARGS="--came
 	$(RELEASE) demo $(ARGS)
 
 .PHONY: test
-test: test-rust test-viewer test-fuzz test-page test-e2e test-packages test-readme test-pi ## Run all tests, the quick ones first
+test: test-rust test-viewer test-fuzz test-untimed test-e2e test-packages test-readme test-pi ## Run all tests, the quick ones first
 
 .PHONY: bench
 bench: release deps-test ## Measure CPU, memory, cadence and latency, beside a bare pipeline and a browser
@@ -128,8 +128,8 @@ test-e2e: release deps-test ## The program against a relay in NestJS and viewers
 	npm --prefix tests run --silent prepare
 	ROOMCAM=$(RELEASE) npm --prefix tests run --silent e2e
 
-.PHONY: test-page
-test-page: release deps-test ## The viewer page's states and how one gets into it; judges no time
+.PHONY: test-untimed
+test-untimed: release deps-test ## End-to-end tests that judge no time: the page's states, surroundings that change
 	npm --prefix tests run --silent prepare
 	ROOMCAM=$(RELEASE) npm --prefix tests run --silent untimed
 
