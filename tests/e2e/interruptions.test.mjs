@@ -35,10 +35,7 @@ scenario('after skips, epochs and lost connections the picture moves', STAGES, a
     // After a burst the kernel lets more wait: each stall has a new connection.
     const lostMs = await viewer.now();
     proxy.cut();
-    await room.recovers(`the connection was lost, ${time}`, viewer, async () => {
-      const joinedMs = await room.agentJoinedAt(viewer);
-      return joinedMs > lostMs && joinedMs;
-    });
+    await room.recovers(`the connection was lost, ${time}`, viewer, () => room.agentJoined(viewer, lostMs));
   }
 
   await room.step('the picture gets another size', () => agent.recapture({ width: 320, height: 240 }), PICTURE_AGAIN_MS);

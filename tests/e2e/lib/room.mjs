@@ -73,23 +73,33 @@ export class Room {
     await observeFor(WATCHED_MS);
   }
 
-  /** Waits for a moment, ms on the viewer's page, that `happened` tells, and for pictures from then on. */
+  /** Waits for a moment, ms on the viewer's page, that `happened` tells, and for pictures from then on. Returns it. */
   async recovers(name, viewer, happened) {
     const fromMs = await until(name, 20_000, happened, 50);
     await observeFor(WATCHED_MS);
     await this.#time(name, viewer, await viewer.report('agent'), fromMs, PICTURE_AGAIN_MS);
+    return fromMs;
   }
 
-  /** When a viewer last heard that the agent had joined, in ms on its page; undefined if it never did. */
-  async agentJoinedAt(viewer) {
+  /** When a viewer first heard after `sinceMs` that the agent had joined, both in ms on its page; undefined before. */
+  async agentJoined(viewer, sinceMs) {
     const lines = await viewer.page.evaluate(() => client.log.lines);
-    return lines.findLast(([, event, details]) => event === 'user-joined' && details.userId === 'agent')?.[0];
+    return lines.find(([atMs, event, details]) => atMs > sinceMs && event === 'user-joined' && details.userId === 'agent')?.[0];
   }
 
-  async #note(step, viewer, good, what) {
+  /** Starts the agent again, which has ended, and waits for the picture. Returns when the viewer heard of it. */
+  async agentReturns(relay, viewer) {
+    const { scene } = this;
+    await until('the agent to be gone', 3_000, async () => (await viewer.shows('agent')) === undefined);
+    const goneMs = await viewer.now();
+    this.agent = scene.agent(relay, 'agent');
+    return this.recovers('the agent was restarted', viewer, () => this.agentJoined(viewer, goneMs));
+  }
+
+  async #note(step, viewer, good, what, late = false) {
     this.#steps.push({ step, good });
     this.t.diagnostic(`${good ? 'good' : 'BAD '} ${this.generation} in ${this.kind}, ${viewer.user}: ${step}: ${what}`);
-    if (good) return;
+    if (good && !late) return;
     const log = await keepLog(viewer, `events-${this.generation}-${this.kind}-${this.#steps.length}`);
     this.t.diagnostic(`  ${log[0]}`);
   }
@@ -100,8 +110,9 @@ export class Room {
     const gapMs = longestGapMs(report, fromMs, now);
     const last = report?.frames.at(-1);
     const moves = last !== undefined && report.now - last[0] <= MOVING_MS;
-    this.#times.push({ name, gapMs, late: gapMs > boundMs });
-    await this.#note(name, viewer, moves, `${gapMs.toFixed(0)} ms without a new picture${gapMs > boundMs ? `, above ${boundMs}` : ''}`);
+    const late = gapMs > boundMs;
+    this.#times.push({ name, gapMs, late });
+    await this.#note(name, viewer, moves, `${gapMs.toFixed(0)} ms without a new picture${late ? `, above ${boundMs}` : ''}`, late);
   }
 
   /** Laws hold at each step; of the times the median decides, and the worst is told. */
