@@ -1,0 +1,3 @@
+//! WebRTC.
+
+mod crypto;
