@@ -1,3 +1,21 @@
-//! WebRTC.
+//! WebRTC: one peer connection as a value, and the socket that all of them share. Sends only; knows no meeting.
+//!
+//! - [`peer`]: a connection to one participant, on str0m: descriptions, candidates and datagrams in, datagrams and events
+//!   out; `lane`: one of its tracks;
+//! - [`frame`]: an encoded frame that all peers share;
+//! - `description`: what is read of descriptions, and what is changed in ours; pure;
+//! - `crypto`: what it is encrypted with;
+//! - [`error`]: why a description cannot be used.
 
 mod crypto;
+mod description;
+pub mod error;
+pub mod frame;
+mod lane;
+pub mod peer;
+#[cfg(test)]
+mod peer_tests;
+
+pub use error::PeerError;
+pub use frame::SharedFrame;
+pub use peer::{Answer, Output, Peer, PeerEvent, PeerSettings};

@@ -5,8 +5,8 @@ use std::sync::Arc;
 use std::time::Instant;
 
 use str0m::config::{DtlsCert, DtlsVersion};
-use str0m::crypto::dtls::{DtlsImplError, DtlsInstance, DtlsOutput, DtlsProvider, ProtocolVersion};
 use str0m::crypto::CryptoError;
+use str0m::crypto::dtls::{DtlsImplError, DtlsInstance, DtlsOutput, DtlsProvider, ProtocolVersion};
 
 #[derive(Debug)]
 pub(super) struct Dtls;

@@ -21,10 +21,7 @@ pub(super) fn certificate() -> Result<DtlsCert, String> {
     static MADE: OnceLock<Result<DtlsCert, String>> = OnceLock::new();
     MADE.get_or_init(|| {
         let made = rcgen::generate_simple_self_signed(Vec::new()).map_err(|error| error.to_string())?;
-        Ok(DtlsCert {
-            certificate: made.cert.der().to_vec(),
-            private_key: made.signing_key.serialize_der(),
-        })
+        Ok(DtlsCert { certificate: made.cert.der().to_vec(), private_key: made.signing_key.serialize_der() })
     })
     .clone()
 }
@@ -45,8 +42,7 @@ struct Sha1Hmac;
 
 impl Sha1HmacProvider for Sha1Hmac {
     fn sha1_hmac(&self, key: &[u8], payloads: &[&[u8]]) -> [u8; 20] {
-        let mut context =
-            hmac::Context::with_key(&hmac::Key::new(hmac::HMAC_SHA1_FOR_LEGACY_USE_ONLY, key));
+        let mut context = hmac::Context::with_key(&hmac::Key::new(hmac::HMAC_SHA1_FOR_LEGACY_USE_ONLY, key));
         payloads.iter().for_each(|payload| context.update(payload));
         copied(context.sign().as_ref())
     }
@@ -88,10 +84,7 @@ mod tests {
     #[test]
     fn digests_are_those_of_the_standards() {
         let parts: [&[u8]; 2] = [b"what do ya want ", b"for nothing?"];
-        assert_eq!(
-            hex(&Sha1Hmac.sha1_hmac(b"Jefe", &parts)),
-            "effcdf6ae5eb2fa2d27416d5f184df9c259a7c79"
-        );
+        assert_eq!(hex(&Sha1Hmac.sha1_hmac(b"Jefe", &parts)), "effcdf6ae5eb2fa2d27416d5f184df9c259a7c79");
         assert_eq!(hex(&Sha1.sha1(b"abc")), "a9993e364706816aba3e25717850c26c9cd0d89d");
         assert_eq!(
             hex(&Sha256.sha256(b"abc")),

@@ -6,11 +6,11 @@ use std::fmt;
 use aes::cipher::{BlockEncrypt, Iv, Key, KeyInit, KeyIvInit, StreamCipher};
 use aes::{Aes128, Aes256, Block};
 use ring::aead::{AES_128_GCM, AES_256_GCM, Aad, Algorithm, LessSafeKey, Nonce, UnboundKey};
+use str0m::crypto::CryptoError;
 use str0m::crypto::{
     AeadAes128GcmCipher, AeadAes256GcmCipher, Aes128CmSha1_80Cipher, SrtpProvider, SupportedAeadAes128Gcm,
     SupportedAeadAes256Gcm, SupportedAes128CmSha1_80,
 };
-use str0m::crypto::CryptoError;
 
 /// Bytes of an authentication tag.
 const TAG: usize = 16;
@@ -41,7 +41,11 @@ impl SrtpProvider for Srtp {
 }
 
 /// Encrypts one block. str0m reads no more than that of the output.
-fn ecb_round(cipher: &impl BlockEncrypt<BlockSize = aes::cipher::consts::U16>, input: &[u8], output: &mut [u8]) {
+fn ecb_round(
+    cipher: &impl BlockEncrypt<BlockSize = aes::cipher::consts::U16>,
+    input: &[u8],
+    output: &mut [u8],
+) {
     let mut block = *Block::from_slice(input);
     cipher.encrypt_block(&mut block);
     output[..block.len()].copy_from_slice(&block);
@@ -128,7 +132,13 @@ impl GcmKey {
     }
 
     /// Says how many bytes of plain text `output` has now.
-    fn open(&self, iv: &[u8; 12], aads: &[&[u8]], input: &[u8], output: &mut [u8]) -> Result<usize, CryptoError> {
+    fn open(
+        &self,
+        iv: &[u8; 12],
+        aads: &[&[u8]],
+        input: &[u8],
+        output: &mut [u8],
+    ) -> Result<usize, CryptoError> {
         let aad = aads.concat();
         let mut text = input.to_vec();
         let opened = self
@@ -141,7 +151,13 @@ impl GcmKey {
 }
 
 impl AeadAes128GcmCipher for GcmKey {
-    fn encrypt(&mut self, iv: &[u8; 12], aad: &[u8], input: &[u8], output: &mut [u8]) -> Result<(), CryptoError> {
+    fn encrypt(
+        &mut self,
+        iv: &[u8; 12],
+        aad: &[u8],
+        input: &[u8],
+        output: &mut [u8],
+    ) -> Result<(), CryptoError> {
         self.seal(iv, aad, input, output)
     }
 
@@ -157,7 +173,13 @@ impl AeadAes128GcmCipher for GcmKey {
 }
 
 impl AeadAes256GcmCipher for GcmKey {
-    fn encrypt(&mut self, iv: &[u8; 12], aad: &[u8], input: &[u8], output: &mut [u8]) -> Result<(), CryptoError> {
+    fn encrypt(
+        &mut self,
+        iv: &[u8; 12],
+        aad: &[u8],
+        input: &[u8],
+        output: &mut [u8],
+    ) -> Result<(), CryptoError> {
         self.seal(iv, aad, input, output)
     }
 
