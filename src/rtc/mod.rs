@@ -5,6 +5,7 @@
 //! - [`frame`]: an encoded frame that all peers share;
 //! - `description`: what is read of descriptions, and what is changed in ours; pure;
 //! - `crypto`: what it is encrypted with;
+//! - [`socket`]: the sockets that all peers share;
 //! - [`error`]: why a description cannot be used.
 
 mod crypto;
@@ -15,7 +16,9 @@ mod lane;
 pub mod peer;
 #[cfg(test)]
 mod peer_tests;
+pub mod socket;
 
 pub use error::PeerError;
 pub use frame::SharedFrame;
 pub use peer::{Answer, Output, Peer, PeerEvent, PeerSettings};
+pub use socket::{Loopback, Received, Sockets};
