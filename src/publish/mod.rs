@@ -8,6 +8,7 @@
 //! - [`rate`]: which [`quality`] the link carries, from age and delivered bytes, with an estimate of its `capacity`; pure.
 
 mod capacity;
+pub mod mesh;
 pub mod pressure;
 pub mod quality;
 pub mod rate;
