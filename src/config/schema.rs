@@ -89,8 +89,7 @@ pub(super) static TOKEN_FILE: Key =
     Key::new("meeting", "token_file", Unset::Computed, WrittenPath::ALLOWED).quoted(Quote::Withheld);
 pub(super) static CA_FILE: Key = Key::new("meeting", "ca_file", Unset::Computed, WrittenPath::ALLOWED);
 pub(super) static LATE_JOIN: Key = Key::new("meeting", "late_join", Unset::Fixed("auto"), LateJoin::ALLOWED);
-pub(super) static PROTOCOL: Key =
-    Key::new("meeting", "protocol", Unset::Fixed("relay"), Protocol::ALLOWED);
+pub(super) static PROTOCOL: Key = Key::new("meeting", "protocol", Unset::Fixed("relay"), Protocol::ALLOWED);
 pub(super) static MAX_PEERS: Key = Key::new("meeting", "max_peers", Unset::Fixed("8"), MaxPeers::ALLOWED);
 
 pub(super) static PROFILE: Key =

@@ -57,7 +57,7 @@ pub(super) fn asked(offer: &str) -> Asked {
 }
 
 /// The id of the first media section, which candidates are said to belong to; everything is bundled with it.
-pub(super) fn first_mid(description: &str) -> Option<&str> {
+pub fn first_mid(description: &str) -> Option<&str> {
     description.lines().find_map(|line| line.strip_prefix("a=mid:"))
 }
 

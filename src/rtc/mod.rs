@@ -18,6 +18,7 @@ pub mod peer;
 mod peer_tests;
 pub mod socket;
 
+pub use description::first_mid;
 pub use error::PeerError;
 pub use frame::SharedFrame;
 pub use peer::{Answer, Output, Peer, PeerEvent, PeerSettings};

@@ -8,8 +8,10 @@
 mod addressed;
 pub mod dialect;
 pub mod names;
+pub mod negotiation;
 mod noom;
 mod payload;
+pub mod session;
 pub mod signal;
 
 pub use dialect::{Dialect, Form, OfferWaits, Place};

@@ -12,8 +12,10 @@ use super::tracks::Tracks;
 use super::viewers::{Refused, Viewers};
 use crate::capture::MediaClock;
 use crate::media::{Frame, StreamFormat};
-use crate::rtc::{Loopback, Peer, PeerEvent, PeerSettings, SharedFrame, Sockets};
+use crate::publish::relay::{Sent, Traffic};
 use crate::rtc::socket::MAX_DATAGRAM;
+use crate::rtc::{Loopback, Peer, PeerEvent, PeerSettings, SharedFrame, Sockets};
+use crate::stream::Counters;
 
 /// How often it is looked whether the device has other addresses.
 const ADDRESSES_CHECKED: Duration = Duration::from_secs(5);
@@ -46,21 +48,7 @@ pub struct Publisher {
     addresses_checked: Instant,
     buffer: Box<[u8; MAX_DATAGRAM]>,
     counters: Counters,
-}
-
-/// What became of frames since the start.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-pub struct Counters {
-    /// Frames that devices captured, while there was a meeting.
-    pub captured: u64,
-    /// Frames that nobody captured: black and silence.
-    pub filler: u64,
-    /// Frames sent to anybody.
-    pub sent: u64,
-    /// Datagrams sent, to all participants together.
-    pub datagrams: u64,
-    /// Their bytes.
-    pub bytes: u64,
+    traffic: Traffic,
 }
 
 impl Publisher {
@@ -78,6 +66,7 @@ impl Publisher {
             addresses_checked: Instant::now(),
             buffer: Box::new([0; MAX_DATAGRAM]),
             counters: Counters::default(),
+            traffic: Traffic::default(),
         }
     }
 
@@ -144,17 +133,27 @@ impl Publisher {
 
     /// Takes in what a device captured.
     pub fn take_in(&mut self, frame: Frame) {
-        self.counters.captured += 1;
+        self.counters.pushed += 1;
         if let Some(frame) = self.tracks.carry(frame) {
-            self.send(&frame);
+            if self.send(&frame) {
+                self.counters.sent += 1;
+            } else {
+                self.counters.skipped += 1;
+            }
         }
     }
 
-    fn send(&mut self, frame: &Frame) {
+    /// Says whether anybody gets it.
+    fn send(&mut self, frame: &Frame) -> bool {
         let now = Instant::now();
         let age = self.clock.now().since(frame.captured);
         let shared = SharedFrame::new(frame, now.checked_sub(age).unwrap_or(now));
-        self.viewers.write(&shared, now, &mut transmit(&mut self.sockets));
+        let before = self.viewers.bytes_sent();
+        let sent = self.viewers.write(&shared, now, &mut transmit(&mut self.sockets));
+        if sent {
+            self.traffic.add((self.viewers.bytes_sent() - before) as usize, now);
+        }
+        sent
     }
 
     /// The video track shows the camera from its next key frame on.
@@ -222,10 +221,14 @@ impl Publisher {
         self.viewers.waiting()
     }
 
-    /// What became of frames.
+    /// What became of frames. One is sent if anybody got it.
     pub fn counters(&self) -> Counters {
-        let sent = self.viewers.sent();
-        Counters { sent: sent.frames, datagrams: sent.datagrams, bytes: sent.bytes, ..self.counters }
+        self.counters
+    }
+
+    /// What was sent, to all participants together. Frames count as chunks.
+    pub fn traffic(&self, now: Instant) -> Sent {
+        self.traffic.sums(now)
     }
 
     /// Waits until there is something to do, and does it. Can be dropped while it waits.
@@ -264,8 +267,7 @@ impl Publisher {
             return;
         }
         while let Some(frame) = self.tracks.filler(self.clock.now()) {
-            self.counters.filler += 1;
-            self.send(&frame);
+            self.counters.filler += u64::from(self.send(&frame));
         }
     }
 
@@ -281,7 +283,9 @@ impl Publisher {
         }
         match Sockets::open(loopback) {
             Ok(sockets) => {
-                tracing::info!("the addresses of this device have changed: every participant is connected to anew");
+                tracing::info!(
+                    "the addresses of this device have changed: every participant is connected to anew"
+                );
                 self.viewers.fail_all("the addresses of this device have changed");
                 self.sockets = Some(sockets);
             }

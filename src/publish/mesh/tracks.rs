@@ -126,10 +126,11 @@ impl Tracks {
                 *due = now;
             }
             *due = due.after(PACKET);
-            let captured = self.last_audio.map_or(captured, |last| match captured.since(last) > MAX_BACKLOG {
-                true => captured,
-                false => last.after(PACKET),
-            });
+            let captured =
+                self.last_audio.map_or(captured, |last| match captured.since(last) > MAX_BACKLOG {
+                    true => captured,
+                    false => last.after(PACKET),
+                });
             return Some(self.in_order(Frame {
                 track: Track::Audio,
                 captured,

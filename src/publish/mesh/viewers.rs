@@ -42,24 +42,13 @@ pub(super) struct Viewers {
     viewers: BTreeMap<String, Viewer>,
     max: usize,
     events: VecDeque<(String, PeerEvent)>,
-    sent: Sent,
-}
-
-/// What was sent since the start.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-pub(super) struct Sent {
-    /// Frames, counted once for all who got them.
-    pub(super) frames: u64,
-    /// Datagrams.
-    pub(super) datagrams: u64,
-    /// Their bytes.
-    pub(super) bytes: u64,
+    bytes_sent: u64,
 }
 
 impl Viewers {
     /// Nobody yet, and never more than `max`.
     pub(super) fn new(max: usize) -> Self {
-        Self { viewers: BTreeMap::new(), max, events: VecDeque::new(), sent: Sent::default() }
+        Self { viewers: BTreeMap::new(), max, events: VecDeque::new(), bytes_sent: 0 }
     }
 
     /// Adds somebody, or begins anew with them.
@@ -103,16 +92,16 @@ impl Viewers {
         }
     }
 
-    /// Sends a frame to all who can use it.
-    pub(super) fn write(&mut self, frame: &SharedFrame, now: Instant, transmit: &mut impl Transmit) {
+    /// Sends a frame to all who can use it. Says whether anybody can.
+    pub(super) fn write(&mut self, frame: &SharedFrame, now: Instant, transmit: &mut impl Transmit) -> bool {
         let mut written = false;
         for (id, viewer) in &mut self.viewers {
             if viewer.peer.write(frame, now) {
                 written = true;
-                drain(id, viewer, &mut self.events, &mut self.sent, transmit);
+                drain(id, viewer, &mut self.events, &mut self.bytes_sent, transmit);
             }
         }
-        self.sent.frames += u64::from(written);
+        written
     }
 
     /// Takes in a datagram. One that belongs to nobody is ignored.
@@ -127,7 +116,7 @@ impl Viewers {
         let found = self.viewers.iter_mut().find(|(_, viewer)| viewer.peer.accepts(from, to, datagram, now));
         if let Some((id, viewer)) = found {
             viewer.peer.receive(from, to, datagram, now);
-            drain(id, viewer, &mut self.events, &mut self.sent, transmit);
+            drain(id, viewer, &mut self.events, &mut self.bytes_sent, transmit);
         }
     }
 
@@ -136,7 +125,7 @@ impl Viewers {
         for (id, viewer) in &mut self.viewers {
             if now >= viewer.due {
                 viewer.peer.handle_timeout(now);
-                drain(id, viewer, &mut self.events, &mut self.sent, transmit);
+                drain(id, viewer, &mut self.events, &mut self.bytes_sent, transmit);
             }
         }
     }
@@ -144,7 +133,7 @@ impl Viewers {
     /// Sends what somebody's peer has to send, after it was asked for something.
     pub(super) fn drain(&mut self, id: &str, transmit: &mut impl Transmit) {
         if let Some(viewer) = self.viewers.get_mut(id) {
-            drain(id, viewer, &mut self.events, &mut self.sent, transmit);
+            drain(id, viewer, &mut self.events, &mut self.bytes_sent, transmit);
         }
     }
 
@@ -162,7 +151,7 @@ impl Viewers {
     pub(super) fn flush(&mut self, now: Instant, transmit: &mut impl Transmit) {
         for (id, viewer) in &mut self.viewers {
             viewer.peer.flush(now, |from, to, datagram| transmit(from, to, &datagram));
-            drain(id, viewer, &mut self.events, &mut self.sent, transmit);
+            drain(id, viewer, &mut self.events, &mut self.bytes_sent, transmit);
         }
     }
 
@@ -198,9 +187,9 @@ impl Viewers {
             .sum()
     }
 
-    /// What was sent since the start.
-    pub(super) fn sent(&self) -> Sent {
-        self.sent
+    /// Bytes of all datagrams that were sent since the start.
+    pub(super) fn bytes_sent(&self) -> u64 {
+        self.bytes_sent
     }
 }
 
@@ -208,14 +197,13 @@ fn drain(
     id: &str,
     viewer: &mut Viewer,
     events: &mut VecDeque<(String, PeerEvent)>,
-    sent: &mut Sent,
+    bytes_sent: &mut u64,
     transmit: &mut impl Transmit,
 ) {
     loop {
         match viewer.peer.poll() {
             Output::Transmit { from, to, datagram } => {
-                sent.datagrams += 1;
-                sent.bytes += datagram.len() as u64;
+                *bytes_sent += datagram.len() as u64;
                 transmit(from, to, &datagram);
             }
             Output::Event(event) => {
