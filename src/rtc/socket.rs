@@ -99,10 +99,25 @@ impl Sockets {
             .is_some_and(|(_, socket)| SockRef::from(socket).send_to(datagram, &to.into()).is_ok())
     }
 
-    /// Whether the device has other addresses than when these were opened.
-    pub fn are_outdated(&self, loopback: Loopback) -> bool {
-        let ours: BTreeSet<IpAddr> = self.sockets.iter().map(|(address, _)| address.ip()).collect();
-        addresses(loopback).is_ok_and(|now| now != ours)
+    /// Opens sockets on addresses that the device has now, and closes those on addresses that it has no more. Returns the
+    /// latter. Without any address, as in a moment without a network, all stay as they are.
+    pub fn follow_addresses(&mut self, loopback: Loopback) -> Vec<SocketAddr> {
+        match addresses(loopback) {
+            Ok(now) if !now.is_empty() => self.follow(now),
+            _ => Vec::new(),
+        }
+    }
+
+    fn follow(&mut self, now: BTreeSet<IpAddr>) -> Vec<SocketAddr> {
+        let (kept, lost): (Vec<_>, Vec<_>) = std::mem::take(&mut self.sockets)
+            .into_iter()
+            .partition(|(address, _)| now.contains(&address.ip()));
+        self.sockets = kept;
+        self.first = 0;
+        let known: BTreeSet<IpAddr> = self.sockets.iter().map(|(address, _)| address.ip()).collect();
+        let fresh = now.difference(&known).filter_map(|address| open_on(*address).ok());
+        self.sockets.extend(fresh);
+        lost.into_iter().map(|(address, _)| address).collect()
     }
 }
 
@@ -164,7 +179,13 @@ mod tests {
         other.send_to(b"good morning", ours).await.unwrap();
         let received = sockets.receive(&mut buffer).await;
         assert_eq!(received, Received { from: other.local_addr().unwrap(), to: ours, length: 12 });
-        assert!(!sockets.are_outdated(Loopback::Too));
+
+        assert_eq!(
+            sockets.follow(BTreeSet::from([ours.ip()])).iter().filter(|lost| **lost == ours).count(),
+            0
+        );
+        assert_eq!(sockets.addresses(), [ours], "only the addresses that are left");
+        assert_eq!(sockets.follow(BTreeSet::from(["::1".parse().unwrap()])), [ours]);
         let foreign = "192.0.2.1:1".parse().unwrap();
         assert!(!sockets.send(foreign, other.local_addr().unwrap(), b"no such address"));
     }

@@ -253,7 +253,10 @@ impl Meeting {
                 self.deliver(&id, Delivery::Connecting);
                 self.negotiate(Event::Disconnected(id));
             }
-            PeerEvent::Closed => self.negotiate(Event::Failed(id)),
+            PeerEvent::Closed => {
+                self.deliver(&id, Delivery::Connecting);
+                self.negotiate(Event::Closed(id));
+            }
             PeerEvent::Failed(why) => {
                 tracing::info!(%id, "the connection to a participant is lost: {why}");
                 self.deliver(&id, Delivery::Connecting);
@@ -294,7 +297,17 @@ impl Meeting {
                 }
             },
             Action::Offer(id) => self.describe(id, |peer| peer.offer().map(Step::Offer)),
-            Action::Answer(id, offer) => self.describe(id, |peer| Ok(Step::Answer(peer.answer(&offer)?.sdp))),
+            Action::Answer(id, offer) => {
+                let mut complete = true;
+                self.describe(id.clone(), |peer| {
+                    let answer = peer.answer(&offer)?;
+                    complete = answer.complete;
+                    Ok(Step::Answer(answer.sdp))
+                });
+                if !complete {
+                    self.negotiation.handle(Event::OfferNeeded(id), Instant::now());
+                }
+            }
             Action::Accept(id, answer) => {
                 if let Some(Err(error)) = self.publisher.with_peer(id.as_str(), |peer| peer.accept(&answer)) {
                     tracing::warn!(%id, "an answer is ignored: {error}");

@@ -271,26 +271,18 @@ impl Publisher {
         }
     }
 
-    /// Moves to the device's new addresses, if it has others: the network was changed.
+    /// Follows the addresses of the device when its network changes. Whoever was reached from one that it has no more is
+    /// connected to anew.
     fn check_addresses(&mut self, now: Instant) {
         if now < self.addresses_checked + ADDRESSES_CHECKED {
             return;
         }
         self.addresses_checked = now;
-        let loopback = self.settings.loopback;
-        if !self.sockets.as_ref().is_some_and(|sockets| sockets.are_outdated(loopback)) {
-            return;
-        }
-        match Sockets::open(loopback) {
-            Ok(sockets) => {
-                tracing::info!(
-                    "the addresses of this device have changed: every participant is connected to anew"
-                );
-                self.viewers.fail_all("the addresses of this device have changed");
-                self.sockets = Some(sockets);
-            }
-            // There is no network for now; the old addresses may come back.
-            Err(error) => tracing::debug!("no address to send from: {error}"),
+        let Some(sockets) = &mut self.sockets else { return };
+        let lost = sockets.follow_addresses(self.settings.loopback);
+        if !lost.is_empty() {
+            tracing::info!(?lost, "this device has other addresses now");
+            self.viewers.lose_addresses(&lost);
         }
     }
 }

@@ -35,6 +35,8 @@ struct Viewer {
     due: Instant,
     /// What can be sent to it, in bits per second, as far as is known.
     estimate: Option<u64>,
+    /// From which of our addresses it was last sent to.
+    from: Option<SocketAddr>,
 }
 
 /// Those who watch, by the id under which signalling knows them.
@@ -64,7 +66,7 @@ impl Viewers {
             return Err(Refused::Full { max: self.max });
         }
         let peer = Peer::new(settings, addresses, now)?;
-        self.viewers.insert(id.to_owned(), Viewer { peer, due: now, estimate: None });
+        self.viewers.insert(id.to_owned(), Viewer { peer, due: now, estimate: None, from: None });
         Ok(())
     }
 
@@ -155,10 +157,13 @@ impl Viewers {
         }
     }
 
-    /// Every connection is lost; a new one is needed.
-    pub(super) fn fail_all(&mut self, why: &str) {
-        for id in self.viewers.keys() {
-            self.events.push_back((id.clone(), PeerEvent::Failed(why.to_owned())));
+    /// These addresses are ours no more: whoever is reached from one of them is lost.
+    pub(super) fn lose_addresses(&mut self, lost: &[SocketAddr]) {
+        for (id, viewer) in &self.viewers {
+            if viewer.from.is_some_and(|from| lost.contains(&from)) {
+                let why = "this device has no more the address that it was reached at".to_owned();
+                self.events.push_back((id.clone(), PeerEvent::Failed(why)));
+            }
         }
     }
 
@@ -203,6 +208,7 @@ fn drain(
     loop {
         match viewer.peer.poll() {
             Output::Transmit { from, to, datagram } => {
+                viewer.from = Some(from);
                 *bytes_sent += datagram.len() as u64;
                 transmit(from, to, &datagram);
             }

@@ -12,7 +12,6 @@ use str0m::crypto::dtls::{DtlsImplError, DtlsInstance, DtlsOutput, DtlsProvider,
 pub(super) struct Dtls;
 
 impl DtlsProvider for Dtls {
-    /// Peers are given the certificate of the process.
     fn generate_certificate(&self) -> Option<DtlsCert> {
         super::certificate().ok()
     }

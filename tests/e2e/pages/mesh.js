@@ -69,7 +69,7 @@ class Participant {
   tile(sid) {
     const video = Object.assign(document.createElement('video'), { id: `tile-${sid}`, autoplay: true, playsInline: true });
     document.getElementById('tiles').append(video);
-    roomcamProbe.attachTo?.(video, sid);
+    roomcamProbe.attach(video);
     return video;
   }
 
@@ -107,6 +107,29 @@ class Participant {
       tracks: this.tracks,
       heard: this.heard,
       lostCandidates: this.lostCandidates,
+    };
+  }
+
+  /** Level in dBFS and the strongest frequency in Hz of what the only other participant says now. The first call begins
+   *  to listen. */
+  sound() {
+    if (!this.analyser) {
+      const video = document.querySelector('video');
+      if (!video?.srcObject?.getAudioTracks().length) return { levelDb: -200, peakHz: 0 };
+      const context = new AudioContext();
+      this.analyser = new AnalyserNode(context, { fftSize: 4096, smoothingTimeConstant: 0 });
+      context.createMediaStreamSource(video.srcObject).connect(this.analyser);
+    }
+    const { analyser } = this;
+    const samples = new Float32Array(analyser.fftSize);
+    analyser.getFloatTimeDomainData(samples);
+    const power = samples.reduce((sum, sample) => sum + sample * sample, 0) / samples.length;
+    const bins = new Float32Array(analyser.frequencyBinCount);
+    analyser.getFloatFrequencyData(bins);
+    const peak = bins.reduce((best, level, bin) => (level > bins[best] ? bin : best), 1);
+    return {
+      levelDb: power > 0 ? 10 * Math.log10(power) : -200,
+      peakHz: (peak * analyser.context.sampleRate) / analyser.fftSize,
     };
   }
 
