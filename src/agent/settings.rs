@@ -1,9 +1,17 @@
 //! From the configuration to what the devices and the session ask for.
 
-use crate::capture::{CameraSettings, MicSettings, Profile};
-use crate::config::{Capture, DeviceChoice, Meeting, Secret};
-use crate::media::VideoFormat;
+use std::path::PathBuf;
+
+use url::Host;
+
+use crate::capture::{CameraSettings, MediaClock, MicSettings, Profile};
+use crate::config::{Capture, Config, DeviceChoice, Meeting, Protocol, Secret};
+use crate::media::{StreamFormat, VideoFormat};
+use crate::meeting::mesh::{Dialect, Form, Names};
 use crate::meeting::{SessionConfig, credentials};
+use crate::publish::relay::Trace;
+use crate::publish::{WayOut, mesh, relay};
+use crate::rtc::Loopback;
 use crate::socketio::{BadUrl, Endpoint};
 
 /// What is asked of the devices that the configuration and the profile have together.
@@ -37,6 +45,42 @@ impl DeviceSettings {
                 bitrate: capture.audio_bitrate.get(),
             }),
         }
+    }
+}
+
+/// The way out that the configuration names; `trace` is for chunks.
+pub fn way_out(
+    config: &Config,
+    format: StreamFormat,
+    clock: &MediaClock,
+    trace: Option<(PathBuf, Trace)>,
+) -> WayOut {
+    let Config { meeting, capture, .. } = config;
+    let dialect = match meeting.protocol {
+        Protocol::Relay => {
+            let cadence = capture.cadence.duration();
+            return WayOut::Relay(Box::new(relay::Publisher::new(format, clock.clone(), cadence, trace)));
+        }
+        Protocol::Mesh => Dialect::Mesh(Names::default()),
+        Protocol::Noom => Dialect::Noom(Form::Object),
+    };
+    let settings = mesh::Settings {
+        full_bitrate: capture.video_bitrate.get() + capture.audio_bitrate.get(),
+        max_peers: usize::from(meeting.max_peers.get()),
+        offers_chat: dialect.chats_between_peers(),
+        loopback: if is_this_machine(meeting) { Loopback::Too } else { Loopback::IfAlone },
+    };
+    let publisher = mesh::Publisher::new(format, clock.clone(), settings);
+    WayOut::Mesh(Box::new(mesh::Meeting::new(publisher, dialect)))
+}
+
+/// Whether the server of the meeting is on this machine: then browsers on it may be participants.
+fn is_this_machine(meeting: &Meeting) -> bool {
+    match meeting.url.as_url().host() {
+        Some(Host::Ipv4(address)) => address.is_loopback(),
+        Some(Host::Ipv6(address)) => address.is_loopback(),
+        Some(Host::Domain(name)) => name == "localhost",
+        None => false,
     }
 }
 

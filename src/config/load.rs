@@ -144,6 +144,8 @@ fn meeting(layers: &mut Layers, host: &Host, ambient: AmbientToken) -> Option<Me
     let token = token(layers, ambient);
     let ca_file = layers.file_path(&schema::CA_FILE);
     let late_join = layers.text(&schema::LATE_JOIN);
+    let protocol = layers.text(&schema::PROTOCOL);
+    let max_peers = layers.number(&schema::MAX_PEERS);
     Some(Meeting {
         url: url?,
         room: room?,
@@ -153,6 +155,8 @@ fn meeting(layers: &mut Layers, host: &Host, ambient: AmbientToken) -> Option<Me
         token,
         ca_file,
         late_join: late_join?,
+        protocol: protocol?,
+        max_peers: max_peers?,
     })
 }
 

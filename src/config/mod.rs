@@ -31,8 +31,8 @@ pub use panel_values::{
 pub use schema::{KEYS, Key, LISTS, List, Unset};
 pub use secret::{Secret, SecretError};
 pub use values::{
-    AudioBitrate, AvatarUrl, Cadence, DeviceChoice, Fps, LateJoin, Mute, Name, Pixels, ProfileName, RelayUrl,
-    ValueError, VideoBitrate,
+    AudioBitrate, AvatarUrl, Cadence, DeviceChoice, Fps, LateJoin, MaxPeers, Mute, Name, Pixels, ProfileName,
+    Protocol, RelayUrl, ValueError, VideoBitrate,
 };
 pub use warning::Warning;
 
@@ -69,8 +69,12 @@ pub struct Meeting {
     pub token: Option<Secret>,
     /// File with further root certificates (PEM), beside those of the platform.
     pub ca_file: Option<PathBuf>,
-    /// How a late viewer gets its first picture.
+    /// How a late viewer gets its first picture. Of no use but to relays.
     pub late_join: LateJoin,
+    /// How the meeting is spoken to, and how media travel.
+    pub protocol: Protocol,
+    /// How many participants are sent to over WebRTC. Of no use to relays.
+    pub max_peers: MaxPeers,
 }
 
 /// `[capture]`: which devices are captured, and how they are encoded.

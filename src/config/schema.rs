@@ -5,8 +5,8 @@ use super::panel_values::{
     Backend, ButtonCommand, ChipChoice, DebounceMs, HoldMs, LedName, Percent, Pin, Pull, Shows,
 };
 use super::values::{
-    AudioBitrate, AvatarUrl, Cadence, DeviceChoice, Fps, LateJoin, Mute, Name, Pixels, ProfileName, RelayUrl,
-    VideoBitrate, WrittenPath,
+    AudioBitrate, AvatarUrl, Cadence, DeviceChoice, Fps, LateJoin, MaxPeers, Mute, Name, Pixels, ProfileName,
+    Protocol, RelayUrl, VideoBitrate, WrittenPath,
 };
 
 /// A key of the configuration.
@@ -89,6 +89,8 @@ pub(super) static TOKEN_FILE: Key =
     Key::new("meeting", "token_file", Unset::Computed, WrittenPath::ALLOWED).quoted(Quote::Withheld);
 pub(super) static CA_FILE: Key = Key::new("meeting", "ca_file", Unset::Computed, WrittenPath::ALLOWED);
 pub(super) static LATE_JOIN: Key = Key::new("meeting", "late_join", Unset::Fixed("auto"), LateJoin::ALLOWED);
+pub(super) static PROTOCOL: Key = Key::new("meeting", "protocol", Unset::Fixed("relay"), Protocol::ALLOWED);
+pub(super) static MAX_PEERS: Key = Key::new("meeting", "max_peers", Unset::Fixed("8"), MaxPeers::ALLOWED);
 
 pub(super) static PROFILE: Key =
     Key::new("capture", "profile", Unset::Fixed("usb-webcam"), ProfileName::ALLOWED);
@@ -181,7 +183,7 @@ pub(super) static BUTTONS: List = List {
 pub static LISTS: [&List; 2] = [&LAMPS, &BUTTONS];
 
 /// Every key that is in no list, in the order of the example file.
-pub static KEYS: [&Key; 26] = [
+pub static KEYS: [&Key; 28] = [
     &URL,
     &ROOM,
     &USERNAME,
@@ -190,6 +192,8 @@ pub static KEYS: [&Key; 26] = [
     &TOKEN_FILE,
     &CA_FILE,
     &LATE_JOIN,
+    &PROTOCOL,
+    &MAX_PEERS,
     &PROFILE,
     &CAMERA,
     &MIC,

@@ -11,6 +11,7 @@ mod heard;
 mod lamps;
 #[cfg(test)]
 mod loop_tests;
+mod mesh;
 mod reload;
 mod supervised;
 
@@ -32,7 +33,7 @@ use super::device::{Device, Source};
 use super::faults::{Faults, Part};
 use super::machine::{Action, Choice, Event, Machine, SILENT_DEVICE, Which};
 use super::room::Room;
-use super::settings::{DeviceSettings, session_config};
+use super::settings::{DeviceSettings, session_config, way_out};
 use crate::capture::still::black_key_frame;
 use crate::capture::{CaptureError, MediaClock, Profile, Profiles};
 use crate::config::{Config, ConfigErrors};
@@ -43,7 +44,8 @@ use crate::meeting::{
     OutboxLimits, Presence, SessionConfig, SessionEvent, SessionHandle, StateChange, outbox, session,
 };
 use crate::panel::{Panel, PanelError, Pressed};
-use crate::publish::relay::{Publisher, Trace};
+use crate::publish::WayOut;
+use crate::publish::relay::Trace;
 use crate::service::Service;
 use crate::socketio::BadUrl;
 
@@ -112,7 +114,7 @@ pub async fn run(
 
 struct Runtime {
     machine: Machine,
-    publisher: Publisher,
+    publisher: WayOut,
     panel: Panel,
     /// Why the daemon cannot go on: a lamp that cannot be set might lie.
     panel_fault: Option<PanelError>,
@@ -166,12 +168,7 @@ impl Runtime {
             panel,
             panel_fault: None,
             shown: Shown::new(),
-            publisher: Publisher::new(
-                StreamFormat { video: format },
-                clock.clone(),
-                config.capture.cadence.duration(),
-                trace.transpose()?,
-            ),
+            publisher: way_out(config, StreamFormat { video: format }, &clock, trace.transpose()?),
             camera: camera.map(device),
             mic: mic.map(device),
             black: BlackFrames::new(profile.clone(), black),
@@ -228,6 +225,7 @@ impl Runtime {
             let timeout =
                 [self.machine.poll_timeout(), self.publisher.poll_timeout()].into_iter().flatten().min();
             let blink = self.panel.poll_timeout();
+            let next_cut = self.publisher.next_cut().filter(|_| self.machine.is_flowing());
             let lamps_have_followed = self.lamps_have_followed();
             tokio::select! {
                 () = &mut shutdown => {
@@ -237,7 +235,8 @@ impl Runtime {
                 event = captured::next_of(&mut self.camera) => self.captured(Which::Camera, event).await,
                 event = captured::next_of(&mut self.mic) => self.captured(Which::Mic, event).await,
                 event = next_session_event(&mut self.session) => self.heard(event).await,
-                () = sleep_until(self.publisher.next_cut().into()), if self.machine.is_flowing() => self.cut(),
+                happened = self.publisher.progress() => self.happened(happened).await,
+                () = until(next_cut) => self.cut(),
                 pressed = self.panel.next_press() => self.pressed(pressed).await,
                 request = next_request(&mut self.requests) => self.asked(request).await,
                 kept = self.choice_file.next() => self.choice_kept(kept).await,
@@ -278,6 +277,10 @@ impl Runtime {
                 if let Some(session) = self.session.take() {
                     let left = session.shutdown().await;
                     tracing::info!(?left, "left the room");
+                }
+                if let Some(meeting) = self.publisher.mesh_mut() {
+                    meeting.leave().await;
+                    tracing::info!("left the room");
                 }
                 self.forget_meeting();
             }
@@ -348,6 +351,9 @@ impl Runtime {
     }
 
     fn connect(&mut self, presence: Presence) {
+        if let Some(meeting) = self.publisher.mesh_mut() {
+            return meeting.connect(self.session_config.clone(), presence);
+        }
         let (outbox, receiver) = outbox(OutboxLimits::default());
         let session = session::spawn(self.session_config.clone(), presence, receiver);
         self.session = Some(session);

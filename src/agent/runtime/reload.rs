@@ -11,7 +11,7 @@ use super::{Equipment, Reload, Runtime};
 use crate::agent::background::Background;
 use crate::agent::device::{Device, Source};
 use crate::agent::machine::{self, Event, Which};
-use crate::agent::settings::session_config;
+use crate::agent::settings::{session_config, way_out};
 use crate::config::{Capture, Config};
 use crate::control::Refusal;
 use crate::media::{StreamFormat, VideoFormat};
@@ -113,11 +113,18 @@ impl Runtime {
             self.decide(Event::Rejoin).await;
             changed.push("meeting");
         }
+        let leaves_otherwise = |config: &Config| (config.meeting.protocol, config.meeting.max_peers);
+        let other_way_out = leaves_otherwise(&self.config) != leaves_otherwise(&old);
+        if other_way_out {
+            self.publisher = way_out(&self.config, StreamFormat { video: format }, &self.clock, None);
+        }
         self.camera_format = format;
         self.renew_black(profile.clone(), black);
         if other_tracks {
             // Receivers make another MediaSource for it, because the connection is new.
             self.publisher.set_format(StreamFormat { video: format });
+        }
+        if other_tracks || other_way_out {
             self.feed_new_tracks();
         }
         let Capture { start_camera, start_mic, cadence: every, .. } = self.config.capture;

@@ -1,0 +1,133 @@
+// The agent as a participant of a WebRTC mesh, among pages that behave as deployed ones do.
+
+import assert from 'node:assert/strict';
+import { coloursOf, framesShown } from './lib/browser.mjs';
+import { assertColour } from './lib/measures.mjs';
+import { scenario } from './lib/scene.mjs';
+import { startSignalling } from './lib/signalling.mjs';
+import { observeFor, until } from './lib/waiting.mjs';
+
+const FLAGS = ['--allow-loopback-in-peer-connection'];
+
+/** A page in the meeting, joined before the agent or to be joined after. */
+async function pageIn(scene, browser, server, { offers = 'both', sends = 'yes' } = {}) {
+  const page = await browser.newPage();
+  await page.goto(`${browser.pages}/mesh.html?offers=${offers}&sends=${sends}`);
+  return {
+    page,
+    join: () => page.evaluate(([origin, room]) => window.participant.join(origin, room, 'viewer'), [server.origin, scene.room]),
+    state: () => page.evaluate(() => window.participant.state()),
+    sound: () => page.evaluate(() => window.participant.sound()),
+    colours: (points) => coloursOf(page, 'video', points),
+    frames: (count, options) => framesShown(page, 'video', count, options),
+    now: () => page.evaluate(() => performance.now()),
+  };
+}
+
+async function meeting(scene) {
+  const server = await startSignalling();
+  scene.t.after(() => server.stop());
+  const browser = await scene.browser({ flags: FLAGS });
+  const agent = (options = {}) => scene.agent(server, 'agent', { ...options, meeting: { protocol: 'mesh', ...options.meeting } });
+  return { server, browser, agent };
+}
+
+/** The tone of the test pattern, and silence. */
+const hears = (page, what) => until(what, 8_000, async () => {
+  const { levelDb, peakHz } = await page.sound();
+  const tone = levelDb > -40 && Math.abs(peakHz - 440) < 15;
+  return (what === 'a tone' ? tone : levelDb < -70) ? { levelDb, peakHz } : undefined;
+});
+
+const BAR = [[0.5 / 7, 0.3], [5.5 / 7, 0.3]];
+const shows = (page, what) => until(what, 8_000, async () => {
+  const colours = await page.colours(BAR);
+  if (!colours) return undefined;
+  const black = colours.flat().every((value) => value < 24);
+  return (what === 'black') === black ? colours : undefined;
+});
+
+const STYLES = ['both', 'newcomer', 'existing'].flatMap((offers) => ['agent first', 'agent second'].map((order) => ({ offers, order })));
+
+scenario('a page sees and hears the agent, whoever offers', STYLES, async (scene, { offers, order }, t) => {
+  const { server, browser, agent } = await meeting(scene);
+  const page = await pageIn(scene, browser, server, { offers });
+  if (order === 'agent first') {
+    agent();
+    await until('the agent in the room', 10_000, () => server.users(scene.room).length === 1);
+  }
+  await page.join();
+  const joinedMs = await page.now();
+  if (order === 'agent second') agent();
+
+  const report = await page.frames(30);
+  t.diagnostic(`the first picture came ${Math.round(report.frames[0][0] - joinedMs)} ms after the page had joined`);
+  assert.deepEqual([report.width, report.height], [640, 480]);
+  const [white, red] = await page.colours(BAR);
+  assertColour(white, [255, 255, 255], 'the first bar');
+  assertColour(red, [255, 0, 0], 'the sixth bar');
+  await hears(page, 'a tone');
+  const { tracks, heard } = await page.state();
+  assert.deepEqual(new Set(tracks.map((track) => track.stream)).size, 1, 'picture and sound are one stream');
+  assert.deepEqual(heard.filter(({ event }) => event === 'error'), []);
+});
+
+scenario('camera off is black, muted is silence, and both come back at once', ['mesh'], async (scene, _, t) => {
+  const { server, browser, agent } = await meeting(scene);
+  const page = await pageIn(scene, browser, server);
+  await page.join();
+  const { control } = agent();
+  await page.frames(30);
+  await hears(page, 'a tone');
+  const { tracks } = await page.state();
+
+  await control.camera(false);
+  const answeredMs = await page.now();
+  await shows(page, 'black');
+  await control.mic(true);
+  await hears(page, 'silence');
+  const { said } = server;
+  assert.deepEqual(said.filter(([event]) => event.startsWith('toggle')).map(([event, { enabled }]) => [event, enabled]), [['toggle_video', false], ['toggle_audio', false]]);
+
+  // What goes on while nothing is seen or heard.
+  const before = await page.state();
+  await observeFor(3_000);
+  const after = await page.state();
+  const rate = (kind) => ((after.inbound[kind].bytesReceived - before.inbound[kind].bytesReceived) * 8) / 3;
+  t.diagnostic(`black ${Math.round(rate('video'))} bit/s, silence ${Math.round(rate('audio'))} bit/s of payload`);
+  assert.ok(rate('video') < 30_000, `${rate('video')} bit/s`);
+  assert.ok(rate('audio') < 10_000, `${rate('audio')} bit/s`);
+  assert.ok(after.inbound.video.framesDecoded > before.inbound.video.framesDecoded, 'black goes on');
+  assert.equal(after.inbound.audio.concealedSamples, before.inbound.audio.concealedSamples, 'silence is not concealed');
+  await shows(page, 'black');
+
+  await control.mic(false);
+  await hears(page, 'a tone');
+  await control.camera(true);
+  await shows(page, 'a picture');
+  assert.deepEqual((await page.state()).tracks, tracks, 'nothing was renegotiated');
+  t.diagnostic(`first black after ${answeredMs} on the page's clock`);
+});
+
+scenario('somebody who comes while all is off sees black, and then the camera', ['mesh'], async (scene) => {
+  const { server, browser, agent } = await meeting(scene);
+  const page = await pageIn(scene, browser, server, { sends: 'no', offers: 'newcomer' });
+  agent({ capture: { start_camera: false, start_mic: false } });
+  await until('the agent in the room', 10_000, () => server.users(scene.room).length === 1);
+  await page.join();
+  await shows(page, 'black');
+  await until('being told', 2_000, async () => (await page.state()).heard.filter(({ event }) => event.endsWith('-toggled')).length >= 2);
+});
+
+scenario('the agent leaves the room when it ends, and a new one is seen again', ['mesh'], async (scene) => {
+  const { server, browser, agent } = await meeting(scene);
+  const page = await pageIn(scene, browser, server);
+  await page.join();
+  const first = agent();
+  await page.frames(5);
+  await first.stop();
+  await until('an empty room', 2_000, () => server.users(scene.room).length === 1);
+  const sinceMs = await page.now();
+  agent();
+  await page.frames(5, { sinceMs });
+});
