@@ -3,7 +3,9 @@
 //!
 //! - [`signal`]: what is said and heard, whatever a dialect calls it;
 //! - [`dialect`]: the two dialects, from and to events of Socket.IO: `addressed` ("mesh", whose [`names`] vary) and
-//!   `noom`; `payload` reads what pages send. Pure.
+//!   `noom`; `payload` reads what pages send. Pure;
+//! - [`negotiation`]: who offers to whom and when, a machine of values. Pure;
+//! - [`session`]: one attempt: connect, join, carry what is said and heard, leave; one task.
 
 mod addressed;
 pub mod dialect;

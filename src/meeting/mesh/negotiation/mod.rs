@@ -3,8 +3,8 @@
 //!
 //! - Whoever is met is given some time to offer, then is offered to. Once that was decided, offers of theirs are ignored
 //!   until they have answered: pages take their own offer back when one of ours comes.
-//! - Two agents that have decided at the same time would ignore each other for ever. So the one that was there first
-//!   ignores offers until its own should have been answered, and takes what comes after that.
+//! - Two agents that have decided at the same time would ignore each other for ever. So when the answer is late, the one
+//!   whose certificate has the smaller fingerprint takes the other's offer.
 //! - A connection that does not come about is closed and begun anew, each time after a longer wait.
 
 mod description;
@@ -209,7 +209,7 @@ impl Negotiation {
 
     fn offered(&mut self, id: ParticipantId, sdp: String, now: Instant) {
         let Some(participant) = self.sender(&id, now) else { return };
-        if !participant.takes_offers() {
+        if !participant.takes(&sdp) {
             return;
         }
         if participant.is_replaced_by(&sdp) {

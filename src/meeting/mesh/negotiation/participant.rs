@@ -96,12 +96,12 @@ impl Participant {
         }
     }
 
-    /// Whether an offer of theirs is answered. It is not after the decision to offer to them; but those who came later than
-    /// the agent are listened to again when they should have answered.
-    pub(super) fn takes_offers(&self) -> bool {
+    /// Whether an offer of theirs is answered. It is not after the decision to offer to them, until they should have
+    /// answered. If they still do not, they ignore our offer as we do theirs; then one of the two goes first.
+    pub(super) fn takes(&self, offer: &str) -> bool {
         match &self.talk {
             Talk::Offering | Talk::Refused => false,
-            Talk::Offered { repeats, .. } => self.met == Met::Came && *repeats > 0,
+            Talk::Offered { sdp, repeats, .. } => *repeats > 0 && fingerprint(sdp) < fingerprint(offer),
             Talk::Waiting { .. } | Talk::Answering | Talk::Settled => true,
         }
     }
