@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use url::Host;
 
 use crate::capture::{CameraSettings, MediaClock, MicSettings, Profile};
-use crate::config::{Capture, Config, DeviceChoice, Meeting, Protocol, Secret};
+use crate::config::{self, Capture, Config, DeviceChoice, Meeting, NameTable, Protocol, Secret};
 use crate::media::{StreamFormat, VideoFormat};
 use crate::meeting::mesh::{Dialect, Form, Names};
 use crate::meeting::{SessionConfig, credentials};
@@ -53,27 +53,57 @@ impl DeviceSettings {
     }
 }
 
-/// The way out that the configuration names; `trace` is for chunks.
+/// How a meeting over WebRTC is spoken to; `None` for a relay.
+///
+/// # Errors
+/// There is no such preset of names, or no such name.
+pub fn dialect(meeting: &Meeting) -> Result<Option<Dialect>, UnusableNames> {
+    Ok(Some(match meeting.protocol {
+        Protocol::Relay => return Ok(None),
+        Protocol::Mesh => Dialect::Mesh(names(&meeting.names)?),
+        Protocol::Noom => Dialect::Noom(match meeting.form {
+            config::Form::Object => Form::Object,
+            config::Form::Args => Form::Args,
+            config::Form::Mesh => Form::Mesh,
+        }),
+    }))
+}
+
+/// What a deployment calls its events and fields.
+fn names(table: &NameTable) -> Result<Names, UnusableNames> {
+    let unusable = |why: String| UnusableNames { table: table.to_string(), why };
+    let mut names = Names::preset(&table.preset).ok_or_else(|| {
+        let presets: Vec<_> = Names::presets().collect();
+        unusable(format!("there is no preset {:?}; there are: {}", table.preset, presets.join(", ")))
+    })?;
+    for (key, name) in &table.changes {
+        names.set(key, name).map_err(|error| unusable(error.to_string()))?;
+    }
+    Ok(names)
+}
+
+/// `meeting.names` cannot be used.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("meeting.names = {table:?}: {why}")]
+pub struct UnusableNames {
+    table: String,
+    why: String,
+}
+
+/// The way out that `dialect` leads to, or the relay's; `trace` is for chunks.
 pub fn way_out(
     config: &Config,
+    dialect: Option<Dialect>,
     format: StreamFormat,
     clock: &MediaClock,
     trace: Option<(PathBuf, Trace)>,
 ) -> WayOut {
     let Config { meeting, capture, .. } = config;
-    let dialect = match meeting.protocol {
-        Protocol::Relay => {
-            let cadence = capture.cadence.duration();
-            return WayOut::Relay(Box::new(relay::Publisher::new(
-                format,
-                clock.clone(),
-                cadence,
-                rate_limits(capture),
-                trace,
-            )));
-        }
-        Protocol::Mesh => Dialect::Mesh(Names::default()),
-        Protocol::Noom => Dialect::Noom(Form::Object),
+    let Some(dialect) = dialect else {
+        let cadence = capture.cadence.duration();
+        let limits = rate_limits(capture);
+        let publisher = relay::Publisher::new(format, clock.clone(), cadence, limits, trace);
+        return WayOut::Relay(Box::new(publisher));
     };
     let settings = mesh::Settings {
         limits: rate_limits(capture),

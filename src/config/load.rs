@@ -146,6 +146,8 @@ fn meeting(layers: &mut Layers, host: &Host, ambient: AmbientToken) -> Option<Me
     let late_join = layers.text(&schema::LATE_JOIN);
     let protocol = layers.text(&schema::PROTOCOL);
     let max_peers = layers.number(&schema::MAX_PEERS);
+    let form = layers.text(&schema::FORM);
+    let names = layers.text(&schema::NAMES);
     Some(Meeting {
         url: url?,
         room: room?,
@@ -157,6 +159,8 @@ fn meeting(layers: &mut Layers, host: &Host, ambient: AmbientToken) -> Option<Me
         late_join: late_join?,
         protocol: protocol?,
         max_peers: max_peers?,
+        form: form?,
+        names: names?,
     })
 }
 

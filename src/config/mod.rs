@@ -2,7 +2,7 @@
 //!
 //! Layers, each winning over those before it: defaults, a TOML file, the environment (`ROOMCAM_SECTION_KEY`),
 //! flags. `schema` lists the keys, `values` their types, `layers` reads and merges, `load` makes the whole,
-//! `panel` and `control`, each with its values, are the sections of those names, `secret` keeps a token, `host` knows
+//! `panel` and `control`, each with its values, are the sections of those names, `mesh_values` are those of meetings over WebRTC, `secret` keeps a token, `host` knows
 //! the names a device has by itself. Imports from no other room.
 
 mod control;
@@ -11,6 +11,7 @@ mod error;
 mod host;
 mod layers;
 mod load;
+mod mesh_values;
 mod panel;
 mod panel_values;
 mod schema;
@@ -24,6 +25,7 @@ pub use control::ControlApi;
 pub use control_values::{SocketChoice, SocketPath};
 pub use error::{ConfigErrors, Origin, Problem};
 pub use load::Overrides;
+pub use mesh_values::{Form, MaxPeers, NameTable, Protocol};
 pub use panel::{Button, ButtonAction, Lamp, LampPlace, Panel};
 pub use panel_values::{
     Backend, ButtonCommand, ChipChoice, DebounceMs, HoldMs, LedName, Percent, Pin, Pull, Shows,
@@ -31,8 +33,8 @@ pub use panel_values::{
 pub use schema::{KEYS, Key, LISTS, List, Unset};
 pub use secret::{Secret, SecretError};
 pub use values::{
-    AudioBitrate, AvatarUrl, Cadence, DeviceChoice, Fps, LateJoin, MaxPeers, Mute, Name, Pixels, ProfileName,
-    Protocol, RelayUrl, ValueError, VideoBitrate,
+    AudioBitrate, AvatarUrl, Cadence, DeviceChoice, Fps, LateJoin, Mute, Name, Pixels, ProfileName, RelayUrl,
+    ValueError, VideoBitrate,
 };
 pub use warning::Warning;
 
@@ -75,6 +77,18 @@ pub struct Meeting {
     pub protocol: Protocol,
     /// How many participants are sent to over WebRTC. Of no use to relays.
     pub max_peers: MaxPeers,
+    /// How the events of `noom` are written. Of no use to the others.
+    pub form: Form,
+    /// What the events and fields of `mesh` are called. Of no use to the others.
+    pub names: NameTable,
+}
+
+impl Meeting {
+    /// Whether media leave in the same way as with `other`: the same protocol, and all that it is asked for.
+    pub fn leads_out_like(&self, other: &Self) -> bool {
+        let of = |meeting: &Self| (meeting.protocol, meeting.max_peers, meeting.form, meeting.names.clone());
+        of(self) == of(other)
+    }
 }
 
 /// `[capture]`: which devices are captured, and how they are encoded.

@@ -241,40 +241,6 @@ impl fmt::Display for LateJoin {
     }
 }
 
-/// How the meeting is spoken to, and how media travel.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub enum Protocol {
-    /// A relay forwards chunks of WebM.
-    Relay,
-    /// WebRTC to each participant; the server addresses them by their sockets.
-    Mesh,
-    /// WebRTC to one participant; the server addresses the room.
-    Noom,
-}
-
-impl Protocol {
-    /// What is allowed, in words.
-    pub const ALLOWED: &'static str = r#""relay", "mesh" or "noom""#;
-}
-
-impl FromStr for Protocol {
-    type Err = ValueError;
-
-    fn from_str(text: &str) -> Result<Self, ValueError> {
-        match text {
-            "relay" => Ok(Self::Relay),
-            "mesh" => Ok(Self::Mesh),
-            "noom" => Ok(Self::Noom),
-            _ => Err(ValueError::new(Self::ALLOWED)),
-        }
-    }
-}
-
-whole_number! {
-    /// How many participants are sent to over WebRTC, each over a connection of its own.
-    MaxPeers(u8), |number| (1..=32).contains(&number), "a whole number of participants from 1 to 32"
-}
-
 /// What muting does with the microphone.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum Mute {

@@ -33,7 +33,7 @@ use super::device::{Device, Source};
 use super::faults::{Faults, Part};
 use super::machine::{Action, Choice, Event, Machine, SILENT_DEVICE, Which};
 use super::room::Room;
-use super::settings::{DeviceSettings, session_config, way_out};
+use super::settings::{DeviceSettings, UnusableNames, dialect, session_config, way_out};
 use crate::capture::still::black_key_frame;
 use crate::capture::{CaptureError, MediaClock, Profile, Profiles};
 use crate::config::{Config, ConfigErrors};
@@ -78,6 +78,9 @@ pub enum AgentError {
     /// The relay's URL.
     #[error(transparent)]
     Url(#[from] BadUrl),
+    /// What the events and fields of a mesh are called.
+    #[error(transparent)]
+    Names(#[from] UnusableNames),
     /// There would be nothing to send.
     #[error(
         "profile {profile:?} has no video, and capture.mic is \"none\": there is nothing to send; choose a microphone or another profile"
@@ -173,7 +176,13 @@ impl Runtime {
             panel,
             panel_fault: None,
             shown: Shown::new(),
-            publisher: way_out(config, StreamFormat { video: format }, &clock, trace.transpose()?),
+            publisher: way_out(
+                config,
+                dialect(&config.meeting)?,
+                StreamFormat { video: format },
+                &clock,
+                trace.transpose()?,
+            ),
             camera: camera.map(device),
             mic: mic.map(device),
             black: BlackFrames::new(profile.clone(), black),
