@@ -33,6 +33,9 @@ export PATH := $(TOOLS)/bin:$(PATH)
 NODE_MODULES := $(patsubst %/package-lock.json,%/node_modules/.package-lock.json,\
 	$(shell find tests -name node_modules -prune -o -name package-lock.json -print))
 
+# A signalling server for the tests needs packages of Python, which it has to itself.
+PYTHON_SERVER := tests/signalling/.venv/.installed
+
 .PHONY: help
 help: ## List the commands
 	@sed -nE 's/^([a-z0-9-]+):.*## (.*)/  make \1\t\2/p' $(firstword $(MAKEFILE_LIST)) | expand -t 26
@@ -123,7 +126,7 @@ fuzz: build-fuzz ## Look for inputs that nobody has thought of, FUZZ_SECONDS in 
 	done
 
 .PHONY: test-e2e
-test-e2e: release deps-test ## The program against a relay in NestJS and viewers in Chromium, Firefox and WebKit
+test-e2e: release deps-test $(PYTHON_SERVER) ## The program against a relay in NestJS and viewers in Chromium, Firefox and WebKit
 	@tests/install-deps.sh webkit
 	npm --prefix tests run --silent prepare
 	ROOMCAM=$(RELEASE) npm --prefix tests run --silent e2e
@@ -206,3 +209,9 @@ deps-test-system:
 %/node_modules/.package-lock.json: %/package-lock.json | deps-test-system
 	@echo "Installing the Node packages of $*"
 	npm --prefix $* ci --no-audit --no-fund
+
+%/.venv/.installed: %/requirements.txt | deps-test-system
+	@echo "Installing the Python packages of $*"
+	python3 -m venv --clear $*/.venv
+	$*/.venv/bin/pip --quiet --disable-pip-version-check install --requirement $<
+	touch $@
