@@ -126,7 +126,7 @@ fuzz: build-fuzz ## Look for inputs that nobody has thought of, FUZZ_SECONDS in 
 	done
 
 .PHONY: test-e2e
-test-e2e: release deps-test $(PYTHON_SERVER) ## The program against a relay in NestJS and viewers in Chromium, Firefox and WebKit
+test-e2e: release deps-test ## The program against a relay in NestJS and viewers in Chromium, Firefox and WebKit
 	@tests/install-deps.sh webkit
 	npm --prefix tests run --silent prepare
 	ROOMCAM=$(RELEASE) npm --prefix tests run --silent e2e
@@ -200,7 +200,7 @@ deps:
 	@tests/install-deps.sh build
 
 .PHONY: deps-test
-deps-test: deps-test-system $(NODE_MODULES)
+deps-test: deps-test-system $(NODE_MODULES) $(PYTHON_SERVER)
 
 .PHONY: deps-test-system
 deps-test-system:
