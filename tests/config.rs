@@ -246,6 +246,7 @@ fn edges_of_every_range() {
         ("capture.width", "16", "4096", "14", "4098"),
         ("capture.height", "16", "4096", "15", "4097"),
         ("capture.video_bitrate", "50000", "20000000", "49999", "20000001"),
+        ("capture.min_bitrate", "50000", "20000000", "49999", "20000001"),
         ("capture.audio_bitrate", "6000", "510000", "5999", "510001"),
     ];
     for (key, low, high, below, above) in cases {

@@ -5,7 +5,7 @@
 
 use std::time::Duration;
 
-use roomcam::capture::{CameraSettings, CaptureEvent, MediaClock, Pipeline, Profiles, open_camera};
+use roomcam::capture::{CameraSettings, CaptureEvent, Encoding, MediaClock, Pipeline, Profiles, open_camera};
 use roomcam::media::Frame;
 use tokio::sync::mpsc::Receiver;
 
@@ -42,7 +42,7 @@ async fn a_frame_rate_is_kept_without_a_new_key_frame_and_its_pictures_get_more_
     let (pipeline, mut events) = open().await;
     frames(&mut events, Duration::from_secs(1)).await;
 
-    pipeline.set_frame_rate(10);
+    pipeline.set_encoding(Encoding { bitrate: 800_000, frame_rate: 10, hold: false });
     frames(&mut events, Duration::from_millis(500)).await;
     let slow = frames(&mut events, Duration::from_secs(2)).await;
 

@@ -7,7 +7,7 @@ use tokio::sync::mpsc;
 
 use super::former::FormerWorkers;
 use crate::capture::{
-    CameraSettings, CaptureError, CaptureEvent, MediaClock, MicSettings, Opening, Pipeline, Profile,
+    CameraSettings, CaptureError, CaptureEvent, Encoding, MediaClock, MicSettings, Opening, Pipeline, Profile,
 };
 use crate::config::Mute;
 use crate::media::CaptureTime;
@@ -64,6 +64,8 @@ pub struct Device {
     outdated: bool,
     /// The device as configured when it was last opened.
     opened_as: String,
+    /// What a camera's encoder is to make; `None` for what it was opened with.
+    encoding: Option<Encoding>,
     former: FormerWorkers,
 }
 
@@ -77,6 +79,7 @@ impl Device {
             state: State::Closed,
             outdated: false,
             opened_as: String::new(),
+            encoding: None,
             former: FormerWorkers::default(),
         }
     }
@@ -177,6 +180,25 @@ impl Device {
         }
     }
 
+    /// Changes what a camera's encoder makes, now and whenever it is opened.
+    pub fn set_encoding(&mut self, encoding: Encoding) {
+        if self.encoding.replace(encoding) == Some(encoding) {
+            return;
+        }
+        if let State::Open { pipeline, .. } = &self.state {
+            pipeline.set_encoding(encoding);
+        }
+    }
+
+    /// Pictures that the camera gave since it was opened, also those that were held back before the encoder; 0 while it is
+    /// closed.
+    pub fn pictures(&self) -> u64 {
+        match &self.state {
+            State::Open { pipeline, .. } => pipeline.pictures(),
+            State::Closed | State::Waiting | State::Opening(_) | State::Hushed { .. } => 0,
+        }
+    }
+
     /// Makes the encoder's next picture a key frame.
     pub fn force_key_frame(&self) {
         if let State::Open { pipeline, .. } = &self.state {
@@ -199,6 +221,9 @@ impl Device {
                 State::Opening(opening) => match opening.done().await {
                     Ok((pipeline, events)) => {
                         tracing::info!(device = pipeline.device(), "{} opened", pipeline.track());
+                        if let Some(encoding) = self.encoding {
+                            pipeline.set_encoding(encoding);
+                        }
                         self.state = State::Open { pipeline, events, from: CaptureTime::default() };
                     }
                     Err(error) => return self.failed(error),

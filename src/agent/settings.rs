@@ -9,10 +9,15 @@ use crate::config::{Capture, Config, DeviceChoice, Meeting, Protocol, Secret};
 use crate::media::{StreamFormat, VideoFormat};
 use crate::meeting::mesh::{Dialect, Form, Names};
 use crate::meeting::{SessionConfig, credentials};
+use crate::publish::rate::RateLimits;
 use crate::publish::relay::Trace;
 use crate::publish::{WayOut, mesh, relay};
 use crate::rtc::Loopback;
 use crate::socketio::{BadUrl, Endpoint};
+
+/// What blocks, clusters and events take beside what the encoders make, in bits per second: with pictures at 30 fps and
+/// chunks of 100 ms.
+const CONTAINER_BITRATE: u32 = 30_000;
 
 /// What is asked of the devices that the configuration and the profile have together.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -59,13 +64,19 @@ pub fn way_out(
     let dialect = match meeting.protocol {
         Protocol::Relay => {
             let cadence = capture.cadence.duration();
-            return WayOut::Relay(Box::new(relay::Publisher::new(format, clock.clone(), cadence, trace)));
+            return WayOut::Relay(Box::new(relay::Publisher::new(
+                format,
+                clock.clone(),
+                cadence,
+                rate_limits(capture),
+                trace,
+            )));
         }
         Protocol::Mesh => Dialect::Mesh(Names::default()),
         Protocol::Noom => Dialect::Noom(Form::Object),
     };
     let settings = mesh::Settings {
-        full_bitrate: capture.video_bitrate.get() + capture.audio_bitrate.get(),
+        limits: rate_limits(capture),
         max_peers: usize::from(meeting.max_peers.get()),
         offers_chat: dialect.chats_between_peers(),
         loopback: if is_this_machine(meeting) { Loopback::Too } else { Loopback::IfAlone },
@@ -81,6 +92,16 @@ fn is_this_machine(meeting: &Meeting) -> bool {
         Some(Host::Ipv6(address)) => address.is_loopback(),
         Some(Host::Domain(name)) => name == "localhost",
         None => false,
+    }
+}
+
+/// Within which bounds the video follows the link.
+pub fn rate_limits(capture: &Capture) -> RateLimits {
+    RateLimits {
+        min_bitrate: capture.min_bitrate.get(),
+        max_bitrate: capture.video_bitrate.get(),
+        frame_rate: capture.fps.get(),
+        other_bitrate: capture.audio_bitrate.get() + CONTAINER_BITRATE,
     }
 }
 

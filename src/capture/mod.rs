@@ -12,7 +12,7 @@ mod event;
 #[cfg(test)]
 pub(crate) mod fake_camera;
 mod fault;
-mod frame_rate;
+mod gate;
 mod launch;
 mod opening;
 mod overlay;
@@ -36,6 +36,7 @@ use gstreamer as gst;
 pub use clock::MediaClock;
 pub use error::CaptureError;
 pub use event::CaptureEvent;
+pub use gate::Encoding;
 pub use opening::{Opening, open_camera, open_mic};
 pub use pipeline::{CLOSE_TIMEOUT, Pipeline};
 pub use profile::{AudioProfile, AutoDevice, Overlay, Profile, VideoProfile};

@@ -7,7 +7,7 @@ use tokio::sync::{mpsc, oneshot};
 use tokio::time::Instant;
 
 use super::event::{CHANNEL, CaptureEvent};
-use super::frame_rate::FrameRateLimit;
+use super::gate::FrameGate;
 use super::launch::Request;
 use super::pipeline::Pipeline;
 use super::settings::{CameraSettings, MicSettings};
@@ -47,7 +47,7 @@ pub struct Opening {
     /// The device as configured.
     configured: String,
     outlet: SharedOutlet,
-    frame_rate: FrameRateLimit,
+    gate: FrameGate,
     events: Option<mpsc::Receiver<CaptureEvent>>,
     opened: oneshot::Receiver<Result<Opened, CaptureError>>,
     deadline: Instant,
@@ -73,14 +73,14 @@ impl Opening {
         let (events, receiver) = mpsc::channel(CHANNEL);
         let (waker, wakes) = std_mpsc::channel();
         let outlet = Arc::new(Mutex::new(Outlet::new(events.clone())));
-        let frame_rate = FrameRateLimit::default();
+        let gate = FrameGate::default();
         let (track, configured) = (request.track(), request.device().to_owned());
         let worker = Worker {
             clock: clock.clone(),
             profile: profile.clone(),
             request,
             outlet: outlet.clone(),
-            frame_rate: frame_rate.clone(),
+            gate: gate.clone(),
             failures: events,
             waker: waker.clone(),
             wakes,
@@ -92,7 +92,7 @@ impl Opening {
             track,
             configured,
             outlet,
-            frame_rate,
+            gate,
             events: Some(receiver),
             opened,
             deadline,
@@ -116,8 +116,8 @@ impl Opening {
         let (Some(thread), Some(events)) = (self.thread.take(), self.events.take()) else {
             return Err(hung());
         };
-        let (outlet, frame_rate) = (self.outlet.clone(), self.frame_rate.clone());
-        let pipeline = Pipeline { track: self.track, device, outlet, frame_rate, pad, thread };
+        let (outlet, gate) = (self.outlet.clone(), self.gate.clone());
+        let pipeline = Pipeline { track: self.track, device, outlet, gate, pad, thread };
         Ok((pipeline, events))
     }
 

@@ -7,7 +7,7 @@ use gstreamer as gst;
 use gstreamer_video as gst_video;
 
 use super::CaptureError;
-use super::frame_rate::FrameRateLimit;
+use super::gate::{Encoding, FrameGate};
 use super::sink::{self, SharedOutlet};
 use super::thread::{Closing, WorkerThread};
 use super::worker::Wake;
@@ -23,7 +23,7 @@ pub struct Pipeline {
     pub(super) track: Track,
     pub(super) device: String,
     pub(super) outlet: SharedOutlet,
-    pub(super) frame_rate: FrameRateLimit,
+    pub(super) gate: FrameGate,
     /// The appsink's pad: events pushed into it travel upstream.
     pub(super) pad: Option<gst::Pad>,
     pub(super) thread: WorkerThread,
@@ -52,10 +52,15 @@ impl Pipeline {
         self.thread.wake(Wake::SetBitrate(bits_per_second));
     }
 
-    /// Lets at most `fps` pictures a second into the encoder from now on; 0 lets all in. The encoder goes on without a key
-    /// frame and within the same format. Nothing happens for a microphone.
-    pub fn set_frame_rate(&self, fps: u8) {
-        self.frame_rate.set(fps);
+    /// Changes what a camera's encoder makes, without a key frame and within the same format.
+    pub fn set_encoding(&self, encoding: Encoding) {
+        self.set_bitrate(encoding.target());
+        self.gate.set_frame_rate(encoding.frame_rate);
+    }
+
+    /// Pictures that the camera gave so far, also those that were held back before the encoder.
+    pub fn pictures(&self) -> u64 {
+        self.gate.came()
     }
 
     /// Frames lost since the pipeline was opened.

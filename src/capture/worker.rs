@@ -12,7 +12,7 @@ use tokio::sync::{mpsc, oneshot};
 
 use super::event::CaptureEvent;
 use super::fault::{self, Phase};
-use super::frame_rate::FrameRateLimit;
+use super::gate::FrameGate;
 use super::launch::{Launch, Request, SINK};
 use super::profile::{self, Overlay, Profile};
 use super::sink::{self, Intake, SharedOutlet};
@@ -62,7 +62,7 @@ pub(super) struct Worker {
     pub(super) profile: Profile,
     pub(super) request: Request,
     pub(super) outlet: SharedOutlet,
-    pub(super) frame_rate: FrameRateLimit,
+    pub(super) gate: FrameGate,
     pub(super) failures: mpsc::Sender<CaptureEvent>,
     pub(super) waker: std_mpsc::Sender<Wake>,
     pub(super) wakes: std_mpsc::Receiver<Wake>,
@@ -101,10 +101,11 @@ impl Worker {
         Intake::new(launch.track, self.clock.clone(), self.outlet.clone(), launch.wanted).attach(&appsink);
         pipeline.0.use_clock(Some(self.clock.gst()));
         if let (Track::Video, Some(pad)) = (launch.track, encoder_input(&pipeline.0)) {
-            self.frame_rate.attach(&pad);
+            // Probes are called in this order, and none behind one that drops the picture may touch it.
             if let Some(Overlay::Clock) = launch.overlay {
                 overlay::attach(&pad);
             }
+            self.gate.attach(&pad);
         }
         // Running time is then clock minus base time, and stays so: nothing but us sets the base time.
         pipeline.0.set_start_time(gst::ClockTime::NONE);

@@ -172,6 +172,7 @@ fn capture(layers: &mut Layers) -> Option<Capture> {
     let height = layers.number(&schema::HEIGHT);
     let fps = layers.number(&schema::FPS);
     let video_bitrate = layers.number(&schema::VIDEO_BITRATE);
+    let min_bitrate = layers.number(&schema::MIN_BITRATE);
     let audio_bitrate = layers.number(&schema::AUDIO_BITRATE);
     let cadence = layers.number(&schema::CADENCE_MS);
     let start_camera = layers.switch(&schema::START_CAMERA);
@@ -185,6 +186,7 @@ fn capture(layers: &mut Layers) -> Option<Capture> {
         height: height?,
         fps: fps?,
         video_bitrate: video_bitrate?,
+        min_bitrate: min_bitrate?,
         audio_bitrate: audio_bitrate?,
         cadence: cadence?,
         start_camera: start_camera?,

@@ -92,8 +92,10 @@ pub struct Capture {
     pub height: Pixels,
     /// Pictures per second.
     pub fps: Fps,
-    /// Target of the video encoder.
+    /// Target of the video encoder, where the network carries it.
     pub video_bitrate: VideoBitrate,
+    /// Its lowest target on a slow network; below it the picture stands still. One above `video_bitrate` means that one.
+    pub min_bitrate: VideoBitrate,
     /// Target of the audio encoder.
     pub audio_bitrate: AudioBitrate,
     /// Media per chunk.

@@ -101,6 +101,8 @@ pub(super) static HEIGHT: Key = Key::new("capture", "height", Unset::Fixed("480"
 pub(super) static FPS: Key = Key::new("capture", "fps", Unset::Fixed("30"), Fps::ALLOWED);
 pub(super) static VIDEO_BITRATE: Key =
     Key::new("capture", "video_bitrate", Unset::Fixed("800000"), VideoBitrate::ALLOWED);
+pub(super) static MIN_BITRATE: Key =
+    Key::new("capture", "min_bitrate", Unset::Fixed("100000"), VideoBitrate::ALLOWED);
 pub(super) static AUDIO_BITRATE: Key =
     Key::new("capture", "audio_bitrate", Unset::Fixed("32000"), AudioBitrate::ALLOWED);
 pub(super) static CADENCE_MS: Key = Key::new("capture", "cadence_ms", Unset::Fixed("100"), Cadence::ALLOWED);
@@ -183,7 +185,7 @@ pub(super) static BUTTONS: List = List {
 pub static LISTS: [&List; 2] = [&LAMPS, &BUTTONS];
 
 /// Every key that is in no list, in the order of the example file.
-pub static KEYS: [&Key; 28] = [
+pub static KEYS: [&Key; 29] = [
     &URL,
     &ROOM,
     &USERNAME,
@@ -201,6 +203,7 @@ pub static KEYS: [&Key; 28] = [
     &HEIGHT,
     &FPS,
     &VIDEO_BITRATE,
+    &MIN_BITRATE,
     &AUDIO_BITRATE,
     &CADENCE_MS,
     &START_CAMERA,

@@ -75,6 +75,17 @@ pub(super) fn render(status: &Status) -> Result<String, prometheus::Error> {
         [("audio", stream.audio_bitrate), ("video", stream.video_bitrate)]
             .map(|(track, bits)| (vec![track], f64::from(bits) / 8.0)),
     )?;
+    let uplink = &status.uplink;
+    sheet.gauge(
+        "roomcam_uplink_video_bytes_per_second",
+        "What the video encoder may make, as far as the network carries it.",
+        f64::from(uplink.video_bitrate) / 8.0,
+    )?;
+    sheet.flag(
+        "roomcam_uplink_picture_held",
+        "Whether the picture stands still, so that the voice gets through.",
+        uplink.picture_held,
+    )?;
     sheet.gauge("roomcam_queue_chunks", "Chunks that wait to be sent.", queue.chunks as f64)?;
     sheet.gauge("roomcam_queue_bytes", "Bytes that wait to be sent.", queue.bytes as f64)?;
     sheet.gauge(

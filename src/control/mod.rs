@@ -35,5 +35,5 @@ pub use requests::{AgentGone, Control, Request, Requests, requests};
 pub use server::{ControlError, Server};
 pub use status::{
     Absence, AbsenceReason, CameraState, CameraStatus, DeviceFault, LampStatus, MeetingState, MicState,
-    MicStatus, Participant, QueueStatus, State, Status, StreamStatus, Versions,
+    MicStatus, Participant, QueueStatus, State, Status, StreamStatus, UplinkStatus, Versions,
 };

@@ -2,7 +2,7 @@
 
 use anstyle::{AnsiColor, Style};
 
-use super::{CameraState, DeviceFault, MeetingState, MicState, State, Status, StreamStatus};
+use super::{CameraState, DeviceFault, MeetingState, MicState, State, Status, StreamStatus, UplinkStatus};
 
 const GOOD: Style = AnsiColor::Green.on_default();
 const BUSY: Style = AnsiColor::Yellow.on_default();
@@ -68,6 +68,7 @@ pub fn page(status: &Status, now: u64, paint: Paint) -> String {
         page.row("here", &if names.is_empty() { "nobody else".to_owned() } else { names.join(", ") });
     }
     page.row("stream", &stream(&status.stream, state, paint));
+    page.row("network", &uplink(&status.uplink, paint));
     page.row("frames", &frames(&status.stream, paint));
     let queue = &status.queue;
     let waits = match queue.chunks {
@@ -142,6 +143,27 @@ fn stream(stream: &StreamStatus, state: &State, paint: Paint) -> String {
         state.epoch,
         bytes(stream.bytes_sent),
         stream.chunks_sent
+    )
+}
+
+fn uplink(uplink: &UplinkStatus, paint: Paint) -> String {
+    let why = match uplink.reason.as_str() {
+        "full" => "",
+        "link" => ", which is what the network carries",
+        "minimum" => ", more than the network carries",
+        "stall" => ", and the network carries nothing",
+        "encoder" => ", because the encoder makes more than it is asked for",
+        other => return format!("unknown: {}", clean(other)),
+    };
+    let picture = if uplink.picture_held {
+        paint.on(BUSY, "picture held for the voice")
+    } else {
+        "picture moving".to_owned()
+    };
+    format!(
+        "{picture}, video at most {} kbit/s with {} fps{why}",
+        kilobits(u64::from(uplink.video_bitrate)),
+        uplink.frame_rate
     )
 }
 

@@ -21,6 +21,8 @@ pub struct Status {
     pub stream: StreamStatus,
     /// What waits to be sent.
     pub queue: QueueStatus,
+    /// What the network has room for.
+    pub uplink: UplinkStatus,
 }
 
 /// What is running.
@@ -256,6 +258,23 @@ pub struct StreamStatus {
     pub frames_skipped: u64,
     /// Pictures and packets sent that nobody captured.
     pub frames_filled: u64,
+}
+
+/// What the network between here and the relay has room for, as far as it is known.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize, ToSchema)]
+pub struct UplinkStatus {
+    /// How urgently media are left out: `easy` (nothing is), `tight` (new pictures), `stuck` (all but the newest), `dead`
+    /// (the connection is given up).
+    pub pressure: String,
+    /// What the video encoder may make of `video_bitrate`, in bits per second.
+    pub video_bitrate: u32,
+    /// Pictures per second that it may make.
+    pub frame_rate: u8,
+    /// Whether the picture stands still, so that the voice gets through.
+    pub picture_held: bool,
+    /// Why it is no more: `full` (nothing limits it), `link`, `minimum` (the link carries less than `min_bitrate`), `stall`
+    /// (the link carries nothing), `encoder` (it makes more than it is asked for).
+    pub reason: String,
 }
 
 /// What waits to be sent.

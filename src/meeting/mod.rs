@@ -52,7 +52,7 @@ pub use backoff::Backoff;
 pub use error::SessionError;
 pub use event::{Presence, ServerEvent};
 pub use identity::Identity;
-pub use outbox::{Outbox, OutboxLimits, OutboxReceiver, PutError, QueueState, StateChange, outbox};
+pub use outbox::{Backlog, Outbox, OutboxLimits, OutboxReceiver, PutError, QueueState, StateChange, outbox};
 pub use refusal::ErrorKind;
 pub use roster::{BroadcastMode, Participant, PresenterChange, RoomState};
 pub use session::{Joined, Left, SessionEvent, SessionHandle};

@@ -19,6 +19,7 @@ use tokio::time::{Instant, sleep_until};
 
 use super::event::Presence;
 use crate::media::Chunk;
+use crate::socketio::SendQueue;
 
 /// How much may wait. The last chunk let in may exceed either limit by its own size.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -93,8 +94,19 @@ pub struct QueueState {
     pub bytes: usize,
     /// Their media time.
     pub media: Duration,
-    /// How long the oldest has waited; zero if none waits.
-    pub head_waited: Duration,
+}
+
+/// What waits, in the queue and in the kernel behind it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Backlog {
+    /// How long the oldest chunk has waited since it could have been sent, of those that did not arrive as a whole, wherever
+    /// they are: here, in the kernel or on the way. Less what the way takes when nothing is in it: two round trips, for a
+    /// large chunk goes in two parts. Zero if none waits.
+    pub age: Duration,
+    /// Bytes that arrived since the session began.
+    pub delivered: u64,
+    /// Whether something waits: then the link has been busy since the chunk before was put in.
+    pub busy: bool,
 }
 
 /// Why a chunk was not taken.
@@ -144,6 +156,13 @@ struct Queue {
     /// Of `media` and `in_flight` together.
     bytes: usize,
     duration: Duration,
+    /// Before this time no chunk may be sent, for the sake of the receivers.
+    chunk_from: Option<Instant>,
+    /// The kernel's queue, while there is a connection.
+    send_queue: Option<SendQueue>,
+    /// Of chunks that the kernel took and that may not have arrived yet: where each ends among the bytes that it took, and since when it
+    /// could have been sent.
+    taken: VecDeque<(u64, Instant)>,
 }
 
 /// A new, empty outbox.
@@ -168,6 +187,19 @@ impl Queue {
     fn release(&mut self, bytes: usize, duration: Duration) {
         self.bytes -= bytes;
         self.duration -= duration;
+    }
+
+    /// Since when the next chunk, put in at `since`, can be sent.
+    fn could_leave(&self, since: Option<Instant>) -> Option<Instant> {
+        since.map(|since| self.chunk_from.map_or(since, |from| from.max(since)))
+    }
+
+    /// When each chunk was put in that waits to be written, oldest first.
+    fn chunks(&self) -> impl Iterator<Item = Instant> {
+        self.media.iter().filter_map(|item| match item {
+            Outgoing::Chunk(queued) => Some(queued.since),
+            Outgoing::State(_) => None,
+        })
     }
 }
 
@@ -234,46 +266,59 @@ impl Outbox {
     /// What waits now.
     pub fn state(&self) -> QueueState {
         let queue = self.0.lock();
-        let chunks = queue.media.iter().filter_map(|item| match item {
-            Outgoing::Chunk(queued) => Some(queued.since),
-            Outgoing::State(_) => None,
-        });
-        let mut entered = queue.in_flight.map(|(_, _, since)| since).into_iter().chain(chunks);
-        let head = entered.next();
         QueueState {
-            chunks: head.iter().count() + entered.count(),
+            chunks: queue.in_flight.iter().count() + queue.chunks().count(),
             bytes: queue.bytes,
             media: queue.duration,
-            head_waited: head.map(|since| since.elapsed()).unwrap_or_default(),
         }
+    }
+
+    /// What waits, here and in the kernel.
+    pub fn backlog(&self) -> Backlog {
+        let mut queue = self.0.lock();
+        let progress = queue.send_queue.as_ref().map(SendQueue::progress).unwrap_or_default();
+        while queue.taken.front().is_some_and(|(end, _)| *end <= progress.acknowledged) {
+            queue.taken.pop_front();
+        }
+        let on_the_way = queue.taken.front().map(|(_, from)| *from);
+        let oldest = on_the_way.or_else(|| queue.could_leave(queue.in_flight.map(|(_, _, since)| since)));
+        let oldest = oldest.or_else(|| queue.could_leave(queue.chunks().next()));
+        let waited = oldest.map(|from| from.elapsed()).unwrap_or_default();
+        let age = waited.saturating_sub(2 * progress.round_trip);
+        Backlog { age, delivered: progress.delivered, busy: !age.is_zero() }
     }
 }
 
 impl OutboxReceiver {
+    /// What waits in the kernel's queue is part of the backlog from now on.
+    pub(crate) fn watch(&mut self, send_queue: SendQueue) {
+        self.0.lock().send_queue = Some(send_queue);
+    }
+
     /// The next thing to send: states first, a chunk not before `chunk_from`. Chunks that have waited until then are
     /// joined into one of at most `max_bytes`, for receivers fail on chunks that come close together. Waits while there
     /// is nothing; can be dropped while it waits without losing anything. A chunk keeps counting as queued until
     /// [`OutboxReceiver::chunk_gone`].
     pub(crate) async fn next(&mut self, chunk_from: Instant, max_bytes: usize) -> Outgoing {
         loop {
-            let now = Instant::now();
-            if let Some(item) = self.take(now >= chunk_from, max_bytes) {
+            if let Some(item) = self.take(chunk_from, max_bytes) {
                 return item;
             }
             tokio::select! {
                 () = self.0.filled.notified() => {}
                 // Made when it is polled: outside a runtime, where nothing waits, there is no clock for it.
-                () = async { sleep_until(chunk_from).await }, if now < chunk_from => {}
+                () = async { sleep_until(chunk_from).await }, if Instant::now() < chunk_from => {}
             }
         }
     }
 
-    fn take(&mut self, with_media: bool, max_bytes: usize) -> Option<Outgoing> {
+    fn take(&mut self, chunk_from: Instant, max_bytes: usize) -> Option<Outgoing> {
         let mut queue = self.0.lock();
+        queue.chunk_from = Some(chunk_from);
         if let Some(change) = queue.states.pop_front() {
             return Some(Outgoing::State(change));
         }
-        if !with_media {
+        if Instant::now() < chunk_from {
             return None;
         }
         let mut item = queue.media.pop_front()?;
@@ -293,7 +338,11 @@ impl OutboxReceiver {
     /// The chunk that [`OutboxReceiver::next`] gave has left, or has been given up.
     pub(crate) fn chunk_gone(&mut self) {
         let mut queue = self.0.lock();
-        if let Some((bytes, duration, _)) = queue.in_flight.take() {
+        if let Some((bytes, duration, since)) = queue.in_flight.take() {
+            if let (Some(from), Some(send_queue)) = (queue.could_leave(Some(since)), &queue.send_queue) {
+                let end = send_queue.progress().taken;
+                queue.taken.push_back((end, from));
+            }
             queue.release(bytes, duration);
         }
     }

@@ -170,6 +170,7 @@ impl Session {
         };
         let mut identity = Identity::new(connection.sid(), self.config.user_id.as_deref());
         identity.adopt(&room.participants);
+        self.outbox.watch(connection.send_queue());
         let joined = Joined { identity, max_payload: connection.max_payload(), room };
         Ok((connection, joined))
     }

@@ -15,6 +15,7 @@ pub mod pressure;
 pub mod quality;
 pub mod rate;
 pub mod relay;
+pub mod uplink;
 mod way_out;
 
 pub use way_out::WayOut;

@@ -1,15 +1,15 @@
 //! How urgently media must be left out, told from how long it waits.
 //!
-//! The measure is the **age of the oldest unsent media**: how long ago the oldest chunk was cut that is not yet wholly
-//! handed to the kernel. The socket's `TCP_NOTSENT_LOWAT` keeps what the kernel holds small, so what a slow link delays
-//! waits in this process, and the age is the delay that can still be avoided. Chunks are cut every 100 ms and a link that
-//! keeps up takes each at once, so the usual age is 0 to 100 ms.
+//! The measure is the **age of the oldest media on their way**: how long ago the oldest chunk was cut that has not wholly
+//! arrived, wherever it waits, less what the way takes when it is empty. What the kernel was given counts too: a router's
+//! queue and `TCP_NOTSENT_LOWAT` hold hundreds of milliseconds of a slow link before anything waits in this process. Chunks
+//! are cut every 100 ms, and a link that keeps up takes each at once, so the usual age is 0 to 100 ms.
 
 use std::fmt;
 use std::time::{Duration, Instant};
 
-/// From this age on the link is slower than the media: two chunks wait for a third.
-pub const TIGHT: Duration = Duration::from_millis(200);
+/// From this age on the voice comes noticeably late: some hundred milliseconds are what the queue of a router holds.
+pub const TIGHT: Duration = Duration::from_millis(300);
 /// From this age on media is too old to be worth sending.
 pub const STUCK: Duration = Duration::from_secs(1);
 /// From this age on a new connection is better than waiting for this one.
@@ -112,7 +112,7 @@ mod tests {
         use Pressure::{Dead, Easy, Stuck, Tight};
 
         assert_eq!(
-            gauge(millis(&[0, 199, 200, 999, 1000, 7999, 8000])),
+            gauge(millis(&[0, 299, 300, 999, 1000, 7999, 8000])),
             [Easy, Easy, Tight, Tight, Stuck, Stuck, Dead]
         );
     }

@@ -30,8 +30,8 @@ const UP_STEP: f64 = 1.15;
 /// How long media may wait though the link carries the target, before the target is lowered all the same: the encoder does
 /// not keep to it.
 const OVERSHOOT: Duration = Duration::from_secs(3);
-/// The age from which a probe is in doubt.
-const PROBE_DOUBT: Duration = Duration::from_millis(100);
+/// The age from which more is sent than the link carries: two chunks wait for a third.
+const LATE: Duration = Duration::from_millis(150);
 
 /// What a probe sends, of what is sent otherwise …
 const PROBE_GAIN: f64 = 1.5;
@@ -42,6 +42,8 @@ const PROBE_ABOVE: f64 = 1.3;
 const HIDDEN: f64 = 16.0 * 1024.0 * 8.0;
 /// How long a probe lasts beside that.
 const PROBE: Duration = Duration::from_millis(1500);
+/// A probe during which less than this part of what is allowed was sent proves nothing.
+const BINDING: f64 = 0.9;
 /// A probe that the highest bitrate keeps below this part of the capacity last measured is a close one.
 const CLOSE: f64 = 1.2;
 /// How long a close probe lasts.
@@ -75,6 +77,29 @@ pub struct RateLimits {
     pub other_bitrate: u32,
 }
 
+impl RateLimits {
+    /// The best that there is.
+    pub const fn best_quality(&self) -> Quality {
+        let Self { max_bitrate: bitrate, frame_rate, .. } = *self;
+        Quality { bitrate, frame_rate, size: SizeStep::Full, picture: Picture::Moving }
+    }
+
+    /// The frames per second at which `bitrate` looks best at the full size.
+    pub fn frame_rate_for(&self, bitrate: u32) -> u8 {
+        self.frame_rate_of(f64::from(bitrate) / f64::from(self.max_bitrate))
+    }
+
+    /// The same for a part of the highest bitrate.
+    fn frame_rate_of(&self, share: f64) -> u8 {
+        let divisor = match share {
+            share if share >= 0.35 => 1,
+            share if share >= 0.18 => 2,
+            _ => 3,
+        };
+        (self.frame_rate / divisor).max(self.frame_rate.min(5))
+    }
+}
+
 /// What the sender saw since the observation before. About ten a second are enough.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Observation {
@@ -82,10 +107,10 @@ pub struct Observation {
     pub now: Instant,
     /// The age of the oldest unsent media, as in [`super::pressure`].
     pub age: Duration,
-    /// Bytes handed to the kernel since the observation before; of messages in part, too, for a large one takes seconds on
-    /// a slow link and would look like a stall.
+    /// Bytes that arrived since the observation before; of messages in part, too, for a large one takes seconds on a slow
+    /// link and would look like a stall.
     pub delivered: u64,
-    /// Whether media waited for the socket all the time since then. If not, the link may carry more than was delivered.
+    /// Whether media waited all the time since then. If not, the link may carry more than was delivered.
     pub busy: bool,
 }
 
@@ -104,8 +129,8 @@ pub struct RateController {
     probe_from: Instant,
     /// How long a probe that fails makes the next one wait.
     back_off: Duration,
-    /// Since when media has waited for longer than [`TIGHT`].
-    tight_since: Option<Instant>,
+    /// Since when media has waited for longer than [`LATE`].
+    late_since: Option<Instant>,
     /// Since when the bitrate has asked for another size.
     size_wanted_since: Option<Instant>,
     size_changed: Option<Instant>,
@@ -115,12 +140,7 @@ pub struct RateController {
 impl RateController {
     /// Begins with the best quality.
     pub fn new(limits: RateLimits, now: Instant) -> Self {
-        let quality = Quality {
-            bitrate: limits.max_bitrate,
-            frame_rate: limits.frame_rate,
-            size: SizeStep::Full,
-            picture: Picture::Moving,
-        };
+        let quality = limits.best_quality();
         Self {
             limits: RateLimits { min_bitrate: limits.min_bitrate.min(limits.max_bitrate), ..limits },
             quality,
@@ -130,7 +150,7 @@ impl RateController {
             probe: None,
             probe_from: now,
             back_off: PROBE_FIRST,
-            tight_since: None,
+            late_since: None,
             size_wanted_since: None,
             size_changed: None,
             observed: now,
@@ -169,7 +189,7 @@ impl RateController {
     /// A new connection: nothing is known of it but what the last one carried.
     pub fn reconnected(&mut self, now: Instant) {
         self.capacity = Capacity::default();
-        (self.probe, self.tight_since, self.observed) = (None, None, now);
+        (self.probe, self.late_since, self.observed) = (None, None, now);
         if self.reason == Reason::Stall {
             self.resume(now);
         }
@@ -181,7 +201,7 @@ impl RateController {
         let elapsed = now.saturating_duration_since(self.observed);
         self.observed = now;
         self.capacity.observe(elapsed, &seen);
-        self.tight_since = if seen.age >= TIGHT { self.tight_since.or(Some(now)) } else { None };
+        self.late_since = if seen.age >= LATE { self.late_since.or(Some(now)) } else { None };
 
         if self.reason == Reason::Stall {
             if seen.age < CALM {
@@ -191,11 +211,11 @@ impl RateController {
             self.stall();
         } else if let Some(probe) = self.probe {
             self.watch_probe(&seen, probe);
-        } else if seen.age >= TIGHT {
+        } else if seen.age >= LATE {
             self.relieve(now);
         } else if seen.age < CALM && now >= self.probe_from && self.can_rise() {
             let until = now + self.probe_time();
-            self.probe = Some(Probe { until, tight: false });
+            self.probe = Some(Probe { since: now, until, sent: 0, tight: false });
         }
         self.choose_size(now);
         self.quality
@@ -247,10 +267,10 @@ impl RateController {
         if let Some(capacity) = self.lacking() {
             self.set_target(capacity, Reason::Link);
             self.wait_to_probe(now);
-        } else if self.tight_since.is_some_and(|since| now.duration_since(since) >= OVERSHOOT) {
+        } else if self.late_since.is_some_and(|since| now.duration_since(since) >= OVERSHOOT) {
             let sent = f64::from(self.quality.bitrate) + f64::from(self.limits.other_bitrate);
             self.set_target(sent, Reason::Encoder);
-            self.tight_since = Some(now);
+            self.late_since = Some(now);
             self.wait_to_probe(now);
         }
     }
@@ -258,8 +278,9 @@ impl RateController {
     fn watch_probe(&mut self, seen: &Observation, mut probe: Probe) {
         let now = seen.now;
         probe.tight |= seen.age >= TIGHT;
+        probe.sent += seen.delivered;
         self.probe = Some(probe);
-        let lacking = self.lacking().filter(|_| seen.age >= PROBE_DOUBT);
+        let lacking = self.lacking().filter(|_| seen.age >= LATE);
         if let Some(capacity) = lacking {
             self.probe = None;
             self.set_target(capacity, Reason::Link);
@@ -267,13 +288,26 @@ impl RateController {
         } else if now >= probe.until && probe.tight {
             self.probe = None;
             self.probe_failed(now);
-        } else if now >= probe.until && seen.age < PROBE_DOUBT {
+        } else if now >= probe.until && self.proves_nothing(&probe, now) {
+            self.probe = None;
+            self.wait_to_probe(now);
+        } else if now >= probe.until && seen.age < LATE {
             let bitrate = self.probed_bitrate();
             (self.probe, self.limit) = (None, None);
             self.set_quality(bitrate, Picture::Moving, Reason::Link);
             self.probe_from = now + PROBE_AGAIN;
             self.back_off = PROBE_FIRST;
         }
+    }
+
+    /// Whether no more was sent than the quality allows without the probe: a picture that hardly changes, or a camera that is
+    /// off, tells nothing of the link.
+    fn proves_nothing(&self, probe: &Probe, now: Instant) -> bool {
+        let seconds = now.saturating_duration_since(probe.since).as_secs_f64();
+        let allowed = f64::from(self.quality.bitrate) + f64::from(self.limits.other_bitrate);
+        #[allow(clippy::cast_precision_loss, reason = "a probe is far from 2^52 bytes")]
+        let sent = probe.sent as f64 * 8.0;
+        self.quality.picture == Picture::Moving && sent < allowed * seconds * BINDING
     }
 
     fn probe_failed(&mut self, now: Instant) {
@@ -326,13 +360,7 @@ impl RateController {
 
     /// Fewer frames for fewer bits, so that each of them can still be seen. Never below 5, unless the camera is.
     fn frame_rate(&self) -> u8 {
-        let full = self.limits.frame_rate;
-        let divisor = match self.share(self.quality.size) {
-            share if share >= 0.35 => 1,
-            share if share >= 0.18 => 2,
-            _ => 3,
-        };
-        (full / divisor).max(full.min(5))
+        self.limits.frame_rate_of(self.share(self.quality.size))
     }
 
     /// Measured with VP8 at 640x480 and 800 kbit/s: below 160 kbit/s a moving picture has less than 5 frames per second
@@ -371,7 +399,10 @@ fn to_bitrate(bits_per_second: f64) -> u32 {
 /// More is sent than the quality allows, to see whether the link carries it.
 #[derive(Debug, Clone, Copy)]
 struct Probe {
+    since: Instant,
     until: Instant,
+    /// Bytes sent since its beginning.
+    sent: u64,
     /// Whether media waited for as long as [`TIGHT`]. Pictures were then left out, so that a low age proves nothing.
     tight: bool,
 }

@@ -8,7 +8,11 @@ use std::time::{Duration, Instant};
 use bytes::Bytes;
 
 use super::mesh::{Happened, Meeting};
+use super::pressure::Pressure;
+use super::quality::{Quality, Reason};
+use super::rate::RateLimits;
 use super::relay::{self, LateJoinStrategy, Sent};
+use crate::capture::Encoding;
 use crate::media::{Chunk, Frame, StreamFormat, VideoFormat};
 use crate::meeting::{Outbox, QueueState, StateChange};
 use crate::stream::Counters;
@@ -106,6 +110,46 @@ impl WayOut {
         match self {
             Self::Relay(publisher) => publisher.counters(),
             Self::Mesh(meeting) => meeting.publisher.counters(),
+        }
+    }
+
+    /// From now on the video has other bounds.
+    pub fn set_limits(&mut self, limits: RateLimits) {
+        match self {
+            Self::Relay(publisher) => publisher.set_limits(limits),
+            Self::Mesh(meeting) => meeting.publisher.set_limits(limits),
+        }
+    }
+
+    /// What the video encoder is to make, as far as links carry it.
+    pub fn encoding(&self) -> Encoding {
+        match self {
+            Self::Relay(publisher) => publisher.encoding(),
+            Self::Mesh(meeting) => meeting.publisher.encoding(),
+        }
+    }
+
+    /// What links are trusted to carry, and why no more.
+    pub fn quality(&self) -> (Quality, Reason) {
+        match self {
+            Self::Relay(publisher) => publisher.quality(),
+            Self::Mesh(meeting) => meeting.publisher.quality(),
+        }
+    }
+
+    /// Whether the picture stands still for want of room. Over WebRTC it never does for all.
+    pub fn holds_picture(&self) -> bool {
+        match self {
+            Self::Relay(publisher) => publisher.holds_picture(),
+            Self::Mesh(_) => false,
+        }
+    }
+
+    /// How urgently media are left out. Over WebRTC that is decided for each participant, by what waits for it.
+    pub fn pressure(&self) -> Pressure {
+        match self {
+            Self::Relay(publisher) => publisher.pressure(),
+            Self::Mesh(_) => Pressure::Easy,
         }
     }
 

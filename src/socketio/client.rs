@@ -21,6 +21,7 @@ use super::dial::{self, WebSocket};
 use super::endpoint::{Endpoint, Limits};
 use super::error::{ConnectionError, Fault, Phase, quote};
 use super::packet::{Ack, Body, EnginePacket, Event, Handshake, Packet, Wire};
+use super::send_queue::SendQueue;
 
 /// Longest silence that a server may claim as normal. A server that says more is wrong or hostile, and a dead
 /// connection would go unnoticed.
@@ -42,6 +43,7 @@ pub struct Connection {
     url: String,
     sid: String,
     max_payload: usize,
+    send_queue: SendQueue,
     link: Link,
 }
 
@@ -49,27 +51,23 @@ impl Connection {
     /// Connects: TCP, TLS, WebSocket, Engine.IO open, Socket.IO CONNECT; all within
     /// `limits.connect_timeout`.
     pub async fn connect(endpoint: &Endpoint, limits: &Limits) -> Result<Self, ConnectionError> {
-        let url = endpoint.url();
-        match Self::open(endpoint, limits).await {
-            Ok((link, sid, max_payload)) => Ok(Self { url, sid, max_payload, link }),
-            Err(fault) => Err(ConnectionError { url, fault }),
-        }
+        Self::open(endpoint, limits).await.map_err(|fault| ConnectionError { url: endpoint.url(), fault })
     }
 
-    async fn open(endpoint: &Endpoint, limits: &Limits) -> Result<(Link, String, usize), Fault> {
+    async fn open(endpoint: &Endpoint, limits: &Limits) -> Result<Self, Fault> {
         let after = limits.connect_timeout;
         let deadline = Instant::now() + after;
         let late = |phase| move |_| Fault::Timeout { phase, after };
 
         let tcp = timeout_at(deadline, dial::tcp(endpoint, deadline)).await.map_err(late(Phase::Tcp))??;
         let upgrade = dial::upgrade(endpoint, tcp, limits);
-        let socket = timeout_at(deadline, upgrade).await.map_err(late(Phase::Upgrade))??;
+        let (socket, send_queue) = timeout_at(deadline, upgrade).await.map_err(late(Phase::Upgrade))??;
         let mut link = Link::new(socket, limits);
         let handshake = timeout_at(deadline, link.opened()).await.map_err(late(Phase::Open))??;
         let auth = endpoint.auth.as_ref().map(super::Auth::json);
         link.queue(EnginePacket::Message(Packet::new(Body::Connect(auth))).encode());
         let sid = timeout_at(deadline, link.accepted()).await.map_err(late(Phase::Connect))??;
-        Ok((link, sid, handshake.max_payload))
+        Ok(Self { url: endpoint.url(), sid, max_payload: handshake.max_payload, send_queue, link })
     }
 
     /// The Socket.IO session id that the server gave us.
@@ -80,6 +78,11 @@ impl Connection {
     /// The largest frame the server accepts, in bytes.
     pub const fn max_payload(&self) -> usize {
         self.max_payload
+    }
+
+    /// The kernel's queue. Whoever keeps it keeps the connection from being closed.
+    pub fn send_queue(&self) -> SendQueue {
+        self.send_queue.clone()
     }
 
     /// Whether everything given to [`Connection::send`] has gone to the kernel.

@@ -17,9 +17,11 @@ use tokio_tungstenite::tungstenite::http::{Response, header};
 use tokio_tungstenite::tungstenite::protocol::WebSocketConfig;
 use tokio_tungstenite::tungstenite::{self, Error as WsError};
 use tokio_tungstenite::{Connector, MaybeTlsStream, WebSocketStream, client_async_tls_with_config};
+use tokio_util::io::InspectWriter;
 
 use super::endpoint::{Endpoint, Limits};
 use super::error::{Fault, Phase, quote};
+use super::send_queue::SendQueue;
 
 /// What the kernel may buffer of what we send, in bytes; Linux doubles it to 256 KiB for its own accounting.
 /// Bounded, because what lies in a kernel buffer can no longer be skipped: with the default of several MiB a
@@ -28,8 +30,8 @@ const SEND_BUFFER: u32 = 128 * 1024;
 
 /// Bytes that may wait unsent in the kernel before the socket stops being writable (`TCP_NOTSENT_LOWAT`). What lies in
 /// the send buffer beyond them is in flight. So what a slow uplink delays waits in this process, where its age is known and
-/// where it can still be skipped; 16 KiB is a chunk of 100 ms at 1.3 Mbit/s.
-const NOTSENT_LOWAT: u32 = 16 * 1024;
+/// where it can still be skipped. The kernel takes a message more than this; 4 KiB are sent in 80 ms at 400 kbit/s.
+pub const NOTSENT_LOWAT: u32 = 4 * 1024;
 
 /// How long sent bytes may stay unacknowledged before the kernel ends the connection (`TCP_USER_TIMEOUT`). By itself Linux
 /// sends them again for about 15 minutes. Longer than the 8 s after which late media ends a session, which says why; this
@@ -39,7 +41,11 @@ const USER_TIMEOUT: Duration = Duration::from_secs(10);
 /// Bytes tungstenite reads at once; allocated for the life of the connection. Its default is 128 KiB.
 const READ_BUFFER: usize = 16 * 1024;
 
-pub(super) type WebSocket = WebSocketStream<MaybeTlsStream<TcpStream>>;
+pub(super) type WebSocket = WebSocketStream<MaybeTlsStream<Counted>>;
+
+/// A TCP connection that counts what the kernel takes from it, beneath TLS and WebSocket: of a large message on a slow
+/// link a part at a time.
+type Counted = InspectWriter<TcpStream, Box<dyn FnMut(&[u8]) + Send>>;
 
 /// Opens the TCP connection. The addresses of the host are tried in turn, each for its even share of the time
 /// left, so that one that swallows packets does not keep the others from being tried.
@@ -79,7 +85,10 @@ pub(super) async fn upgrade(
     endpoint: &Endpoint,
     tcp: TcpStream,
     limits: &Limits,
-) -> Result<WebSocket, Fault> {
+) -> Result<(WebSocket, SendQueue), Fault> {
+    let queue = SendQueue::new(&tcp)?;
+    let taken = queue.clone();
+    let counted: Counted = InspectWriter::new(tcp, Box::new(move |bytes| taken.take(bytes.len())));
     let connector = if endpoint.is_secure() {
         let ca_file = endpoint.ca_file.clone();
         // Reads some 140 files: not on a thread that has media to move.
@@ -94,10 +103,10 @@ pub(super) async fn upgrade(
         .read_buffer_size(READ_BUFFER)
         .max_message_size(Some(limits.max_message))
         .max_frame_size(Some(limits.max_message));
-    let (socket, _) = client_async_tls_with_config(endpoint.url(), tcp, Some(config), Some(connector))
+    let (socket, _) = client_async_tls_with_config(endpoint.url(), counted, Some(config), Some(connector))
         .await
         .map_err(upgrade_fault)?;
-    Ok(socket)
+    Ok((socket, queue))
 }
 
 /// Trusts the platform's authorities and those in `ca_file`.

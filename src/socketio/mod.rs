@@ -5,6 +5,7 @@
 //! - [`endpoint`]: where to connect, with which secret, and how far to trust what answers.
 //! - [`client`]: one connection over tokio-tungstenite: heartbeat and back-pressure; knows no meeting.
 //! - `dial`: TCP, TLS and the WebSocket upgrade under it.
+//! - `send_queue`: what the kernel has of what it was given.
 //! - [`error`]: everything that can go wrong with a connection, with URL and remedy.
 
 pub mod client;
@@ -15,6 +16,7 @@ pub mod error;
 pub mod packet;
 #[cfg(test)]
 mod packet_tests;
+mod send_queue;
 
 pub use client::{Connection, Progress};
 pub use decoder::Decoder;
@@ -22,3 +24,4 @@ pub use endpoint::{Auth, BadUrl, Endpoint, Limits};
 pub(crate) use error::quote;
 pub use error::{ConnectionError, Fault, Phase};
 pub use packet::{Ack, Body, EnginePacket, Event, Handshake, Json, Packet, PacketError, Placeholder, Wire};
+pub use send_queue::{SendProgress, SendQueue};

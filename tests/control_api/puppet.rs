@@ -10,7 +10,7 @@ use roomcam::config::{Config, ControlApi, Overrides};
 use roomcam::control::{
     CameraState, CameraStatus, Client, Command, DeviceFault, LampStatus, Limits, MeetingState, MicState,
     MicStatus, Participant, Place, QueueStatus, Refusal, Request, Requests, Server, State, Status,
-    StreamStatus, Versions, requests,
+    StreamStatus, UplinkStatus, Versions, requests,
 };
 use tempfile::TempDir;
 use tokio::sync::{mpsc, oneshot};
@@ -70,6 +70,13 @@ pub fn status(state: State) -> Status {
             frames_sent: 8990,
             frames_skipped: 10,
             frames_filled: 20,
+        },
+        uplink: UplinkStatus {
+            pressure: "easy".into(),
+            video_bitrate: 800_000,
+            frame_rate: 30,
+            picture_held: false,
+            reason: "full".into(),
         },
         queue: QueueStatus { chunks: 2, bytes: 14_300, milliseconds: 200 },
     }

@@ -32,6 +32,8 @@ export class Link {
       inside('addr', 'add', `${NETWORK}.2/30`, 'dev', this.far);
       inside('link', 'set', this.far, 'up');
       inside('link', 'set', 'lo', 'up');
+      // What a Pi has. This machine may have another one.
+      inside('route', 'replace', `${NETWORK}.0/30`, 'dev', this.far, 'congctl', 'cubic');
       this.limit(UNLIMITED_BPS);
     } catch (error) {
       this.close();

@@ -8,7 +8,7 @@ use crate::agent::machine::{Device, Event, Seat, Which};
 use crate::capture;
 use crate::control::{
     CameraState, CameraStatus, Command, LampStatus, MeetingState, MicState, MicStatus, Participant,
-    QueueStatus, Refusal, Request, State, Status, StreamStatus, Versions,
+    QueueStatus, Refusal, Request, State, Status, StreamStatus, UplinkStatus, Versions,
 };
 use crate::meeting::Identity;
 
@@ -89,6 +89,7 @@ impl Runtime {
         let counters = self.publisher.counters();
         let sent = self.publisher.traffic(Instant::now());
         let waiting = self.publisher.waiting();
+        let (quality, reason) = self.publisher.quality();
         Status {
             versions: Versions {
                 roomcam: env!("CARGO_PKG_VERSION").to_owned(),
@@ -107,6 +108,13 @@ impl Runtime {
                 frames_sent: counters.sent,
                 frames_skipped: counters.skipped,
                 frames_filled: counters.filler,
+            },
+            uplink: UplinkStatus {
+                pressure: self.publisher.pressure().to_string(),
+                video_bitrate: quality.bitrate,
+                frame_rate: quality.frame_rate,
+                picture_held: self.publisher.holds_picture(),
+                reason: reason.to_string(),
             },
             queue: QueueStatus {
                 chunks: waiting.chunks as u64,

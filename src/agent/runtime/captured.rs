@@ -12,8 +12,10 @@ use crate::agent::faults::Part;
 use crate::agent::machine::{DEVICE_RETRY, Device as DeviceState, Event, Which};
 use crate::capture::still::jpeg;
 use crate::capture::{CaptureError, CaptureEvent, Profile};
-use crate::control::Refusal;
+use crate::control::{Absence, AbsenceReason, Refusal};
 use crate::media::{Frame, Track};
+use crate::publish::pressure::{DEAD, Pressure};
+use crate::publish::quality::{Quality, Reason};
 
 /// A key frame that was asked for gets this long before it is asked for again.
 const KEY_FRAME_PATIENCE: Duration = Duration::from_millis(200);
@@ -127,10 +129,53 @@ impl Runtime {
         self.publisher.take_in(frame);
     }
 
-    pub(super) fn cut(&mut self) {
+    pub(super) async fn cut(&mut self) {
         if self.machine.is_flowing() {
             self.publisher.cut();
+            self.follow_uplink().await;
             self.ask_for_key_frame();
+        }
+    }
+
+    /// Does what the link has room for, now that a chunk was cut.
+    pub(super) async fn follow_uplink(&mut self) {
+        let encoding = self.publisher.encoding();
+        let mut pictures = 0;
+        if let Some(camera) = &mut self.camera {
+            camera.set_encoding(encoding);
+            pictures = camera.pictures();
+        }
+        // A camera whose pictures are held back is not silent.
+        let came = std::mem::replace(&mut self.pictures, pictures) < pictures;
+        if encoding.hold && came {
+            self.decide(Event::Frame(Which::Camera)).await;
+        }
+        let (quality, reason) = self.publisher.quality();
+        if self.reason_told != reason {
+            self.reason_told = reason;
+            let Quality { bitrate, frame_rate, .. } = quality;
+            match reason {
+                Reason::Full => tracing::info!("the network carries the whole picture again"),
+                Reason::Link => {
+                    tracing::info!(bitrate, frame_rate, "the network carries less: the picture follows it");
+                }
+                Reason::Minimum => tracing::warn!(
+                    "the network carries less than capture.min_bitrate: the picture stands still, for the voice to get through"
+                ),
+                Reason::Stall => tracing::warn!("the network carries nothing for now"),
+                Reason::Encoder => tracing::info!(
+                    bitrate,
+                    "the encoder makes more than it is asked for: it is asked for less"
+                ),
+            }
+        }
+        if self.publisher.pressure() == Pressure::Dead {
+            let url = self.session_config.endpoint.url();
+            let message = format!(
+                "the connection with {url} has carried nothing for {} s, so it is given up",
+                DEAD.as_secs()
+            );
+            self.be_away(Absence { reason: AbsenceReason::ConnectionLost, message }, false).await;
         }
     }
 

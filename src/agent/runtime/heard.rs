@@ -172,7 +172,7 @@ impl Runtime {
     }
 
     /// The session is over. Status and faults say why until a join works; the log says it once.
-    async fn be_away(&mut self, absence: Absence, refused: bool) {
+    pub(super) async fn be_away(&mut self, absence: Absence, refused: bool) {
         self.drop_session();
         let news = self.faults.report(Part::Meeting, &absence.message);
         let message = absence.message.clone();

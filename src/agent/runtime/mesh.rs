@@ -28,6 +28,7 @@ impl Runtime {
                 self.tell_state();
                 self.serve_receivers();
             }
+            Happened::Encoding => self.follow_uplink().await,
             Happened::Chat { from, text } => {
                 tracing::info!(from, text, "somebody wrote");
             }

@@ -45,6 +45,7 @@ use crate::meeting::{
 };
 use crate::panel::{Panel, PanelError, Pressed};
 use crate::publish::WayOut;
+use crate::publish::quality::Reason;
 use crate::publish::relay::Trace;
 use crate::service::Service;
 use crate::socketio::BadUrl;
@@ -124,6 +125,10 @@ struct Runtime {
     black: BlackFrames,
     camera_format: Option<VideoFormat>,
     key_frames: KeyFrames,
+    /// Pictures that the camera had given when a chunk was last cut.
+    pictures: u64,
+    /// Why the quality is as the log says it is.
+    reason_told: Reason,
     lost_frames: LogLimit,
     profile: Profile,
     clock: MediaClock,
@@ -174,6 +179,8 @@ impl Runtime {
             black: BlackFrames::new(profile.clone(), black),
             camera_format: format,
             key_frames: KeyFrames::default(),
+            pictures: 0,
+            reason_told: Reason::Full,
             lost_frames: LogLimit::default(),
             profile: profile.clone(),
             clock: clock.clone(),
@@ -236,7 +243,7 @@ impl Runtime {
                 event = captured::next_of(&mut self.mic) => self.captured(Which::Mic, event).await,
                 event = next_session_event(&mut self.session) => self.heard(event).await,
                 happened = self.publisher.progress() => self.happened(happened).await,
-                () = until(next_cut) => self.cut(),
+                () = until(next_cut) => self.cut().await,
                 pressed = self.panel.next_press() => self.pressed(pressed).await,
                 request = next_request(&mut self.requests) => self.asked(request).await,
                 kept = self.choice_file.next() => self.choice_kept(kept).await,

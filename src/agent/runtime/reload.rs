@@ -11,7 +11,7 @@ use super::{Equipment, Reload, Runtime};
 use crate::agent::background::Background;
 use crate::agent::device::{Device, Source};
 use crate::agent::machine::{self, Event, Which};
-use crate::agent::settings::{session_config, way_out};
+use crate::agent::settings::{rate_limits, session_config, way_out};
 use crate::config::{Capture, Config};
 use crate::control::Refusal;
 use crate::media::{StreamFormat, VideoFormat};
@@ -139,6 +139,10 @@ impl Runtime {
         if every != old.capture.cadence {
             self.publisher.set_cadence(every.duration());
             changed.push("cadence");
+        }
+        if rate_limits(&self.config.capture) != rate_limits(&old.capture) {
+            self.publisher.set_limits(rate_limits(&self.config.capture));
+            changed.push("bitrate");
         }
         if self.config.control != old.control {
             tracing::warn!("[control] has changed; that takes a restart of the daemon");

@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, VecDeque};
 use std::future::pending;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use tokio::time::sleep_until;
 
@@ -18,6 +18,9 @@ use crate::rtc::{Peer, PeerError, PeerEvent, first_mid};
 /// Participants that are known at most; a server that names more is not believed.
 const MAX_PARTICIPANTS: usize = 256;
 
+/// How often the encoder follows what the links carry.
+const LINKS_FOLLOWED: Duration = Duration::from_millis(100);
+
 /// What happened in the meeting.
 #[derive(Debug)]
 pub enum Happened {
@@ -28,6 +31,8 @@ pub enum Happened {
     },
     /// Somebody came, left, is seen by us or is not any more.
     Changed,
+    /// The encoder is to make something else.
+    Encoding,
     /// Somebody wrote something.
     Chat {
         /// The name of its writer, where it is known.
@@ -61,6 +66,7 @@ pub struct Meeting {
     participants: Vec<Participant>,
     deliveries: BTreeMap<ParticipantId, Delivery>,
     happened: VecDeque<Happened>,
+    links_followed: Instant,
 }
 
 impl Meeting {
@@ -75,6 +81,7 @@ impl Meeting {
             participants: Vec::new(),
             deliveries: BTreeMap::new(),
             happened: VecDeque::new(),
+            links_followed: Instant::now(),
         }
     }
 
@@ -148,6 +155,12 @@ impl Meeting {
                 event = next_session_event(&mut self.session) => self.hear(event),
                 () = self.publisher.progress() => {}
                 () = until(due) => self.negotiate(Event::Tick),
+            }
+            if Instant::now() >= self.links_followed + LINKS_FOLLOWED {
+                self.links_followed = Instant::now();
+                if self.publisher.follow_links() {
+                    self.happened.push_back(Happened::Encoding);
+                }
             }
             while let Some((id, event)) = self.publisher.poll_event() {
                 self.peer_event(ParticipantId::new(&id), event);

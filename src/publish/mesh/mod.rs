@@ -4,11 +4,13 @@
 //! - [`publisher`]: frames in, packets out, with the sockets and the clock;
 //! - `viewers`: the connections, and what they share; pure;
 //! - `tracks`: the camera or black, the microphone or silence; pure;
+//! - `share`: what one encoder makes for links that carry different amounts; pure;
 //! - `key_frames`: how often key frames are forced; pure.
 
 mod key_frames;
 pub mod meeting;
 pub mod publisher;
+mod share;
 mod tracks;
 mod viewers;
 

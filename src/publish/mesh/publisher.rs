@@ -10,8 +10,10 @@ use tokio::time::sleep_until;
 use super::key_frames::KeyFrameLimit;
 use super::tracks::Tracks;
 use super::viewers::{Refused, Viewers};
-use crate::capture::MediaClock;
+use crate::capture::{Encoding, MediaClock};
 use crate::media::{Frame, StreamFormat};
+use crate::publish::quality::{Quality, Reason};
+use crate::publish::rate::RateLimits;
 use crate::publish::relay::{Sent, Traffic};
 use crate::rtc::socket::MAX_DATAGRAM;
 use crate::rtc::{Loopback, Peer, PeerEvent, PeerSettings, SharedFrame, Sockets};
@@ -23,8 +25,8 @@ const ADDRESSES_CHECKED: Duration = Duration::from_secs(5);
 /// How participants are sent to.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Settings {
-    /// What both encoders take together at full quality, in bits per second.
-    pub full_bitrate: u32,
+    /// Within which bounds the video follows the links.
+    pub limits: RateLimits,
     /// How many participants are sent to at most.
     pub max_peers: usize,
     /// Whether our offers have the data channel `chat`.
@@ -47,6 +49,7 @@ pub struct Publisher {
     sockets: Option<Sockets>,
     addresses_checked: Instant,
     buffer: Box<[u8; MAX_DATAGRAM]>,
+    quality: (Quality, Reason),
     counters: Counters,
     traffic: Traffic,
 }
@@ -60,6 +63,7 @@ impl Publisher {
             stream: format!("roomcam-{:08x}", rand::random::<u32>()),
             tracks: Tracks::new(),
             viewers: Viewers::new(settings.max_peers),
+            quality: (settings.limits.best_quality(), Reason::Full),
             settings,
             key_frames: KeyFrameLimit::default(),
             sockets: None,
@@ -108,7 +112,7 @@ impl Publisher {
         let settings = PeerSettings {
             video: self.format.video.map(|video| video.codec),
             stream: self.stream.clone(),
-            full_bitrate: self.settings.full_bitrate,
+            full_bitrate: self.settings.limits.max_bitrate + self.settings.limits.other_bitrate,
             offers_chat: self.settings.offers_chat,
         };
         self.viewers.open(id, settings, &addresses, Instant::now())
@@ -219,6 +223,32 @@ impl Publisher {
     /// Packets that wait for their turn.
     pub fn waiting(&mut self) -> usize {
         self.viewers.waiting()
+    }
+
+    /// From now on the video has other bounds.
+    pub fn set_limits(&mut self, limits: RateLimits) {
+        self.settings.limits = limits;
+    }
+
+    /// What the links are trusted to carry, and why no more.
+    pub fn quality(&self) -> (Quality, Reason) {
+        self.quality
+    }
+
+    /// What the video encoder is to make.
+    pub fn encoding(&self) -> Encoding {
+        let (quality, reason) = self.quality;
+        let frame_rate = if reason == Reason::Full { 0 } else { quality.frame_rate };
+        Encoding { bitrate: quality.bitrate, frame_rate, hold: false }
+    }
+
+    /// Follows what the links carry. Says whether the encoder is to make something else. About ten times a second are
+    /// enough.
+    pub fn follow_links(&mut self) -> bool {
+        let before = self.encoding();
+        let (quality, _) = self.quality;
+        self.quality = self.viewers.follow_links(&self.settings.limits, quality.bitrate);
+        self.encoding() != before
     }
 
     /// What became of frames. One is sent if anybody got it.

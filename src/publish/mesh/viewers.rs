@@ -5,7 +5,10 @@ use std::collections::{BTreeMap, VecDeque};
 use std::net::SocketAddr;
 use std::time::Instant;
 
+use super::share::{self, Link};
 use crate::media::Track;
+use crate::publish::quality::{Quality, Reason};
+use crate::publish::rate::RateLimits;
 use crate::rtc::{Output, Peer, PeerError, PeerEvent, PeerSettings, SharedFrame};
 
 /// Takes a datagram from one of our addresses to somebody.
@@ -33,8 +36,8 @@ struct Viewer {
     peer: Peer,
     /// When its peer wants to be told the time.
     due: Instant,
-    /// What can be sent to it, in bits per second, as far as is known.
-    estimate: Option<u64>,
+    /// What is known of the way to it.
+    link: Link,
     /// From which of our addresses it was last sent to.
     from: Option<SocketAddr>,
 }
@@ -66,7 +69,10 @@ impl Viewers {
             return Err(Refused::Full { max: self.max });
         }
         let peer = Peer::new(settings, addresses, now)?;
-        self.viewers.insert(id.to_owned(), Viewer { peer, due: now, estimate: None, from: None });
+        self.viewers.insert(
+            id.to_owned(),
+            Viewer { peer, due: now, link: Link { estimate: None, voice_only: false }, from: None },
+        );
         Ok(())
     }
 
@@ -98,7 +104,8 @@ impl Viewers {
     pub(super) fn write(&mut self, frame: &SharedFrame, now: Instant, transmit: &mut impl Transmit) -> bool {
         let mut written = false;
         for (id, viewer) in &mut self.viewers {
-            if viewer.peer.write(frame, now) {
+            let left_out = frame.track == Track::Video && viewer.link.voice_only;
+            if !left_out && viewer.peer.write(frame, now) {
                 written = true;
                 drain(id, viewer, &mut self.events, &mut self.bytes_sent, transmit);
             }
@@ -176,7 +183,21 @@ impl Viewers {
 
     /// Whether somebody cannot go on without a key frame.
     pub(super) fn want_key_frame(&mut self, now: Instant) -> bool {
-        self.viewers.values_mut().any(|viewer| viewer.peer.wants_key_frame(now))
+        self.viewers.values_mut().any(|viewer| !viewer.link.voice_only && viewer.peer.wants_key_frame(now))
+    }
+
+    /// What all links together allow, and why no more. Who gets the voice alone is decided here.
+    pub(super) fn follow_links(&mut self, limits: &RateLimits, before: u32) -> (Quality, Reason) {
+        for (id, viewer) in &mut self.viewers {
+            let voice_only = viewer.link.wants_voice_only(limits);
+            if std::mem::replace(&mut viewer.link.voice_only, voice_only) != voice_only {
+                let estimate = viewer.link.estimate;
+                tracing::info!(id, estimate, voice_only, "what the way to a participant carries has changed");
+                viewer.peer.await_key_frame();
+            }
+        }
+        let connected = self.viewers.values().filter(|viewer| viewer.peer.is_connected());
+        share::quality(limits, connected.map(|viewer| viewer.link), before)
     }
 
     /// How many are connected.
@@ -214,7 +235,7 @@ fn drain(
             }
             Output::Event(event) => {
                 if let PeerEvent::Estimate(bits) = event {
-                    viewer.estimate = Some(bits);
+                    viewer.link.estimate = Some(bits);
                 } else {
                     events.push_back((id.to_owned(), event));
                 }

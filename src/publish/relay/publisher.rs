@@ -10,11 +10,15 @@ use super::audience::{Audience, LateJoinStrategy, Service};
 use super::beat::{Beat, Cut};
 use super::trace::Trace;
 use super::traffic::{Sent, Traffic};
-use crate::capture::MediaClock;
+use crate::capture::{Encoding, MediaClock};
 use crate::log_limit::LogLimit;
 use crate::media::{Chunk, Frame, StreamFormat, VideoFormat};
 use crate::meeting::session::EVENT_OVERHEAD_BYTES;
 use crate::meeting::{Outbox, QueueState, StateChange};
+use crate::publish::pressure::Pressure;
+use crate::publish::quality::{Quality, Reason};
+use crate::publish::rate::RateLimits;
+use crate::publish::uplink::Uplink;
 use crate::stream::{Counters, Origin, Segmenter};
 
 /// The largest chunk, also where a relay takes more.
@@ -30,6 +34,7 @@ pub struct Publisher {
     clock: MediaClock,
     beat: Beat,
     outbox: Option<Outbox>,
+    uplink: Uplink,
     /// The largest chunk that the relay takes.
     max_chunk_bytes: usize,
     /// Chunks sent a moment ago, of which the relay may have dropped the last.
@@ -54,6 +59,7 @@ impl Publisher {
         format: StreamFormat,
         clock: MediaClock,
         cadence: Duration,
+        limits: RateLimits,
         trace: Option<(PathBuf, Trace)>,
     ) -> Self {
         Self {
@@ -62,6 +68,7 @@ impl Publisher {
             clock,
             beat: Beat::new(cadence, Instant::now()),
             outbox: None,
+            uplink: Uplink::new(limits, Instant::now()),
             max_chunk_bytes: MAX_CHUNK_BYTES,
             recently_sent: VecDeque::new(),
             trace,
@@ -82,6 +89,11 @@ impl Publisher {
     /// Cuts at another cadence from now on.
     pub fn set_cadence(&mut self, cadence: Duration) {
         self.beat.set_period(cadence, Instant::now());
+    }
+
+    /// From now on the video has other bounds, and the link is found out anew.
+    pub fn set_limits(&mut self, limits: RateLimits) {
+        self.uplink.set_limits(limits, Instant::now());
     }
 
     /// What was sent.
@@ -162,9 +174,29 @@ impl Publisher {
         self.segmenter.lose_pictures();
     }
 
-    /// Whether something waits for a key frame of the camera.
+    /// Whether something waits for a key frame of the camera, and there is room for one.
     pub fn wants_key_frame(&self) -> bool {
-        self.segmenter.wants_key_frame()
+        !self.uplink.holds_picture() && self.segmenter.wants_key_frame()
+    }
+
+    /// What the video encoder is to make, as far as the link carries it.
+    pub fn encoding(&self) -> Encoding {
+        self.uplink.encoding()
+    }
+
+    /// What the link is trusted to carry, and why no more.
+    pub fn quality(&self) -> (Quality, Reason) {
+        self.uplink.quality()
+    }
+
+    /// Whether the picture stands still for want of room.
+    pub fn holds_picture(&self) -> bool {
+        self.uplink.holds_picture()
+    }
+
+    /// How urgently media are left out. [`Pressure::Dead`] is for the caller to end the session.
+    pub fn pressure(&self) -> Pressure {
+        self.uplink.pressure()
     }
 
     /// The number of the epoch that was sent last; 0 before the first.
@@ -174,8 +206,9 @@ impl Publisher {
 
     /// A new session begins, or there is none any more.
     pub fn set_outbox(&mut self, outbox: Option<Outbox>) {
-        if outbox.is_none() {
-            self.audience.left();
+        match outbox {
+            Some(_) => self.uplink.reconnected(Instant::now()),
+            None => self.audience.left(),
         }
         self.outbox = outbox;
         self.limit_chunks(MAX_CHUNK_BYTES);
@@ -256,12 +289,17 @@ impl Publisher {
 
     fn cut_chunk(&mut self, now: Instant) -> Cut {
         let Some(outbox) = &self.outbox else { return Cut::Nothing };
-        if !outbox.has_room() {
+        let backlog = outbox.backlog();
+        let pressure = self.uplink.observe(now, backlog);
+        tracing::trace!(?backlog, %pressure, encoding = ?self.uplink.encoding(), "uplink");
+        self.segmenter.expect_gaps(self.uplink.leaves_out_pictures());
+        if pressure >= Pressure::Stuck || !outbox.has_room() {
             if let Some(more) = self.behind.admit(now) {
                 tracing::warn!(
-                    "the relay takes less than the camera gives: media is skipped until it has caught up{more}"
+                    "the way to the relay carries nothing for now: media is skipped until it does{more}"
                 );
             }
+            self.take_back_queued();
             self.segmenter.skip();
             self.last_cut = Some(now);
             return Cut::Nothing;

@@ -3,8 +3,8 @@
 
 use std::fmt;
 
-use aes::cipher::{BlockEncrypt, Iv, Key, KeyInit, KeyIvInit, StreamCipher};
-use aes::{Aes128, Aes256, Block};
+use aes::cipher::{Array, BlockCipherEncrypt, KeyInit, KeyIvInit, StreamCipher, consts::U16};
+use aes::{Aes128, Aes256};
 use ring::aead::{AES_128_GCM, AES_256_GCM, Aad, Algorithm, LessSafeKey, Nonce, UnboundKey};
 use str0m::crypto::CryptoError;
 use str0m::crypto::{
@@ -32,21 +32,17 @@ impl SrtpProvider for Srtp {
     }
 
     fn srtp_aes_128_ecb_round(&self, key: &[u8], input: &[u8], output: &mut [u8]) {
-        ecb_round(&Aes128::new(Key::<Aes128>::from_slice(key)), input, output);
+        ecb_round(Aes128::new_from_slice(key).ok(), input, output);
     }
 
     fn srtp_aes_256_ecb_round(&self, key: &[u8], input: &[u8], output: &mut [u8]) {
-        ecb_round(&Aes256::new(Key::<Aes256>::from_slice(key)), input, output);
+        ecb_round(Aes256::new_from_slice(key).ok(), input, output);
     }
 }
 
-/// Encrypts one block. str0m reads no more than that of the output.
-fn ecb_round(
-    cipher: &impl BlockEncrypt<BlockSize = aes::cipher::consts::U16>,
-    input: &[u8],
-    output: &mut [u8],
-) {
-    let mut block = *Block::from_slice(input);
+/// Encrypts one block. str0m reads no more than that of the output, and derives keys of the sizes above alone.
+fn ecb_round(cipher: Option<impl BlockCipherEncrypt<BlockSize = U16>>, input: &[u8], output: &mut [u8]) {
+    let (Some(cipher), Ok(mut block)) = (cipher, Array::<u8, U16>::try_from(input)) else { return };
     cipher.encrypt_block(&mut block);
     output[..block.len()].copy_from_slice(&block);
 }
@@ -72,8 +68,7 @@ type Aes128Counter = ctr::Ctr128BE<Aes128>;
 
 impl Aes128CmSha1_80Cipher for CounterModeKey {
     fn encrypt(&mut self, iv: &[u8; 16], input: &[u8], output: &mut [u8]) -> Result<(), CryptoError> {
-        let key = Key::<Aes128Counter>::from_slice(&self.0);
-        let mut cipher = Aes128Counter::new(key, Iv::<Aes128Counter>::from_slice(iv));
+        let mut cipher = Aes128Counter::new((&self.0).into(), iv.into());
         let output = room(output, input.len())?;
         output.copy_from_slice(input);
         cipher.apply_keystream(output);

@@ -109,6 +109,8 @@ pub struct Segmenter {
     timeline: Timeline,
     video: VideoFeed,
     audio: AudioFeed,
+    /// Pictures are left out before they come here, and that is as it should be.
+    gaps_expected: bool,
     flow: Flow,
     /// The next chunk that can start an epoch does.
     epoch_due: bool,
@@ -144,6 +146,7 @@ impl Segmenter {
             announced: format.video,
             format,
             audio: AudioFeed::Microphone,
+            gaps_expected: false,
             flow: Flow::Interrupted { since: None, lead_in: Duration::ZERO },
             epoch_due: true,
             waiting: Vec::new(),
@@ -272,6 +275,12 @@ impl Segmenter {
             let waiting = self.waiting.extract_if(.., |frame| frame.track == Track::Video).count();
             self.counters.skipped += waiting as u64;
         }
+    }
+
+    /// Whether pictures are left out on purpose from now on. Then hardly any is waited for where none comes: the last one is
+    /// repeated, and the voice goes on.
+    pub fn expect_gaps(&mut self, expected: bool) {
+        self.gaps_expected = expected;
     }
 
     /// Gives up what waits; the timeline closes up over it, and the camera goes on with a key frame.

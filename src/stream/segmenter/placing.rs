@@ -11,6 +11,8 @@ use crate::stream::webm::SILENT_OPUS_PACKET;
 const FILLER_LAG: Duration = Duration::from_millis(100);
 /// What was heard before the start of a stream and is sent all the same: a viewer is live from the start.
 const HEARD_BEFORE_START: Duration = Duration::from_millis(150);
+/// How long a picture is waited for at most where some are left out on purpose: what a camera and its encoder take.
+const GAP_PATIENCE: Duration = Duration::from_millis(120);
 /// How long the voice waits for a camera that delivers nothing after an interruption.
 const PICTURE_PATIENCE: Duration = Duration::from_millis(400);
 
@@ -31,7 +33,7 @@ impl Segmenter {
             VideoFeed::Black { .. } => packet.unwrap_or(now.before(FILLER_LAG)),
             VideoFeed::Camera(camera) => match first(Track::Video) {
                 Some(picture) => picture,
-                None if now.since(since) < PICTURE_PATIENCE => return None,
+                None if now.since(since) < PICTURE_PATIENCE && !self.gaps_expected => return None,
                 None => {
                     stand_in = Some(camera.stand_in(self.epoch_due, self.writer.repeat())?);
                     packet?
@@ -105,7 +107,9 @@ impl Segmenter {
             self.unsent.filler(Track::Video, self.timeline.place_picture_at_end(), true, black);
         }
         let until = if stalls {
-            self.timeline.map(now.before(self.camera_lateness.patience()))
+            let patience = self.camera_lateness.patience();
+            let patience = if self.gaps_expected { patience.min(GAP_PATIENCE) } else { patience };
+            self.timeline.map(now.before(patience))
         } else {
             self.pace(Track::Audio, now)
         };

@@ -1,11 +1,12 @@
-//! Limits the frame rate before the encoder, while the pipeline runs.
+//! What may enter the video encoder, while the pipeline runs: as many pictures a second as the link has room for.
 //!
-//! A probe on the encoder's pad drops pictures. That leaves the caps as they are; `videorate max-rate=…` changes them, and
-//! `vp8enc` answers new caps with a new encoder and a key frame. The encoder's rate control counts on the pictures' times,
-//! so each of the fewer pictures gets more bits.
+//! A probe on the encoder's pad drops pictures. Nothing is predicted from a picture that was never encoded, so this costs
+//! no key frame, and it leaves the caps as they are; `videorate max-rate=…` changes them, and `vp8enc` answers new caps
+//! with a new encoder and a key frame. The encoder's rate control counts on the pictures' times, so each of the fewer
+//! pictures gets more bits. That is also why no pictures at all are no way to make it silent: the first one after a pause
+//! gets what the whole pause left over.
 
-use std::sync::atomic::{AtomicU8, Ordering};
-use std::sync::{Arc, Mutex};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use gst::prelude::*;
 use gstreamer as gst;
@@ -14,30 +15,77 @@ use gstreamer as gst;
 /// early would be dropped for one that is a whole frame late. Never more than a quarter of the interval.
 const TOLERANCE: u64 = 10_000_000;
 
-/// Frames per second that may reach the encoder; shared with the thread that encodes. 0 means all.
-#[derive(Debug, Clone, Default)]
-pub(super) struct FrameRateLimit(Arc<AtomicU8>);
+/// What the encoder of a picture that stands still aims at, in bits per second: a new picture every second or two, which is
+/// next to nothing, and keeps its rate control going.
+const HELD_BITRATE: u32 = 10_000;
 
-impl FrameRateLimit {
-    /// Lets at most `fps` frames per second through from now on; 0 lets all through.
-    pub(super) fn set(&self, fps: u8) {
-        self.0.store(fps, Ordering::Relaxed);
+/// What the video encoder is to make.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Encoding {
+    /// Its target in bits per second.
+    pub bitrate: u32,
+    /// Pictures a second that may enter it, at most; 0 lets all in.
+    pub frame_rate: u8,
+    /// Whether the picture is to stand still: the encoder then gets [`HELD_BITRATE`].
+    pub hold: bool,
+}
+
+impl Encoding {
+    pub(super) fn target(&self) -> u32 {
+        if self.hold { HELD_BITRATE } else { self.bitrate }
+    }
+}
+
+/// Lets pictures into the encoder; shared with the thread that encodes and the one that sets it.
+#[derive(Debug, Clone, Default)]
+pub(super) struct FrameGate(Arc<Mutex<Gate>>);
+
+impl FrameGate {
+    /// Lets in at most so many pictures a second from now on; 0 lets all in.
+    pub(super) fn set_frame_rate(&self, fps: u8) {
+        self.lock().frame_rate = fps;
     }
 
-    /// Applies the limit to every picture that passes the pad.
+    /// Pictures that came so far, whether they passed or not.
+    pub(super) fn came(&self) -> u64 {
+        self.lock().came
+    }
+
+    /// Stands before the pad from now on.
     pub(super) fn attach(&self, pad: &gst::Pad) {
-        let limit = self.clone();
-        let schedule = Mutex::new(Schedule::default());
+        let gate = self.clone();
         pad.add_probe(gst::PadProbeType::BUFFER, move |_, info| {
-            let time = info.buffer().and_then(|picture| picture.pts());
-            let (Some(time), Ok(mut schedule)) = (time, schedule.lock()) else {
+            let Some(time) = info.buffer().and_then(|picture| picture.pts()) else {
                 return gst::PadProbeReturn::Ok;
             };
-            match schedule.admit(time.nseconds(), limit.0.load(Ordering::Relaxed)) {
+            // With GStreamer 1.22, `Drop` ends in a complaint about an object that is not there.
+            match gate.lock().admit(time.nseconds()) {
                 true => gst::PadProbeReturn::Ok,
-                false => gst::PadProbeReturn::Drop,
+                false => gst::PadProbeReturn::Handled,
             }
         });
+    }
+
+    /// A panic elsewhere leaves nothing half-done in it, so poison does not matter.
+    fn lock(&self) -> MutexGuard<'_, Gate> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+#[derive(Debug, Default)]
+struct Gate {
+    /// Pictures a second, at most; 0 means all.
+    frame_rate: u8,
+    schedule: Schedule,
+    /// Pictures that came, whether they passed or not.
+    came: u64,
+}
+
+impl Gate {
+    /// Whether a picture of this time passes.
+    fn admit(&mut self, time: u64) -> bool {
+        self.came += 1;
+        self.schedule.admit(time, self.frame_rate)
     }
 }
 
