@@ -1,25 +1,30 @@
 //! One attempt to be in a WebRTC meeting: connect, join, carry what is said and heard, leave. One task.
 
 use std::collections::VecDeque;
+use std::future::pending;
 use std::time::Duration;
 
 use tokio::sync::mpsc;
-use tokio::time::{Instant, timeout};
+use tokio::time::{Instant, sleep_until, timeout};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::AbortOnDropHandle;
 
 use super::dialect::{Dialect, Place};
-use super::signal::{Heard, Participant, Said};
-use crate::meeting::SessionError;
+use super::signal::{Heard, Participant, ParticipantId, Said};
 use crate::meeting::session_config::SessionConfig;
+use crate::meeting::{ErrorKind, SessionError};
 use crate::socketio::{Body, Connection, Event, Progress};
 
 /// Things said that may wait for the socket. Each participant causes a dozen when it comes.
 const SAID: usize = 1024;
 /// Things heard that may wait for the agent; then the session stops reading.
 const HEARD: usize = 256;
+/// A server that does not confirm a join says within this time that it refuses it.
+const REFUSAL_TIME: Duration = Duration::from_millis(500);
 /// How long leaving may take in all.
 const LEAVE_TIMEOUT: Duration = Duration::from_millis(500);
+/// Lines of chat that servers have not sent back yet, at most.
+const MAX_ECHOES: usize = 16;
 /// Malformed events that are logged in one session; the rest is ignored in silence.
 const MALFORMED_LOGGED: u32 = 5;
 
@@ -33,7 +38,8 @@ pub enum SessionEvent {
         /// Those who were there already.
         others: Vec<Participant>,
     },
-    /// The server said something; never [`Heard::Joined`] nor what is ignored or malformed.
+    /// The server said something: somebody came, left, or sent something. Never that a join worked or was refused, nor what
+    /// is ignored or malformed, nor what the agent did or wrote itself.
     Heard(Heard),
     /// The session is over; always the last event.
     Ended(SessionError),
@@ -74,7 +80,16 @@ pub fn spawn(config: SessionConfig, dialect: Dialect) -> SessionHandle {
         username: config.username.clone(),
         user_id: config.user_id.clone(),
     };
-    let session = Session { config, dialect, place, heard, to_say, stop: stop.clone() };
+    let session = Session {
+        config,
+        dialect,
+        place,
+        heard,
+        to_say,
+        stop: stop.clone(),
+        sid: ParticipantId::other(),
+        echoes: VecDeque::new(),
+    };
     SessionHandle { events, said, stop, task: AbortOnDropHandle::new(tokio::spawn(session.run())) }
 }
 
@@ -85,6 +100,10 @@ struct Session {
     heard: mpsc::Sender<SessionEvent>,
     to_say: mpsc::Receiver<Said>,
     stop: CancellationToken,
+    /// Who we are to the others, once we are connected.
+    sid: ParticipantId,
+    /// Lines of chat that we wrote.
+    echoes: VecDeque<String>,
 }
 
 impl Session {
@@ -112,7 +131,7 @@ impl Session {
     }
 
     /// Connects and joins.
-    async fn enter(&self) -> Result<Connection, SessionError> {
+    async fn enter(&mut self) -> Result<Connection, SessionError> {
         let Self { config, .. } = self;
         let mut connection =
             Connection::connect(&config.endpoint, &config.limits).await.map_err(SessionError::connecting)?;
@@ -120,17 +139,17 @@ impl Session {
             Ok(joined) => joined?,
             Err(_) => {
                 return Err(SessionError::JoinTimeout {
-                    url: config.endpoint.url(),
-                    room: config.room.clone(),
-                    after: config.join_timeout,
+                    url: self.config.endpoint.url(),
+                    room: self.config.room.clone(),
+                    after: self.config.join_timeout,
                 });
             }
         };
-        let sid = connection.sid().to_owned();
-        let others = others.into_iter().filter(|other| other.id.as_str() != sid).collect();
-        self.tell(SessionEvent::Joined { sid, others }).await;
+        self.sid = ParticipantId::new(connection.sid());
+        let others = others.into_iter().filter(|other| other.id != self.sid).collect();
+        self.tell(SessionEvent::Joined { sid: connection.sid().to_owned(), others }).await;
         for heard in early {
-            self.tell(SessionEvent::Heard(heard)).await;
+            self.pass_on(heard).await;
         }
         Ok(connection)
     }
@@ -139,31 +158,67 @@ impl Session {
     async fn join(
         &self,
         connection: &mut Connection,
-    ) -> Result<(Vec<Participant>, VecDeque<Heard>), SessionError> {
-        let Self { config, .. } = self;
-        let broken = |error| SessionError::ClosedWhileJoining { room: config.room.clone(), error };
+    ) -> Result<(Vec<Participant>, Vec<Heard>), SessionError> {
+        let broken = |error| SessionError::ClosedWhileJoining { room: self.config.room.clone(), error };
         if let Some(event) = self.event(&Said::Join)? {
             connection.send(Body::Event(event)).map_err(broken)?;
         }
-        let mut early = VecDeque::new();
+        let mut early = Vec::new();
+        let mut joined_at = None;
         loop {
-            match connection.next().await.map_err(broken)? {
+            let progress = tokio::select! {
+                progress = connection.next() => progress.map_err(broken)?,
+                () = at(joined_at) => return Ok((Vec::new(), early)),
+            };
+            match progress {
                 Progress::Event(event) => match self.dialect.read(&event) {
                     Heard::Joined(others) => return Ok((others, early)),
-                    Heard::Refused(message) | Heard::Error(message) => {
-                        return Err(SessionError::JoinRefused {
-                            url: config.endpoint.url(),
-                            room: config.room.clone(),
+                    Heard::Refused(message) => return Err(self.refused(message)),
+                    Heard::Error(message) => {
+                        let Self { config, .. } = self;
+                        let kind = ErrorKind::of(&message);
+                        return Err(SessionError::refused(
+                            config.endpoint.url(),
+                            &config.room,
+                            kind,
                             message,
-                        });
+                        ));
                     }
                     Heard::Ignored | Heard::Malformed { .. } => {}
-                    heard => early.push_back(heard),
+                    heard => {
+                        early.push(heard);
+                        // Whoever hears of others is in the room.
+                        if !self.dialect.confirms_join() {
+                            return Ok((Vec::new(), early));
+                        }
+                    }
                 },
-                Progress::Sent if !self.dialect.confirms_join() => return Ok((Vec::new(), early)),
+                Progress::Sent if !self.dialect.confirms_join() => {
+                    joined_at = Some(Instant::now() + REFUSAL_TIME);
+                }
+                Progress::Ack(_) if !self.dialect.confirms_join() => return Ok((Vec::new(), early)),
                 Progress::Sent | Progress::Ack(_) => {}
             }
         }
+    }
+
+    fn refused(&self, message: String) -> SessionError {
+        SessionError::JoinRefused { url: self.config.endpoint.url(), room: self.config.room.clone(), message }
+    }
+
+    /// Tells the agent what was heard, unless it is what the agent did itself.
+    async fn pass_on(&mut self, heard: Heard) {
+        match &heard {
+            Heard::Came(who) if who.id == self.sid => return,
+            Heard::Chat { from, text } if from.as_ref().is_none_or(|from| *from == self.place.username) => {
+                if let Some(index) = self.echoes.iter().position(|said| said == text) {
+                    self.echoes.remove(index);
+                    return;
+                }
+            }
+            _ => {}
+        }
+        self.tell(SessionEvent::Heard(heard)).await;
     }
 
     fn event(&self, said: &Said) -> Result<Option<Event>, SessionError> {
@@ -186,14 +241,9 @@ impl Session {
                                 tracing::warn!(event, why, "the server sent an event that makes no sense; ignored");
                             }
                         }
-                        Heard::Refused(message) => {
-                            return Err(SessionError::JoinRefused {
-                                url: self.config.endpoint.url(),
-                                room: self.config.room.clone(),
-                                message,
-                            });
-                        }
-                        heard => self.tell(SessionEvent::Heard(heard)).await,
+                        Heard::Refused(message) => return Err(self.refused(message)),
+                        Heard::Joined(_) => {}
+                        heard => self.pass_on(heard).await,
                     },
                     Progress::Sent | Progress::Ack(_) => {}
                 },
@@ -201,11 +251,22 @@ impl Session {
                     Some(said) => {
                         if let Some(event) = self.event(&said)? {
                             connection.send(Body::Event(event)).map_err(SessionError::Lost)?;
+                            self.expect_echo(said);
                         }
                     }
                     None => return Ok(()),
                 },
             }
+        }
+    }
+
+    /// Some servers send a line of chat to its writer too.
+    fn expect_echo(&mut self, said: Said) {
+        if let Said::Chat(text) = said {
+            if self.echoes.len() == MAX_ECHOES {
+                self.echoes.pop_front();
+            }
+            self.echoes.push_back(text);
         }
     }
 
@@ -230,5 +291,12 @@ impl Session {
         };
         // An Err is the end of the time allowed, which is no error.
         let _ = tokio::time::timeout_at(until, goodbye).await;
+    }
+}
+
+async fn at(when: Option<Instant>) {
+    match when {
+        Some(when) => sleep_until(when).await,
+        None => pending().await,
     }
 }

@@ -37,10 +37,9 @@ class Participant {
       this.socket.emit('answer', { target: from, answer: peer.localDescription });
     });
     on('answer', ({ answer, from }) => this.peers.get(from)?.setRemoteDescription(answer).catch((error) => this.complain(error)));
-    on('ice-candidate', ({ candidate, from }) => {
-      const peer = this.peers.get(from);
-      if (peer?.remoteDescription) peer.addIceCandidate(candidate).catch((error) => this.complain(error));
-      else this.lostCandidates += 1;
+    on('ice-candidate', async ({ candidate, from }) => {
+      // The browser has candidates wait for a description that is being set, and refuses those that come before.
+      await (this.peers.get(from)?.addIceCandidate(candidate) ?? Promise.reject()).catch(() => (this.lostCandidates += 1));
     });
     on('user-left', ({ sid }) => this.forget(sid));
     for (const event of ['video-toggled', 'audio-toggled', 'message']) on(event);
