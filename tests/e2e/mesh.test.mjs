@@ -4,7 +4,7 @@ import assert from 'node:assert/strict';
 import { coloursOf, framesShown } from './lib/browser.mjs';
 import { assertColour } from './lib/measures.mjs';
 import { scenario } from './lib/scene.mjs';
-import { startSignalling } from './lib/signalling.mjs';
+import { startMeshServer } from './lib/signalling-servers.mjs';
 import { observeFor, until } from './lib/waiting.mjs';
 
 const FLAGS = ['--allow-loopback-in-peer-connection'];
@@ -25,12 +25,16 @@ async function pageIn(scene, browser, server, { offers = 'both', sends = 'yes' }
 }
 
 async function meeting(scene) {
-  const server = await startSignalling();
-  scene.t.after(() => server.stop());
+  const server = await startMeshServer();
+  scene.owns(server.child);
   const browser = await scene.browser({ flags: FLAGS });
   const agent = (options = {}) => scene.agent(server, 'agent', { ...options, meeting: { protocol: 'mesh', ...options.meeting } });
   return { server, browser, agent };
 }
+
+/** Resolves when so many are in the room. */
+const present = (scene, server, many) =>
+  until(`${many} in the room`, 10_000, async () => Object.keys(await server.users(scene.room)).length === many);
 
 /** The tone of the test pattern, and silence. */
 const hears = (page, what) => until(what, 8_000, async () => {
@@ -54,7 +58,7 @@ scenario('a page sees and hears the agent, whoever offers', STYLES, async (scene
   const page = await pageIn(scene, browser, server, { offers });
   if (order === 'agent first') {
     agent();
-    await until('the agent in the room', 10_000, () => server.users(scene.room).length === 1);
+    await present(scene, server, 1);
   }
   await page.join();
   const joinedMs = await page.now();
@@ -82,11 +86,10 @@ scenario('camera off is black, muted is silence, and both come back at once', ['
   const { tracks } = await page.state();
 
   await control.camera(false);
-  const answeredMs = await page.now();
   await shows(page, 'black');
   await control.mic(true);
   await hears(page, 'silence');
-  const { said } = server;
+  const said = await server.said();
   assert.deepEqual(said.filter(([event]) => event.startsWith('toggle')).map(([event, { enabled }]) => [event, enabled]), [['toggle_video', false], ['toggle_audio', false]]);
 
   // What goes on while nothing is seen or heard.
@@ -106,14 +109,13 @@ scenario('camera off is black, muted is silence, and both come back at once', ['
   await control.camera(true);
   await shows(page, 'a picture');
   assert.deepEqual((await page.state()).tracks, tracks, 'nothing was renegotiated');
-  t.diagnostic(`first black after ${answeredMs} on the page's clock`);
 });
 
 scenario('somebody who comes while all is off sees black, and then the camera', ['mesh'], async (scene) => {
   const { server, browser, agent } = await meeting(scene);
   const page = await pageIn(scene, browser, server, { sends: 'no', offers: 'newcomer' });
   agent({ capture: { start_camera: false, start_mic: false } });
-  await until('the agent in the room', 10_000, () => server.users(scene.room).length === 1);
+  await present(scene, server, 1);
   await page.join();
   await shows(page, 'black');
   await until('being told', 2_000, async () => (await page.state()).heard.filter(({ event }) => event.endsWith('-toggled')).length >= 2);
@@ -126,7 +128,7 @@ scenario('the agent leaves the room when it ends, and a new one is seen again', 
   const first = agent();
   await page.frames(5);
   await first.stop();
-  await until('an empty room', 2_000, () => server.users(scene.room).length === 1);
+  await present(scene, server, 1);
   const sinceMs = await page.now();
   agent();
   await page.frames(5, { sinceMs });
