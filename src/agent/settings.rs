@@ -138,11 +138,45 @@ pub fn rate_limits(capture: &Capture) -> RateLimits {
 /// What the session needs to join the meeting.
 pub fn session_config(meeting: &Meeting) -> Result<SessionConfig, BadUrl> {
     let mut endpoint = Endpoint::new(meeting.url.as_url().as_str())?;
+    let is_relay = meeting.protocol == Protocol::Relay;
     let user_id = meeting.user_id.as_str();
-    endpoint.auth = credentials(meeting.token.as_ref().map(Secret::expose), Some(user_id));
+    let token = meeting.token.as_ref().map(Secret::expose);
+    // Servers of WebRTC meetings expect no credentials, and some refuse whoever sends any (docs/signalling.md §1).
+    endpoint.auth = credentials(token, is_relay.then_some(user_id));
     endpoint.ca_file.clone_from(&meeting.ca_file);
     let mut config = SessionConfig::new(endpoint, meeting.room.as_str(), meeting.username.as_str());
-    config.user_id = Some(user_id.to_owned());
+    // An id that the device derived by itself is known to no server; it is a guest there.
+    config.user_id = (is_relay || !meeting.user_id_is_derived).then(|| user_id.to_owned());
     config.avatar_url = meeting.avatar_url.as_ref().map(|url| url.as_str().to_owned());
     Ok(config)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::config::Overrides;
+
+    fn session(protocol: &str, more: &[(&str, &str)]) -> SessionConfig {
+        let given = [("protocol", protocol), ("url", "http://h"), ("room", "r")];
+        let variables = given
+            .iter()
+            .chain(more)
+            .map(|(key, value)| (format!("ROOMCAM_MEETING_{key}").to_uppercase(), (*value).into()));
+        let config = Config::load(None, variables, &Overrides::default()).unwrap();
+        session_config(&config.meeting).unwrap()
+    }
+
+    #[test]
+    fn a_relay_is_told_the_user_id_and_a_server_of_a_webrtc_meeting_only_one_that_was_given() {
+        for (protocol, more, has_auth, has_id) in [
+            ("relay", vec![], true, true),
+            ("mesh", vec![], false, false),
+            ("noom", vec![], false, false),
+            ("mesh", vec![("user_id", "7")], false, true),
+        ] {
+            let session = session(protocol, &more);
+            let got = (session.endpoint.auth.is_some(), session.user_id.is_some());
+            assert_eq!(got, (has_auth, has_id), "{protocol} {more:?}");
+        }
+    }
 }

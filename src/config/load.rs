@@ -136,6 +136,7 @@ fn meeting(layers: &mut Layers, host: &Host, ambient: AmbientToken) -> Option<Me
     let url = layers.text(&schema::URL);
     let room = layers.text(&schema::ROOM);
     let username = layers.text(&schema::USERNAME).or_else(|| host.username());
+    let user_id_is_derived = !layers.is_set(&schema::USER_ID);
     let user_id = layers.text(&schema::USER_ID).or_else(|| host.user_id());
     if user_id.is_none() {
         layers.missing(&schema::USER_ID);
@@ -153,6 +154,7 @@ fn meeting(layers: &mut Layers, host: &Host, ambient: AmbientToken) -> Option<Me
         room: room?,
         username: username?,
         user_id: user_id?,
+        user_id_is_derived,
         avatar_url,
         token,
         ca_file,

@@ -65,6 +65,8 @@ pub struct Meeting {
     /// The id the relay knows the device by; two connections with the same id throw each other out.
     /// Default: derived from the hardware or the machine id, so that it stays the same over restarts.
     pub user_id: Name,
+    /// Whether that is the default. Servers of WebRTC meetings are not told an id that nobody gave the device.
+    pub user_id_is_derived: bool,
     /// Picture shown while the camera is off, if any.
     pub avatar_url: Option<AvatarUrl>,
     /// The token to show at CONNECT, if any.
