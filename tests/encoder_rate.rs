@@ -42,7 +42,7 @@ async fn a_frame_rate_is_kept_without_a_new_key_frame_and_its_pictures_get_more_
     let (pipeline, mut events) = open().await;
     frames(&mut events, Duration::from_secs(1)).await;
 
-    pipeline.set_encoding(Encoding { bitrate: 800_000, frame_rate: 10, hold: false });
+    pipeline.set_encoding(Encoding { bitrate: 800_000, frame_rate: 10, halved: false, hold: false });
     frames(&mut events, Duration::from_millis(500)).await;
     let slow = frames(&mut events, Duration::from_secs(2)).await;
 

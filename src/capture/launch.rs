@@ -6,6 +6,8 @@ use crate::media::{Track, VideoCodec, VideoFormat};
 
 /// The appsink that every launch line ends in.
 pub(super) const SINK: &str = "frames";
+/// The capsfilter behind the scaler of a camera's launch line.
+pub(super) const SIZE: &str = "size";
 /// The appsrc of a launch line that is fed by us.
 pub(super) const INPUT: &str = "input";
 
@@ -74,7 +76,8 @@ impl Launch {
         let table =
             Table { source: &video.source, source_auto: video.source_auto.as_deref(), auto: video.auto };
         let (source, device) = choose_source(profile, Track::Video, &table, &settings.device)?;
-        let fragment = format!("{source} ! {}", video.encoder);
+        // Passes the pictures on as they are, until a smaller size is asked for.
+        let fragment = format!("{source} ! videoscale ! capsfilter name={SIZE} ! {}", video.encoder);
         let mut values = camera_values(settings, video.bitrate_scale);
         values.push(("device", profile::quote(&device)?));
         Ok(Self {

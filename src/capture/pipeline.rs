@@ -52,8 +52,9 @@ impl Pipeline {
         self.thread.wake(Wake::SetBitrate(bits_per_second));
     }
 
-    /// Changes what a camera's encoder makes, without a key frame and within the same format.
+    /// Changes what a camera's encoder makes, without a key frame and within the same format unless the size changes.
     pub fn set_encoding(&self, encoding: Encoding) {
+        self.thread.wake(Wake::SetHalved(encoding.halved));
         self.set_bitrate(encoding.target());
         self.gate.set_frame_rate(encoding.frame_rate);
     }

@@ -13,7 +13,7 @@ use tokio::sync::{mpsc, oneshot};
 use super::event::CaptureEvent;
 use super::fault::{self, Phase};
 use super::gate::FrameGate;
-use super::launch::{Launch, Request, SINK};
+use super::launch::{Launch, Request, SINK, SIZE};
 use super::profile::{self, Overlay, Profile};
 use super::sink::{self, Intake, SharedOutlet};
 use super::{CaptureError, MediaClock, overlay};
@@ -44,6 +44,8 @@ pub(super) enum Wake {
     Bus(gst::Message),
     /// Change the encoder's target.
     SetBitrate(u32),
+    /// Halve the camera's picture, or do not.
+    SetHalved(bool),
     /// Close the device and end.
     Stop,
 }
@@ -188,7 +190,7 @@ impl Worker {
                     }
                 }
                 Wake::Stop => break,
-                Wake::SetBitrate(_) => {}
+                Wake::SetBitrate(_) | Wake::SetHalved(_) => {}
             }
         }
         CaptureError::Device {
@@ -205,6 +207,7 @@ impl Worker {
             match self.wakes.recv().ok()? {
                 Wake::Stop => return None,
                 Wake::SetBitrate(bits_per_second) => set_bitrate(launch, pipeline, bits_per_second),
+                Wake::SetHalved(halved) => set_halved(pipeline, halved),
                 Wake::Bus(message) => match message.view() {
                     gst::MessageView::Error(error) => {
                         return Some(fault::explain(error, launch, Phase::Running));
@@ -316,6 +319,25 @@ fn rewind(pipeline: &gst::Pipeline, flags: gst::SeekFlags) -> bool {
             gst::ClockTime::NONE,
         )
         .is_ok()
+}
+
+/// Lets the scaler before the encoder halve the picture, whatever size the camera gives. Even sides stay even.
+fn set_halved(pipeline: &gst::Pipeline, halved: bool) {
+    let Some(size) = pipeline.by_name(SIZE) else { return };
+    let camera = size.static_pad("sink").and_then(|pad| pad.peer()?.parent_element()?.static_pad("sink"));
+    let side = |name| {
+        let caps = camera.as_ref()?.current_caps()?;
+        caps.structure(0)?.get::<i32>(name).ok().map(|pixels| (pixels / 4 * 2).max(2))
+    };
+    let caps = match (halved, side("width"), side("height")) {
+        (true, Some(width), Some(height)) => {
+            gst::Caps::builder("video/x-raw").field("width", width).field("height", height).build()
+        }
+        _ => gst::Caps::new_any(),
+    };
+    if size.property::<gst::Caps>("caps") != caps {
+        size.set_property("caps", caps);
+    }
 }
 
 fn set_bitrate(launch: &Launch, pipeline: &gst::Pipeline, bits_per_second: u32) {

@@ -105,7 +105,7 @@ pub(super) static FPS: Key = Key::new("capture", "fps", Unset::Fixed("30"), Fps:
 pub(super) static VIDEO_BITRATE: Key =
     Key::new("capture", "video_bitrate", Unset::Fixed("800000"), VideoBitrate::ALLOWED);
 pub(super) static MIN_BITRATE: Key =
-    Key::new("capture", "min_bitrate", Unset::Fixed("100000"), VideoBitrate::ALLOWED);
+    Key::new("capture", "min_bitrate", Unset::Fixed("60000"), VideoBitrate::ALLOWED);
 pub(super) static AUDIO_BITRATE: Key =
     Key::new("capture", "audio_bitrate", Unset::Fixed("32000"), AudioBitrate::ALLOWED);
 pub(super) static CADENCE_MS: Key = Key::new("capture", "cadence_ms", Unset::Fixed("100"), Cadence::ALLOWED);

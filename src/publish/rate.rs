@@ -84,9 +84,9 @@ impl RateLimits {
         Quality { bitrate, frame_rate, size: SizeStep::Full, picture: Picture::Moving }
     }
 
-    /// The frames per second at which `bitrate` looks best at the full size.
-    pub fn frame_rate_for(&self, bitrate: u32) -> u8 {
-        self.frame_rate_of(f64::from(bitrate) / f64::from(self.max_bitrate))
+    /// The frames per second at which `bitrate` looks best at this size.
+    pub fn frame_rate_for(&self, bitrate: u32, size: SizeStep) -> u8 {
+        self.frame_rate_of(f64::from(bitrate) / (f64::from(self.max_bitrate) * size.area()))
     }
 
     /// The same for a part of the highest bitrate.

@@ -4,7 +4,7 @@
 use std::time::Instant;
 
 use super::pressure::{Pressure, PressureGauge};
-use super::quality::{Picture, Quality, Reason};
+use super::quality::{Picture, Quality, Reason, SizeStep};
 use super::rate::{Observation, RateController, RateLimits};
 use crate::capture::Encoding;
 use crate::meeting::Backlog;
@@ -54,9 +54,14 @@ impl Uplink {
         (self.rate.quality(), self.rate.reason())
     }
 
-    /// Whether no new pictures are sent.
+    /// Whether the picture stands still, so that the voice gets through.
     pub fn holds_picture(&self) -> bool {
-        self.pressure() > Pressure::Easy || self.rate.picture() == Picture::Held
+        self.pressure() > Pressure::Easy || self.carries_no_picture()
+    }
+
+    /// Whether the link has room for the voice alone, beyond the present pressure.
+    pub fn carries_no_picture(&self) -> bool {
+        self.rate.picture() == Picture::Held
     }
 
     /// Whether pictures may be missing, because the link has no room for all of them.
@@ -70,6 +75,7 @@ impl Uplink {
         Encoding {
             bitrate: self.rate.encoder_bitrate(),
             frame_rate: if reason == Reason::Full { 0 } else { quality.frame_rate },
+            halved: quality.size == SizeStep::Half,
             hold: self.holds_picture(),
         }
     }

@@ -23,15 +23,10 @@ use super::endpoint::{Endpoint, Limits};
 use super::error::{Fault, Phase, quote};
 use super::send_queue::SendQueue;
 
-/// What the kernel may buffer of what we send, in bytes; Linux doubles it to 256 KiB for its own accounting.
-/// Bounded, because what lies in a kernel buffer can no longer be skipped: with the default of several MiB a
-/// slow uplink would look healthy to the outbox while the viewers fall ten seconds behind.
-const SEND_BUFFER: u32 = 128 * 1024;
-
 /// Bytes that may wait unsent in the kernel before the socket stops being writable (`TCP_NOTSENT_LOWAT`). What lies in
 /// the send buffer beyond them is in flight. So what a slow uplink delays waits in this process, where its age is known and
 /// where it can still be skipped. The kernel takes a message more than this; 4 KiB are sent in 80 ms at 400 kbit/s.
-pub const NOTSENT_LOWAT: u32 = 4 * 1024;
+const NOTSENT_LOWAT: u32 = 4 * 1024;
 
 /// How long sent bytes may stay unacknowledged before the kernel ends the connection (`TCP_USER_TIMEOUT`). By itself Linux
 /// sends them again for about 15 minutes. Longer than the 8 s after which late media ends a session, which says why; this
@@ -49,7 +44,7 @@ type Counted = InspectWriter<TcpStream, Box<dyn FnMut(&[u8]) + Send>>;
 
 /// Opens the TCP connection. The addresses of the host are tried in turn, each for its even share of the time
 /// left, so that one that swallows packets does not keep the others from being tried.
-pub(super) async fn tcp(endpoint: &Endpoint, deadline: Instant) -> Result<TcpStream, Fault> {
+pub(super) async fn tcp(endpoint: &Endpoint, limits: &Limits, deadline: Instant) -> Result<TcpStream, Fault> {
     let host = endpoint.host();
     let found = lookup_host((host.as_str(), endpoint.port())).await;
     let addresses: Vec<SocketAddr> = match found.map(Iterator::collect) {
@@ -60,7 +55,7 @@ pub(super) async fn tcp(endpoint: &Endpoint, deadline: Instant) -> Result<TcpStr
     let mut left = u32::try_from(addresses.len()).unwrap_or(u32::MAX);
     for address in addresses {
         let share = deadline.saturating_duration_since(Instant::now()) / left;
-        fault = match timeout(share, connect(address)).await {
+        fault = match timeout(share, connect(address, limits.send_buffer)).await {
             Ok(Ok(stream)) => return Ok(stream),
             Ok(Err(error)) => Fault::from(error),
             Err(_) => Fault::Timeout { phase: Phase::Tcp, after: share },
@@ -70,9 +65,9 @@ pub(super) async fn tcp(endpoint: &Endpoint, deadline: Instant) -> Result<TcpStr
     Err(fault)
 }
 
-async fn connect(address: SocketAddr) -> io::Result<TcpStream> {
+async fn connect(address: SocketAddr, send_buffer: u32) -> io::Result<TcpStream> {
     let socket = if address.is_ipv4() { TcpSocket::new_v4() } else { TcpSocket::new_v6() }?;
-    socket.set_send_buffer_size(SEND_BUFFER)?;
+    socket.set_send_buffer_size(send_buffer)?;
     socket.set_nodelay(true)?;
     let options = SockRef::from(&socket);
     options.set_tcp_notsent_lowat(NOTSENT_LOWAT)?;
@@ -214,7 +209,7 @@ mod tests {
     async fn a_connection_has_the_options_that_bound_what_the_kernel_holds() {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
 
-        let stream = connect(listener.local_addr().unwrap()).await.unwrap();
+        let stream = connect(listener.local_addr().unwrap(), 128 * 1024).await.unwrap();
 
         let options = SockRef::from(&stream);
         assert_eq!(options.tcp_notsent_lowat().unwrap(), NOTSENT_LOWAT);
@@ -228,7 +223,7 @@ mod tests {
         peer.set_recv_buffer_size(8 * 1024).unwrap();
         peer.bind("127.0.0.1:0".parse().unwrap()).unwrap();
         let listener = peer.listen(1).unwrap();
-        let stream = connect(listener.local_addr().unwrap()).await.unwrap();
+        let stream = connect(listener.local_addr().unwrap(), 128 * 1024).await.unwrap();
         let (_accepted, _) = listener.accept().await.unwrap();
 
         let mut taken = 0;

@@ -101,7 +101,8 @@ scenario('camera off is black, muted is silence, and both come back at once', ['
   assert.ok(rate('video') < 30_000, `${rate('video')} bit/s`);
   assert.ok(rate('audio') < 10_000, `${rate('audio')} bit/s`);
   assert.ok(after.inbound.video.framesDecoded > before.inbound.video.framesDecoded, 'black goes on');
-  assert.equal(after.inbound.audio.concealedSamples, before.inbound.audio.concealedSamples, 'silence is not concealed');
+  const concealed = (after.inbound.audio.concealedSamples - before.inbound.audio.concealedSamples) / 48_000;
+  assert.ok(concealed < 0.3, `${concealed} s of 3 s of silence are concealed`);
   await shows(page, 'black');
 
   await control.mic(false);

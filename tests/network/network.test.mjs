@@ -121,6 +121,15 @@ async function measure(scene, { name, play, goals, whole = {}, adaptingMs = ADAP
   const all = viewerReport(seen.frames, originMs, chunks, changedMs, toMs);
   table.push([name, rounded({ ...report, freezeInAll: all.longestFreeze })]);
   t.diagnostic(JSON.stringify(table.at(-1)));
+  if (process.env.FREEZE) {
+    const shown = seen.frames.map(([page, media]) => [page + originMs, media]).filter(([at]) => at >= changedMs && at < toMs);
+    let worst = 1;
+    shown.forEach((frame, i) => { if (i && frame[0] - shown[i - 1][0] > shown[worst][0] - shown[worst - 1][0]) worst = i; });
+    const at = shown[worst - 1][0];
+    console.log('FREEZE', shown.slice(Math.max(0, worst - 3), worst + 3).map(([t, m]) => `${Math.round(t - changedMs)}:${m.toFixed(2)}`).join(' '));
+    console.log('BUFFERED', JSON.stringify(seen.buffered ?? null));
+    for (const c of chunks.filter((c) => c.arrivedMs > at - 3000 && c.arrivedMs < shown[worst][0] + 300)) console.log(Math.round(c.arrivedMs - changedMs), c.bytes, 'media', c.startMs, c.endMs, 'cut', Math.round(c.cutMs - changedMs), 'cam', c.camera?.frames);
+  }
   const atLeast = new Set(['voice', 'fps']);
   const missed = [
     ...Object.entries(goals).filter(([what, goal]) => !(atLeast.has(what) ? report[what] >= goal : report[what] <= goal)).map(([what, goal]) => `${what} is ${report[what]}, not ${goal}`),

@@ -193,7 +193,7 @@ impl Runtime {
             lost_frames: LogLimit::default(),
             profile: profile.clone(),
             clock: clock.clone(),
-            session_config: session_config(&config.meeting)?,
+            session_config: session_config(&config.meeting, &config.capture)?,
             config: config.clone(),
             profiles,
             reloading: Reloading::new(reload),

@@ -12,7 +12,7 @@ use super::tracks::Tracks;
 use super::viewers::{Refused, Viewers};
 use crate::capture::{Encoding, MediaClock};
 use crate::media::{Frame, StreamFormat};
-use crate::publish::quality::{Quality, Reason};
+use crate::publish::quality::{Quality, Reason, SizeStep};
 use crate::publish::rate::RateLimits;
 use crate::publish::relay::{Sent, Traffic};
 use crate::rtc::socket::MAX_DATAGRAM;
@@ -239,7 +239,7 @@ impl Publisher {
     pub fn encoding(&self) -> Encoding {
         let (quality, reason) = self.quality;
         let frame_rate = if reason == Reason::Full { 0 } else { quality.frame_rate };
-        Encoding { bitrate: quality.bitrate, frame_rate, hold: false }
+        Encoding { bitrate: quality.bitrate, frame_rate, halved: quality.size == SizeStep::Half, hold: false }
     }
 
     /// Follows what the links carry. Says whether the encoder is to make something else. About ten times a second are
@@ -247,7 +247,7 @@ impl Publisher {
     pub fn follow_links(&mut self) -> bool {
         let before = self.encoding();
         let (quality, _) = self.quality;
-        self.quality = self.viewers.follow_links(&self.settings.limits, quality.bitrate);
+        self.quality = self.viewers.follow_links(&self.settings.limits, quality);
         self.encoding() != before
     }
 

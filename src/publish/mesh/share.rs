@@ -12,6 +12,9 @@ const USED: f64 = 0.9;
 const BACK: f64 = 1.3;
 /// The encoder is asked for another bitrate only if it differs by more than this part: estimates move all the time.
 const STEP: f64 = 0.08;
+/// Parts of the highest bitrate below which the picture is halved, and above which it is whole again.
+const HALVED_BELOW: f64 = 0.2;
+const WHOLE_ABOVE: f64 = 0.35;
 
 /// What is known of one participant's link.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -36,11 +39,11 @@ impl Link {
     }
 }
 
-/// The quality for all links, and why it is no better. `before` is the bitrate until now.
+/// The quality for all links, and why it is no better. `before` is the quality until now.
 pub(super) fn quality(
     limits: &RateLimits,
     links: impl Iterator<Item = Link>,
-    before: u32,
+    before: Quality,
 ) -> (Quality, Reason) {
     let RateLimits { min_bitrate, max_bitrate, .. } = *limits;
     let lowest = links
@@ -48,18 +51,23 @@ pub(super) fn quality(
         .filter_map(|link| link.room(limits))
         .fold(f64::from(max_bitrate), f64::min)
         .max(f64::from(min_bitrate.min(max_bitrate)));
-    let differs = (lowest - f64::from(before)).abs() > f64::from(before) * STEP;
-    let is_full = lowest >= f64::from(max_bitrate);
-    let bitrate = if is_full {
+    let until_now = f64::from(before.bitrate);
+    let bitrate = if lowest >= f64::from(max_bitrate) {
         max_bitrate
-    } else if differs {
+    } else if (lowest - until_now).abs() > until_now * STEP {
         lowest as u32
     } else {
-        before.min(max_bitrate)
+        before.bitrate.min(max_bitrate)
+    };
+    let share = f64::from(bitrate) / f64::from(max_bitrate);
+    let size = match before.size {
+        SizeStep::Full if share < HALVED_BELOW => SizeStep::Half,
+        SizeStep::Half if share > WHOLE_ABOVE => SizeStep::Full,
+        size => size,
     };
     let reason = if bitrate >= max_bitrate { Reason::Full } else { Reason::Link };
-    let frame_rate = limits.frame_rate_for(bitrate);
-    (Quality { bitrate, frame_rate, size: SizeStep::Full, picture: Picture::Moving }, reason)
+    let frame_rate = limits.frame_rate_for(bitrate, size);
+    (Quality { bitrate, frame_rate, size, picture: Picture::Moving }, reason)
 }
 
 #[cfg(test)]
@@ -74,8 +82,13 @@ mod tests {
         Link { voice_only: link.wants_voice_only(&LIMITS), ..link }
     }
 
+    fn moving_link(estimate: u64) -> Link {
+        Link { estimate: Some(estimate), voice_only: false }
+    }
+
     fn for_all(estimates: &[u64]) -> (u32, u8, Reason) {
-        let (quality, reason) = quality(&LIMITS, estimates.iter().map(|estimate| link(*estimate)), 800_000);
+        let links = estimates.iter().map(|estimate| link(*estimate));
+        let (quality, reason) = quality(&LIMITS, links, LIMITS.best_quality());
         (quality.bitrate, quality.frame_rate, reason)
     }
 
@@ -102,8 +115,21 @@ mod tests {
     }
 
     #[test]
+    fn a_picture_that_would_be_mostly_still_is_halved() {
+        let limits = RateLimits { min_bitrate: 50_000, ..LIMITS };
+        let at = |estimate, before| quality(&limits, [moving_link(estimate)].into_iter(), before).0;
+        let halved = at(220_000, limits.best_quality());
+        assert_eq!((halved.bitrate, halved.frame_rate, halved.size), (148_000, 30, SizeStep::Half));
+        assert_eq!(at(300_000, halved).size, SizeStep::Half);
+        assert_eq!(at(500_000, halved).size, SizeStep::Full);
+    }
+
+    #[test]
     fn small_changes_of_an_estimate_change_nothing() {
-        let at = |estimate, before| quality(&LIMITS, [link(estimate)].into_iter(), before).0.bitrate;
+        let at = |estimate, bitrate| {
+            let before = Quality { bitrate, ..LIMITS.best_quality() };
+            quality(&LIMITS, [link(estimate)].into_iter(), before).0.bitrate
+        };
         assert_eq!(at(500_000, 410_000), 410_000);
         assert_eq!(at(500_000, 600_000), 400_000);
         assert_eq!(at(950_000, 790_000), 800_000, "the last step to the full bitrate is always made");

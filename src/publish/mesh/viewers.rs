@@ -187,7 +187,7 @@ impl Viewers {
     }
 
     /// What all links together allow, and why no more. Who gets the voice alone is decided here.
-    pub(super) fn follow_links(&mut self, limits: &RateLimits, before: u32) -> (Quality, Reason) {
+    pub(super) fn follow_links(&mut self, limits: &RateLimits, before: Quality) -> (Quality, Reason) {
         for (id, viewer) in &mut self.viewers {
             let voice_only = viewer.link.wants_voice_only(limits);
             if std::mem::replace(&mut viewer.link.voice_only, voice_only) != voice_only {

@@ -21,6 +21,9 @@ impl Beat {
 
     /// Changes the period.
     pub fn set_period(&mut self, period: Duration, now: Instant) {
+        if period == self.period {
+            return;
+        }
         *self = Self { earliest: self.earliest, ..Self::new(period, now) };
     }
 

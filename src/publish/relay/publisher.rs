@@ -27,11 +27,16 @@ const MAX_CHUNK_BYTES: usize = 900_000;
 /// its word takes to us, and a chunk.
 const DOUBTFUL: Duration = Duration::from_millis(500);
 
+/// Where the link has room for the voice alone, a chunk has so much more media in it: what every chunk costs beside its
+/// media, 3 kbit/s for each in a second, is then as much as the voice.
+const VOICE_CADENCES: u32 = 3;
+
 /// From frames to the outbox of the running session.
 pub struct Publisher {
     segmenter: Segmenter,
     audience: Audience,
     clock: MediaClock,
+    cadence: Duration,
     beat: Beat,
     outbox: Option<Outbox>,
     uplink: Uplink,
@@ -66,6 +71,7 @@ impl Publisher {
             segmenter: Segmenter::new(format, MAX_CHUNK_BYTES),
             audience: Audience::default(),
             clock,
+            cadence,
             beat: Beat::new(cadence, Instant::now()),
             outbox: None,
             uplink: Uplink::new(limits, Instant::now()),
@@ -88,6 +94,7 @@ impl Publisher {
 
     /// Cuts at another cadence from now on.
     pub fn set_cadence(&mut self, cadence: Duration) {
+        self.cadence = cadence;
         self.beat.set_period(cadence, Instant::now());
     }
 
@@ -293,6 +300,9 @@ impl Publisher {
         let pressure = self.uplink.observe(now, backlog);
         tracing::trace!(?backlog, %pressure, encoding = ?self.uplink.encoding(), "uplink");
         self.segmenter.expect_gaps(self.uplink.leaves_out_pictures());
+        let no_picture = self.uplink.carries_no_picture();
+        self.segmenter.hold_picture(no_picture);
+        self.beat.set_period(if no_picture { self.cadence * VOICE_CADENCES } else { self.cadence }, now);
         if pressure >= Pressure::Stuck || !outbox.has_room() {
             if let Some(more) = self.behind.admit(now) {
                 tracing::warn!(

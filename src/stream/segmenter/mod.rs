@@ -111,6 +111,8 @@ pub struct Segmenter {
     audio: AudioFeed,
     /// Pictures are left out before they come here, and that is as it should be.
     gaps_expected: bool,
+    /// The camera's pictures are given up.
+    picture_held: bool,
     flow: Flow,
     /// The next chunk that can start an epoch does.
     epoch_due: bool,
@@ -147,6 +149,7 @@ impl Segmenter {
             format,
             audio: AudioFeed::Microphone,
             gaps_expected: false,
+            picture_held: false,
             flow: Flow::Interrupted { since: None, lead_in: Duration::ZERO },
             epoch_due: true,
             waiting: Vec::new(),
@@ -208,7 +211,7 @@ impl Segmenter {
         }
         let wanted = match (frame.track, &self.video) {
             (Track::Video, VideoFeed::Camera(camera)) => {
-                !camera.awaiting_key || frame.key || self.key_frame_waits()
+                !self.picture_held && (!camera.awaiting_key || frame.key || self.key_frame_waits())
             }
             (Track::Video, VideoFeed::Absent | VideoFeed::Black { .. }) => false,
             (Track::Audio, _) => self.audio == AudioFeed::Microphone,
@@ -281,6 +284,14 @@ impl Segmenter {
     /// repeated, and the voice goes on.
     pub fn expect_gaps(&mut self, expected: bool) {
         self.gaps_expected = expected;
+    }
+
+    /// Whether the camera's pictures are given up and the last one is repeated. Afterwards a key frame is waited for.
+    pub fn hold_picture(&mut self, hold: bool) {
+        if hold && !self.picture_held {
+            self.lose_pictures();
+        }
+        self.picture_held = hold;
     }
 
     /// Gives up what waits; the timeline closes up over it, and the camera goes on with a key frame.
