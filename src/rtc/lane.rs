@@ -161,7 +161,7 @@ impl Lane {
     }
 
     pub(super) fn waiting(&self, rtc: &mut Rtc) -> usize {
-        self.with_stream(rtc, |stream| stream.queue_info().map_or(0, |queue| queue.packet_count() as usize))
+        self.with_stream(rtc, |stream| stream.queue_info().map_or(0, |queue| queue.packet_count()))
             .unwrap_or(0)
     }
 

@@ -123,11 +123,11 @@ const PRESETS: [(&str, &[(Name, &str)]); 5] = [
 
 /// The names of one deployment.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Names([Cow<'static, str>; USUAL.len()]);
+pub struct Names(Box<[Cow<'static, str>; USUAL.len()]>);
 
 impl Default for Names {
     fn default() -> Self {
-        Self(USUAL.map(|(_, _, usual)| Cow::Borrowed(usual)))
+        Self(Box::new(USUAL.map(|(_, _, usual)| Cow::Borrowed(usual))))
     }
 }
 
