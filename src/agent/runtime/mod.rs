@@ -15,6 +15,7 @@ mod mesh;
 mod reload;
 mod supervised;
 
+use std::collections::VecDeque;
 use std::future::{Future, pending};
 use std::path::PathBuf;
 use std::pin::{Pin, pin};
@@ -37,7 +38,7 @@ use super::settings::{DeviceSettings, UnusableNames, dialect, session_config, wa
 use crate::capture::still::black_key_frame;
 use crate::capture::{CaptureError, MediaClock, Profile, Profiles};
 use crate::config::{Config, ConfigErrors};
-use crate::control::{Absence, Request, Requests};
+use crate::control::{Absence, ChatLine, Request, Requests};
 use crate::log_limit::LogLimit;
 use crate::media::{StreamFormat, VideoFormat};
 use crate::meeting::{
@@ -141,6 +142,8 @@ struct Runtime {
     session_config: SessionConfig,
     session: Option<SessionHandle>,
     room: Room,
+    /// What was written last, the newest last.
+    chat: VecDeque<ChatLine>,
     /// Why the agent is not in the meeting, although it is to be.
     absence: Option<Absence>,
     requests: Option<Requests>,
@@ -199,6 +202,7 @@ impl Runtime {
             reloading: Reloading::new(reload),
             session: None,
             room: Room::default(),
+            chat: VecDeque::new(),
             absence: None,
             requests,
             choice_file,

@@ -51,8 +51,8 @@ pub enum Delivery {
     Connecting,
     /// They get what we send.
     Connected,
-    /// They get nothing; says why.
-    Refused(String),
+    /// They get nothing, because there are as many as there may be.
+    Refused,
 }
 
 /// The meeting and all who are in it.
@@ -305,7 +305,7 @@ impl Meeting {
                 Ok(()) => self.deliver(&id, Delivery::Connecting),
                 Err(refused) => {
                     tracing::warn!(%id, "{refused}");
-                    self.deliver(&id, Delivery::Refused(refused.to_string()));
+                    self.deliver(&id, Delivery::Refused);
                     self.negotiation.handle(Event::Refused(id), Instant::now());
                 }
             },
