@@ -10,12 +10,12 @@ import { observeFor, until } from './lib/waiting.mjs';
 const FLAGS = ['--allow-loopback-in-peer-connection'];
 
 /** A page in the meeting, joined before the agent or to be joined after. */
-async function pageIn(scene, browser, server, { offers = 'both', sends = 'yes' } = {}) {
+async function pageIn(scene, browser, server, { offers = 'both', sends = 'yes', name = 'viewer' } = {}) {
   const page = await browser.newPage();
   await page.goto(`${browser.pages}/mesh.html?offers=${offers}&sends=${sends}`);
   return {
     page,
-    join: () => page.evaluate(([origin, room]) => window.participant.join(origin, room, 'viewer'), [server.origin, scene.room]),
+    join: () => page.evaluate(([origin, room, user]) => window.participant.join(origin, room, user), [server.origin, scene.room, name]),
     state: () => page.evaluate(() => window.participant.state()),
     sound: () => page.evaluate(() => window.participant.sound()),
     colours: (points) => coloursOf(page, 'video', points),
@@ -133,4 +133,41 @@ scenario('the agent leaves the room when it ends, and a new one is seen again', 
   const sinceMs = await page.now();
   agent();
   await page.frames(5, { sinceMs });
+});
+
+scenario('what people write is shown, and the device answers', ['mesh'], async (scene) => {
+  const { server, browser, agent } = await meeting(scene);
+  const page = await pageIn(scene, browser, server, { name: 'Ann' });
+  await page.join();
+  const { control } = agent();
+  await page.frames(5);
+  await page.page.evaluate(() => window.participant.socket.emit('message', { message: 'can you hear me?' }));
+  const written = await until('the line', 3_000, async () => (await control.status()).chat[0]);
+  assert.deepEqual([written.from, written.text], ['Ann', 'can you hear me?']);
+
+  const { status } = await control.ask('POST', '/v1/say', { text: 'yes, we can' });
+  assert.equal(status, 200);
+  const answer = await until('the answer', 3_000, async () =>
+    (await page.state()).heard.find(({ event, payload }) => event === 'message' && payload.username === 'agent'));
+  assert.equal(answer.payload.message, 'yes, we can');
+  assert.equal((await control.status()).camera.state, 'on', 'what comes from far away is only shown');
+});
+
+scenario('whoever is one too many is told of and hurts nobody', ['mesh'], async (scene) => {
+  const { server, browser, agent } = await meeting(scene);
+  const first = await pageIn(scene, browser, server, { sends: 'no', name: 'first' });
+  await first.join();
+  const { control } = agent({ meeting: { max_peers: 1 } });
+  await first.frames(5);
+  const second = await pageIn(scene, browser, server, { sends: 'no', name: 'second' });
+  const sinceMs = await first.now();
+  await second.join();
+  const media = async () => Object.fromEntries((await control.status()).participants.map((one) => [one.username, one.media]));
+  await until('being told', 5_000, async () => (await media()).second === 'refused');
+  await first.frames(30, { sinceMs });
+  assert.deepEqual(await media(), { first: 'connected', second: 'refused' });
+
+  // The seat that becomes free is given to whoever had none.
+  await first.page.evaluate(() => window.participant.leave());
+  await second.frames(5);
 });
