@@ -2,7 +2,7 @@
 
 import assert from 'node:assert/strict';
 import { coloursOf, framesShown } from './lib/browser.mjs';
-import { assertColour } from './lib/measures.mjs';
+import { assertColour, quantile } from './lib/measures.mjs';
 import { scenario } from './lib/scene.mjs';
 import { startMeshServer } from './lib/signalling-servers.mjs';
 import { observeFor, until } from './lib/waiting.mjs';
@@ -170,4 +170,44 @@ scenario('whoever is one too many is told of and hurts nobody', ['mesh'], async 
   // The seat that becomes free is given to whoever had none.
   await first.page.evaluate(() => window.participant.leave());
   await second.frames(5);
+});
+
+scenario('20 times off and on: nothing is seen or heard after the answer, and all is back at once', ['mesh'], async (scene, _, t) => {
+  const { server, browser, agent } = await meeting(scene);
+  const page = await pageIn(scene, browser, server, { sends: 'no' });
+  await page.join();
+  const { control } = agent();
+  await page.frames(30);
+  await hears(page, 'a tone');
+  await page.page.evaluate(() => window.participant.observe());
+
+  const quiet = [];
+  for (let toggle = 0; toggle < 20; toggle += 1) {
+    await Promise.all([control.camera(false), control.mic(true)]);
+    const fromMs = await page.now();
+    await observeFor(600);
+    const untilMs = await page.now();
+    await Promise.all([control.camera(true), control.mic(false)]);
+    quiet.push({ fromMs, untilMs });
+    await observeFor(900);
+  }
+  const { brightness, loudness } = await page.page.evaluate(() => ({ ...window.participant }));
+  // What left before the answer is on its way for as long as a jitter buffer keeps it.
+  const ON_ITS_WAY_MS = 250;
+  const within = (list, from, to) => list.filter(([at]) => at >= from && at < to);
+  const pictures = [];
+  const sounds = [];
+  for (const { fromMs, untilMs } of quiet) {
+    const seen = within(brightness, fromMs + ON_ITS_WAY_MS, untilMs).filter(([, value]) => value > 40);
+    const heard = within(loudness, fromMs + ON_ITS_WAY_MS, untilMs).filter(([, level]) => level > -60);
+    assert.deepEqual({ seen, heard }, { seen: [], heard: [] });
+    assert.ok(within(loudness, fromMs, untilMs).length > 10, 'it was listened to');
+    pictures.push(within(brightness, untilMs, untilMs + 900).find(([, value]) => value > 40)?.[0] - untilMs);
+    sounds.push(within(loudness, untilMs, untilMs + 900).find(([, level]) => level > -40)?.[0] - untilMs);
+  }
+  for (const [what, times] of [['picture', pictures], ['sound', sounds]]) {
+    const [median, worst] = [0.5, 1].map((share) => Math.round(quantile(times, share)));
+    t.diagnostic(`the ${what} was back ${median} ms (median), ${worst} ms (worst) after it was asked for`);
+    assert.ok(worst < 900, `${what}: ${times}`);
+  }
 });
