@@ -87,11 +87,11 @@ fn candidate(line: &str, fragment: Option<&str>) -> Candidate {
 }
 
 #[test]
-fn those_found_have_0_7_s_to_offer_and_those_who_come_1_5_s() {
-    for (event, wait) in [(Event::Found(ann()), 700), (Event::Came(ann()), 1500)] {
+fn those_found_and_those_who_come_have_0_7_s_to_offer() {
+    for event in [Event::Found(ann()), Event::Came(ann())] {
         let mut agent = Agent::mesh();
         assert_eq!(agent.told(event), []);
-        assert_eq!(agent.waited(), (wait, vec![Action::Open(ann()), Action::Offer(ann())]));
+        assert_eq!(agent.waited(), (700, vec![Action::Open(ann()), Action::Offer(ann())]));
         let offer = signal(&ann(), Step::Offer(sdp("ours", "o")));
         assert_eq!(agent.told(Event::Described(offer.clone())), [Action::Send(offer)]);
         let answer = sdp("anns", "a");
@@ -137,6 +137,20 @@ fn of_two_who_ignore_each_other_the_one_with_the_smaller_fingerprint_gives_way()
         );
         assert_eq!(agent.waited(), (4000, vec![Action::Send(signal(&ann(), Step::Offer(ours)))]));
         let theirs = sdp(theirs, "a");
+        let answered = agent.told(heard(&ann(), Step::Offer(theirs.clone())));
+        assert_eq!(answered, if gives_way { vec![Action::Answer(ann(), theirs)] } else { vec![] });
+    }
+}
+
+#[test]
+fn of_two_agents_whose_offers_cross_one_gives_way_at_once() {
+    let by_agent = |fingerprint| format!("v=0\r\no=str0m-1 7 2 IN IP4 0.0.0.0\r\n{}", sdp(fingerprint, "a"));
+    for (theirs, gives_way) in [("aa", false), ("zz", true)] {
+        let mut agent = Agent::mesh();
+        agent.told(Event::Came(ann()));
+        agent.waited();
+        agent.told(described(&ann(), Step::Offer(by_agent("mm"))));
+        let theirs = by_agent(theirs);
         let answered = agent.told(heard(&ann(), Step::Offer(theirs.clone())));
         assert_eq!(answered, if gives_way { vec![Action::Answer(ann(), theirs)] } else { vec![] });
     }

@@ -8,8 +8,12 @@ pub struct Credentials {
 }
 
 impl Credentials {
-    pub fn sdp(self) -> String {
-        format!("v=0\r\na=ice-ufrag:u{}\r\na=fingerprint:sha-256 {}\r\n", self.fragment, self.fingerprint)
+    /// A description; `origin` is the name that software of this kind writes.
+    pub fn sdp(self, origin: &str) -> String {
+        format!(
+            "v=0\r\no={origin} 1 2 IN IP4 0.0.0.0\r\na=ice-ufrag:u{}\r\na=fingerprint:sha-256 {}\r\n",
+            self.fragment, self.fingerprint
+        )
     }
 
     pub fn read(sdp: &str) -> Self {
@@ -22,6 +26,7 @@ impl Credentials {
 /// One end, as browsers behave: an offer that comes takes back one that was made.
 #[derive(Debug)]
 pub struct Connection {
+    origin: &'static str,
     pub local: Credentials,
     pub remote: Option<Credentials>,
     /// The fragment of an offer that has no answer.
@@ -34,10 +39,10 @@ pub struct Connection {
 }
 
 impl Connection {
-    pub fn new(ids: &mut u32) -> Self {
+    pub fn new(origin: &'static str, ids: &mut u32) -> Self {
         *ids += 2;
         let local = Credentials { fingerprint: *ids, fragment: *ids + 1 };
-        Self { local, remote: None, offer: None, connected: false, broken_since: None, told: 0 }
+        Self { origin, local, remote: None, offer: None, connected: false, broken_since: None, told: 0 }
     }
 
     /// An offer; `restart`: with other ICE credentials.
@@ -47,7 +52,7 @@ impl Connection {
         }
         let fragment = if restart { *ids } else { self.local.fragment };
         self.offer = Some(fragment);
-        Credentials { fragment, ..self.local }.sdp()
+        Credentials { fragment, ..self.local }.sdp(self.origin)
     }
 
     /// Answers an offer. An end that had made an offer before anything was agreed, or sees other credentials, has others
@@ -61,7 +66,7 @@ impl Connection {
             self.local.fragment = *ids;
         }
         self.remote = Some(remote);
-        self.local.sdp()
+        self.local.sdp(self.origin)
     }
 
     /// Takes in an answer; says whether there was an offer.

@@ -349,7 +349,7 @@ impl World {
         match action {
             Action::Open(id) => {
                 actor.moves += 1;
-                let before = connections.insert(Self::number(&id), Connection::new(ids));
+                let before = connections.insert(Self::number(&id), Connection::new("agent", ids));
                 assert!(before.is_none(), "a second connection to {id} is opened");
                 None
             }
@@ -444,7 +444,7 @@ impl World {
     fn page_connection(&mut self, page: u32, with: u32) {
         let connections = &mut self.actors.get_mut(&page).unwrap().connections;
         if !connections.contains_key(&with) {
-            connections.insert(with, Connection::new(&mut self.ids));
+            connections.insert(with, Connection::new("-", &mut self.ids));
         }
     }
 

@@ -10,6 +10,9 @@ use super::{addressed, noom};
 use crate::meeting::event::EncodeError;
 use crate::socketio::Event;
 
+/// How long pages of "mesh" have to offer: two ways through the server, and the making of the offer.
+const PATIENCE: Duration = Duration::from_millis(700);
+
 /// How the server and the pages of a meeting speak.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Dialect {
@@ -54,10 +57,7 @@ impl Dialect {
     /// Who begins (docs/signalling.md §3).
     pub const fn offer_waits(&self) -> OfferWaits {
         match self {
-            Self::Mesh(_) => OfferWaits {
-                found: Some(Duration::from_millis(700)),
-                came: Some(Duration::from_millis(1500)),
-            },
+            Self::Mesh(_) => OfferWaits { found: Some(PATIENCE), came: Some(PATIENCE) },
             // `welcome` asks whoever was there to offer at once.
             Self::Noom(Form::Object | Form::Args) => OfferWaits { found: None, came: Some(Duration::ZERO) },
             // The newcomer offers at once; those who were there hear of it by its offer.

@@ -3,8 +3,9 @@
 //!
 //! - Whoever is met is given some time to offer, then is offered to. Once that was decided, offers of theirs are ignored
 //!   until they have answered: pages take their own offer back when one of ours comes.
-//! - Two agents that have decided at the same time would ignore each other for ever. So when the answer is late, the one
-//!   whose certificate has the smaller fingerprint takes the other's offer.
+//! - Two agents that have decided at the same time would ignore each other. They know each other by the origin of their
+//!   descriptions, and the one whose certificate has the smaller fingerprint takes the other's offer. It does so with
+//!   anybody whose answer is late.
 //! - A connection that does not come about is closed and begun anew, each time after a longer wait.
 
 mod description;

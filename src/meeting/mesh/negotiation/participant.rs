@@ -4,7 +4,7 @@ use std::collections::VecDeque;
 use std::mem;
 use std::time::Instant;
 
-use super::description::{fingerprint, fragments};
+use super::description::{fingerprint, fragments, origin};
 use super::{ANSWER_PATIENCE, CONNECTING_PATIENCE, longer};
 use crate::meeting::mesh::signal::Candidate;
 
@@ -96,12 +96,16 @@ impl Participant {
         }
     }
 
-    /// Whether an offer of theirs is answered. It is not after the decision to offer to them, until they should have
-    /// answered. If they still do not, they ignore our offer as we do theirs; then one of the two goes first.
+    /// Whether an offer of theirs is answered. It is not after the decision to offer to them: a page takes its own offer back
+    /// when ours comes. Another agent does not, and neither does whoever has not answered in time; of two such offers the
+    /// one with the greater fingerprint counts.
     pub(super) fn takes(&self, offer: &str) -> bool {
         match &self.talk {
             Talk::Offering | Talk::Refused => false,
-            Talk::Offered { sdp, repeats, .. } => *repeats > 0 && fingerprint(sdp) < fingerprint(offer),
+            Talk::Offered { sdp, repeats, .. } => {
+                let is_agent = origin(sdp).is_some() && origin(sdp) == origin(offer);
+                (is_agent || *repeats > 0) && fingerprint(sdp) < fingerprint(offer)
+            }
             Talk::Waiting { .. } | Talk::Answering | Talk::Settled => true,
         }
     }
