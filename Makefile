@@ -33,6 +33,9 @@ export PATH := $(TOOLS)/bin:$(PATH)
 NODE_MODULES := $(patsubst %/package-lock.json,%/node_modules/.package-lock.json,\
 	$(shell find tests -name node_modules -prune -o -name package-lock.json -print))
 
+# A signalling server for the tests needs packages of Python, which it has to itself.
+PYTHON_SERVER := tests/signalling/.venv/.installed
+
 .PHONY: help
 help: ## List the commands
 	@sed -nE 's/^([a-z0-9-]+):.*## (.*)/  make \1\t\2/p' $(firstword $(MAKEFILE_LIST)) | expand -t 26
@@ -202,7 +205,7 @@ deps:
 	@tests/install-deps.sh build
 
 .PHONY: deps-test
-deps-test: deps-test-system $(NODE_MODULES)
+deps-test: deps-test-system $(NODE_MODULES) $(PYTHON_SERVER)
 
 .PHONY: deps-test-system
 deps-test-system:
@@ -211,3 +214,9 @@ deps-test-system:
 %/node_modules/.package-lock.json: %/package-lock.json | deps-test-system
 	@echo "Installing the Node packages of $*"
 	npm --prefix $* ci --no-audit --no-fund
+
+%/.venv/.installed: %/requirements.txt | deps-test-system
+	@echo "Installing the Python packages of $*"
+	python3 -m venv --clear $*/.venv
+	$*/.venv/bin/pip --quiet --disable-pip-version-check install --requirement $<
+	touch $@

@@ -6,11 +6,13 @@ use std::time::Duration;
 
 use serde::Serialize;
 
-use crate::agent::{DeviceSettings, session_config};
+use crate::agent::{DeviceSettings, dialect, session_config};
 use crate::capture::{CaptureError, Profile, Profiles, probe};
 use crate::config::{self, Config};
+use crate::meeting::mesh::{self, Dialect};
 use crate::meeting::{OutboxLimits, Presence, SessionEvent, outbox, session};
 use crate::panel::Panel;
+use crate::rtc::{Loopback, Sockets};
 
 /// How long a device may take to deliver something.
 const DEVICE_TIMEOUT: Duration = Duration::from_secs(10);
@@ -84,7 +86,7 @@ pub async fn examine(config: &Config, profiles: Option<PathBuf>, mut report: imp
     match built {
         Ok(profile) => {
             report(Finding::new("profile", Ok::<_, CaptureError>(profile.name.clone())));
-            let devices = DeviceSettings::new(&config.capture, &profile);
+            let devices = DeviceSettings::new(config, &profile);
             report(camera(&profile, &devices).await);
             report(microphone(&profile, &devices).await);
         }
@@ -94,7 +96,14 @@ pub async fn examine(config: &Config, profiles: Option<PathBuf>, mut report: imp
             report(Finding::skipped("microphone", "cannot be tried without a profile"));
         }
     }
-    report(Finding::new("relay", relay(config).await));
+    match dialect(&config.meeting) {
+        Ok(None) => report(Finding::new("relay", relay(config).await)),
+        Ok(Some(dialect)) => {
+            report(Finding::new("signalling", signalling(config, dialect).await));
+            report(Finding::new("addresses", addresses()));
+        }
+        Err(error) => report(Finding::new("signalling", Err(error))),
+    }
     report(panel(&config.panel));
 }
 
@@ -139,12 +148,50 @@ async fn microphone(profile: &Profile, devices: &DeviceSettings) -> Finding {
     )
 }
 
-/// Joins the room and leaves it again, under another user id, without publishing anything.
-async fn relay(config: &Config) -> Result<String, String> {
-    let mut meeting = config.meeting.clone();
+/// Joins a meeting over WebRTC and leaves it again, under another name, without connecting to anybody.
+async fn signalling(config: &Config, dialect: Dialect) -> Result<String, String> {
+    let meeting = check_identity(&config.meeting)?;
+    let seat = session_config(&meeting, &config.capture).map_err(|error| error.to_string())?;
+    let mut session = mesh::session::spawn(seat, dialect);
+    let outcome = loop {
+        match session.events.recv().await {
+            Some(mesh::session::SessionEvent::Joined { others, .. }) => {
+                break Ok(format!(
+                    "{}: joined room {:?}, {} others in it",
+                    meeting.url.as_url(),
+                    meeting.room.as_str(),
+                    others.len()
+                ));
+            }
+            Some(mesh::session::SessionEvent::Ended(error)) => break Err(error.to_string()),
+            Some(_) => {}
+            None => break Err("the session ended without saying why".to_owned()),
+        }
+    };
+    session.shutdown().await;
+    outcome
+}
+
+/// From where participants are sent to.
+fn addresses() -> Result<String, String> {
+    let sockets =
+        Sockets::open(Loopback::IfAlone).map_err(|error| format!("no socket for WebRTC: {error}"))?;
+    let addresses: Vec<_> = sockets.addresses().iter().map(|address| address.ip().to_string()).collect();
+    Ok(format!("participants are sent to from {}", addresses.join(", ")))
+}
+
+/// The meeting, under another user id and name.
+fn check_identity(meeting: &config::Meeting) -> Result<config::Meeting, String> {
+    let mut meeting = meeting.clone();
     for name in [&mut meeting.user_id, &mut meeting.username] {
         *name = format!("{}{CHECK_SUFFIX}", name.as_str()).parse().map_err(|error| format!("{error}"))?;
     }
+    Ok(meeting)
+}
+
+/// Joins the room and leaves it again, under another user id, without publishing anything.
+async fn relay(config: &Config) -> Result<String, String> {
+    let meeting = check_identity(&config.meeting)?;
     let (_outbox, receiver) = outbox(OutboxLimits::default());
     let presence = Presence { has_video: false, is_muted: true };
     let seat = session_config(&meeting, &config.capture).map_err(|error| error.to_string())?;

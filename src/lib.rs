@@ -10,6 +10,7 @@ pub mod relay;
 pub mod control;
 pub mod publish;
 pub mod meeting;
+pub mod rtc;
 pub mod capture;
 pub mod panel;
 pub mod service;

@@ -33,6 +33,7 @@ for group in "$@"; do
         need firefox-esr tool firefox-esr
         need nodejs tool node
         need npm tool npm
+        need python3-venv python3 -c 'import ensurepip, venv'
         # Without a font for it, pictures of the page in Korean show boxes.
         need fonts-nanum test -n "$(fc-list :lang=ko 2>/dev/null)"
         ;;

@@ -1,18 +1,27 @@
 //! From the configuration to what the devices and the session ask for.
 
+use std::path::PathBuf;
 use std::time::Duration;
 
-use crate::capture::{CameraSettings, MicSettings, Profile};
-use crate::config::{Capture, DeviceChoice, Meeting, Secret};
-use crate::media::VideoFormat;
+use url::Host;
+
+use crate::capture::{CameraSettings, MediaClock, MicSettings, Profile};
+use crate::config::{self, Capture, Config, DeviceChoice, Meeting, NameTable, Protocol, Secret};
+use crate::media::{StreamFormat, VideoFormat};
+use crate::meeting::mesh::{Dialect, Form, Names};
 use crate::meeting::{SessionConfig, credentials};
 use crate::publish::rate::RateLimits;
+use crate::publish::relay::Trace;
+use crate::publish::{WayOut, mesh, relay};
+use crate::rtc::Loopback;
 use crate::socketio::{BadUrl, Endpoint};
 
 /// How much media the kernel may have on the way; it takes twice as much. So a round trip of 300 ms is no limit.
 const ON_THE_WAY: Duration = Duration::from_millis(150);
 /// The least of it in bytes.
 const LEAST_ON_THE_WAY: u32 = 16 * 1024;
+/// Packets in a hundred that may be lost over WebRTC without the voice suffering.
+const EXPECTED_LOSS: u8 = 10;
 /// What blocks, clusters and events take beside what the encoders make, in bits per second: with pictures at 30 fps and
 /// chunks of 100 ms.
 const CONTAINER_BITRATE: u32 = 30_000;
@@ -30,7 +39,8 @@ pub struct DeviceSettings {
 
 impl DeviceSettings {
     /// A device is there if the configuration does not say `none` and the profile knows how to capture it.
-    pub fn new(capture: &Capture, profile: &Profile) -> Self {
+    pub fn new(config: &Config, profile: &Profile) -> Self {
+        let capture = &config.capture;
         let video = profile.video.as_ref().filter(|_| capture.camera != DeviceChoice::None);
         let audio = profile.audio.as_ref().filter(|_| capture.mic != DeviceChoice::None);
         let (width, height, fps) = (capture.width.get(), capture.height.get(), capture.fps.get());
@@ -46,8 +56,84 @@ impl DeviceSettings {
             mic: audio.map(|_| MicSettings {
                 device: capture.mic.to_string(),
                 bitrate: capture.audio_bitrate.get(),
+                loss: match config.meeting.protocol {
+                    Protocol::Relay => 0,
+                    Protocol::Mesh | Protocol::Noom => EXPECTED_LOSS,
+                },
             }),
         }
+    }
+}
+
+/// How a meeting over WebRTC is spoken to; `None` for a relay.
+///
+/// # Errors
+/// There is no such preset of names, or no such name.
+pub fn dialect(meeting: &Meeting) -> Result<Option<Dialect>, UnusableNames> {
+    Ok(Some(match meeting.protocol {
+        Protocol::Relay => return Ok(None),
+        Protocol::Mesh => Dialect::Mesh(names(&meeting.names)?),
+        Protocol::Noom => Dialect::Noom(match meeting.form {
+            config::Form::Object => Form::Object,
+            config::Form::Args => Form::Args,
+            config::Form::Mesh => Form::Mesh,
+        }),
+    }))
+}
+
+/// What a deployment calls its events and fields.
+fn names(table: &NameTable) -> Result<Names, UnusableNames> {
+    let unusable = |why: String| UnusableNames { table: table.to_string(), why };
+    let mut names = Names::preset(&table.preset).ok_or_else(|| {
+        let presets: Vec<_> = Names::presets().collect();
+        unusable(format!("there is no preset {:?}; there are: {}", table.preset, presets.join(", ")))
+    })?;
+    for (key, name) in &table.changes {
+        names.set(key, name).map_err(|error| unusable(error.to_string()))?;
+    }
+    Ok(names)
+}
+
+/// `meeting.names` cannot be used.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("meeting.names = {table:?}: {why}")]
+pub struct UnusableNames {
+    table: String,
+    why: String,
+}
+
+/// The way out that `dialect` leads to, or the relay's; `trace` is for chunks.
+pub fn way_out(
+    config: &Config,
+    dialect: Option<Dialect>,
+    format: StreamFormat,
+    clock: &MediaClock,
+    trace: Option<(PathBuf, Trace)>,
+) -> WayOut {
+    let Config { meeting, capture, .. } = config;
+    let Some(dialect) = dialect else {
+        let cadence = capture.cadence.duration();
+        let limits = rate_limits(capture);
+        let publisher = relay::Publisher::new(format, clock.clone(), cadence, limits, trace);
+        return WayOut::Relay(Box::new(publisher));
+    };
+    let settings = mesh::Settings {
+        limits: rate_limits(capture),
+        max_peers: usize::from(meeting.max_peers.get()),
+        offers_chat: dialect.chats_between_peers(),
+        loopback: if is_this_machine(meeting) { Loopback::Too } else { Loopback::IfAlone },
+    };
+    let publisher = mesh::Publisher::new(format, clock.clone(), settings);
+    WayOut::Mesh(Box::new(mesh::Meeting::new(publisher, dialect)))
+}
+
+/// Whether the server of the meeting is on this machine: then browsers on it may be participants.
+fn is_this_machine(meeting: &Meeting) -> bool {
+    match meeting.url.as_url().host() {
+        Some(Host::Ipv4(address)) => address.is_loopback(),
+        Some(Host::Ipv6(address)) => address.is_loopback(),
+        Some(Host::Domain(name)) => name == "localhost",
+        None => false,
     }
 }
 
@@ -64,14 +150,48 @@ pub fn rate_limits(capture: &Capture) -> RateLimits {
 /// What the session needs to join the meeting.
 pub fn session_config(meeting: &Meeting, capture: &Capture) -> Result<SessionConfig, BadUrl> {
     let mut endpoint = Endpoint::new(meeting.url.as_url().as_str())?;
+    let is_relay = meeting.protocol == Protocol::Relay;
     let user_id = meeting.user_id.as_str();
-    endpoint.auth = credentials(meeting.token.as_ref().map(Secret::expose), Some(user_id));
+    let token = meeting.token.as_ref().map(Secret::expose);
+    // Servers of WebRTC meetings expect no credentials, and some refuse whoever sends any (docs/signalling.md §1).
+    endpoint.auth = credentials(token, is_relay.then_some(user_id));
     endpoint.ca_file.clone_from(&meeting.ca_file);
     let mut config = SessionConfig::new(endpoint, meeting.room.as_str(), meeting.username.as_str());
-    config.user_id = Some(user_id.to_owned());
+    // An id that the device derived by itself is known to no server; it is a guest there.
+    config.user_id = (is_relay || !meeting.user_id_is_derived).then(|| user_id.to_owned());
     let media = u64::from(capture.video_bitrate.get()) + u64::from(capture.audio_bitrate.get());
     let on_the_way = media * u64::from(ON_THE_WAY.subsec_millis()) / 8000;
     config.limits.send_buffer = u32::try_from(on_the_way).unwrap_or(u32::MAX).max(LEAST_ON_THE_WAY);
     config.avatar_url = meeting.avatar_url.as_ref().map(|url| url.as_str().to_owned());
     Ok(config)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::config::Overrides;
+
+    fn session(protocol: &str, more: &[(&str, &str)]) -> SessionConfig {
+        let given = [("protocol", protocol), ("url", "http://h"), ("room", "r")];
+        let variables = given
+            .iter()
+            .chain(more)
+            .map(|(key, value)| (format!("ROOMCAM_MEETING_{key}").to_uppercase(), (*value).into()));
+        let config = Config::load(None, variables, &Overrides::default()).unwrap();
+        session_config(&config.meeting, &config.capture).unwrap()
+    }
+
+    #[test]
+    fn a_relay_is_told_the_user_id_and_a_server_of_a_webrtc_meeting_only_one_that_was_given() {
+        for (protocol, more, has_auth, has_id) in [
+            ("relay", vec![], true, true),
+            ("mesh", vec![], false, false),
+            ("noom", vec![], false, false),
+            ("mesh", vec![("user_id", "7")], false, true),
+        ] {
+            let session = session(protocol, &more);
+            let got = (session.endpoint.auth.is_some(), session.user_id.is_some());
+            assert_eq!(got, (has_auth, has_id), "{protocol} {more:?}");
+        }
+    }
 }

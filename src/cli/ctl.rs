@@ -64,6 +64,11 @@ enum CtlAction {
     Leave,
     /// Come back into the meeting
     Join,
+    /// Write a line for everybody in a meeting over WebRTC to read
+    Say {
+        /// The line
+        text: String,
+    },
     /// Read the configuration again, and restart what changed
     Reload,
 }
@@ -120,6 +125,7 @@ impl CtlArgs {
             CtlAction::Keyframe => Errand::KeyFrame,
             CtlAction::Leave => Errand::Leave,
             CtlAction::Join => Errand::Join,
+            CtlAction::Say { text } => Errand::Say(text.clone()),
             CtlAction::Reload => Errand::Reload,
         }
     }

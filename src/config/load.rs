@@ -136,6 +136,7 @@ fn meeting(layers: &mut Layers, host: &Host, ambient: AmbientToken) -> Option<Me
     let url = layers.text(&schema::URL);
     let room = layers.text(&schema::ROOM);
     let username = layers.text(&schema::USERNAME).or_else(|| host.username());
+    let user_id_is_derived = !layers.is_set(&schema::USER_ID);
     let user_id = layers.text(&schema::USER_ID).or_else(|| host.user_id());
     if user_id.is_none() {
         layers.missing(&schema::USER_ID);
@@ -144,15 +145,24 @@ fn meeting(layers: &mut Layers, host: &Host, ambient: AmbientToken) -> Option<Me
     let token = token(layers, ambient);
     let ca_file = layers.file_path(&schema::CA_FILE);
     let late_join = layers.text(&schema::LATE_JOIN);
+    let protocol = layers.text(&schema::PROTOCOL);
+    let max_peers = layers.number(&schema::MAX_PEERS);
+    let form = layers.text(&schema::FORM);
+    let names = layers.text(&schema::NAMES);
     Some(Meeting {
         url: url?,
         room: room?,
         username: username?,
         user_id: user_id?,
+        user_id_is_derived,
         avatar_url,
         token,
         ca_file,
         late_join: late_join?,
+        protocol: protocol?,
+        max_peers: max_peers?,
+        form: form?,
+        names: names?,
     })
 }
 

@@ -2,7 +2,7 @@
 //!
 //! Layers, each winning over those before it: defaults, a TOML file, the environment (`ROOMCAM_SECTION_KEY`),
 //! flags. `schema` lists the keys, `values` their types, `layers` reads and merges, `load` makes the whole,
-//! `panel` and `control`, each with its values, are the sections of those names, `secret` keeps a token, `host` knows
+//! `panel` and `control`, each with its values, are the sections of those names, `mesh_values` are those of meetings over WebRTC, `secret` keeps a token, `host` knows
 //! the names a device has by itself. Imports from no other room.
 
 mod control;
@@ -11,6 +11,7 @@ mod error;
 mod host;
 mod layers;
 mod load;
+mod mesh_values;
 mod panel;
 mod panel_values;
 mod schema;
@@ -24,6 +25,7 @@ pub use control::ControlApi;
 pub use control_values::{SocketChoice, SocketPath};
 pub use error::{ConfigErrors, Origin, Problem};
 pub use load::Overrides;
+pub use mesh_values::{Form, MaxPeers, NameTable, Protocol};
 pub use panel::{Button, ButtonAction, Lamp, LampPlace, Panel};
 pub use panel_values::{
     Backend, ButtonCommand, ChipChoice, DebounceMs, HoldMs, LedName, Percent, Pin, Pull, Shows,
@@ -63,14 +65,32 @@ pub struct Meeting {
     /// The id the relay knows the device by; two connections with the same id throw each other out.
     /// Default: derived from the hardware or the machine id, so that it stays the same over restarts.
     pub user_id: Name,
+    /// Whether that is the default. Servers of WebRTC meetings are not told an id that nobody gave the device.
+    pub user_id_is_derived: bool,
     /// Picture shown while the camera is off, if any.
     pub avatar_url: Option<AvatarUrl>,
     /// The token to show at CONNECT, if any.
     pub token: Option<Secret>,
     /// File with further root certificates (PEM), beside those of the platform.
     pub ca_file: Option<PathBuf>,
-    /// How a late viewer gets its first picture.
+    /// How a late viewer gets its first picture. Of no use but to relays.
     pub late_join: LateJoin,
+    /// How the meeting is spoken to, and how media travel.
+    pub protocol: Protocol,
+    /// How many participants are sent to over WebRTC. Of no use to relays.
+    pub max_peers: MaxPeers,
+    /// How the events of `noom` are written. Of no use to the others.
+    pub form: Form,
+    /// What the events and fields of `mesh` are called. Of no use to the others.
+    pub names: NameTable,
+}
+
+impl Meeting {
+    /// Whether media leave in the same way as with `other`: the same protocol, and all that it is asked for.
+    pub fn leads_out_like(&self, other: &Self) -> bool {
+        let of = |meeting: &Self| (meeting.protocol, meeting.max_peers, meeting.form, meeting.names.clone());
+        of(self) == of(other)
+    }
 }
 
 /// `[capture]`: which devices are captured, and how they are encoded.

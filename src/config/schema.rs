@@ -1,6 +1,7 @@
 //! Which keys exist: their names, defaults and what they allow. Everything that lists keys walks [`KEYS`].
 
 use super::control_values::{Listen, SocketChoice};
+use super::mesh_values::{Form, MaxPeers, NameTable, Protocol};
 use super::panel_values::{
     Backend, ButtonCommand, ChipChoice, DebounceMs, HoldMs, LedName, Percent, Pin, Pull, Shows,
 };
@@ -89,6 +90,10 @@ pub(super) static TOKEN_FILE: Key =
     Key::new("meeting", "token_file", Unset::Computed, WrittenPath::ALLOWED).quoted(Quote::Withheld);
 pub(super) static CA_FILE: Key = Key::new("meeting", "ca_file", Unset::Computed, WrittenPath::ALLOWED);
 pub(super) static LATE_JOIN: Key = Key::new("meeting", "late_join", Unset::Fixed("auto"), LateJoin::ALLOWED);
+pub(super) static PROTOCOL: Key = Key::new("meeting", "protocol", Unset::Fixed("relay"), Protocol::ALLOWED);
+pub(super) static MAX_PEERS: Key = Key::new("meeting", "max_peers", Unset::Fixed("8"), MaxPeers::ALLOWED);
+pub(super) static FORM: Key = Key::new("meeting", "form", Unset::Fixed("object"), Form::ALLOWED);
+pub(super) static NAMES: Key = Key::new("meeting", "names", Unset::Fixed("usual"), NameTable::ALLOWED);
 
 pub(super) static PROFILE: Key =
     Key::new("capture", "profile", Unset::Fixed("usb-webcam"), ProfileName::ALLOWED);
@@ -183,7 +188,7 @@ pub(super) static BUTTONS: List = List {
 pub static LISTS: [&List; 2] = [&LAMPS, &BUTTONS];
 
 /// Every key that is in no list, in the order of the example file.
-pub static KEYS: [&Key; 27] = [
+pub static KEYS: [&Key; 31] = [
     &URL,
     &ROOM,
     &USERNAME,
@@ -192,6 +197,10 @@ pub static KEYS: [&Key; 27] = [
     &TOKEN_FILE,
     &CA_FILE,
     &LATE_JOIN,
+    &PROTOCOL,
+    &MAX_PEERS,
+    &FORM,
+    &NAMES,
     &PROFILE,
     &CAMERA,
     &MIC,

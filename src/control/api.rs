@@ -19,7 +19,7 @@ use utoipa::{IntoResponses, OpenApi};
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
-use super::body::{Body, CameraWish, MicWish};
+use super::body::{Body, CameraWish, MicWish, SayWish};
 use super::problem::{ErrorBody, Problem};
 use super::{Command, Control, State, Status, metrics};
 
@@ -64,6 +64,7 @@ pub(super) fn router(api: Api) -> Router {
         .routes(routes!(keyframe))
         .routes(routes!(leave))
         .routes(routes!(join))
+        .routes(routes!(say))
         .routes(routes!(reload))
         .routes(routes!(snapshot))
         .routes(routes!(events))
@@ -191,6 +192,18 @@ async fn leave(Shared(api): Shared<Api>) -> Result<Json<Status>, Problem> {
 )]
 async fn join(Shared(api): Shared<Api>) -> Result<Json<Status>, Problem> {
     api.command(Command::Join).await
+}
+
+/// Write a line for everybody in a meeting over WebRTC to read
+#[utoipa::path(
+    post, path = "/v1/say", request_body = SayWish,
+    responses((status = 200, body = Status), BodyErrors, DeedErrors, CommonErrors)
+)]
+async fn say(
+    Shared(api): Shared<Api>,
+    Body(SayWish { text }): Body<SayWish>,
+) -> Result<Json<Status>, Problem> {
+    api.command(Command::Say { text: text.0 }).await
 }
 
 /// Read the configuration again, and restart what changed

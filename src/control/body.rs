@@ -32,6 +32,29 @@ pub(super) struct MicWish {
     pub muted: bool,
 }
 
+/// What to write.
+#[derive(Debug, PartialEq, Eq, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub(super) struct SayWish {
+    /// The line: 1 to 1000 characters, none of them a control character.
+    pub text: Line,
+}
+
+/// One line of text.
+#[derive(Debug, PartialEq, Eq, Deserialize, ToSchema)]
+#[serde(try_from = "String")]
+#[schema(value_type = String)]
+pub(super) struct Line(pub String);
+
+impl TryFrom<String> for Line {
+    type Error = &'static str;
+
+    fn try_from(text: String) -> Result<Self, Self::Error> {
+        let fits = (1..=1000).contains(&text.chars().count()) && !text.contains(char::is_control);
+        if fits { Ok(Self(text)) } else { Err("a line has 1 to 1000 characters and no control characters") }
+    }
+}
+
 /// What a client can wish for in a body.
 pub(super) trait Wish: DeserializeOwned {
     /// How it is written.
@@ -44,6 +67,10 @@ impl Wish for CameraWish {
 
 impl Wish for MicWish {
     const EXPECTED: &str = r#"{"muted": true} or {"muted": false}"#;
+}
+
+impl Wish for SayWish {
+    const EXPECTED: &str = r#"{"text": "Good morning"}"#;
 }
 
 /// The body of a request, read and understood.
@@ -99,7 +126,7 @@ fn parse<T: Wish>(bytes: &[u8]) -> Result<T, Problem> {
 /// Reads a body as each of the wishes, for the fuzzer; how many it is.
 #[cfg(fuzzing)]
 pub fn read_any(bytes: &[u8]) -> usize {
-    [parse::<CameraWish>(bytes).is_ok(), parse::<MicWish>(bytes).is_ok()]
+    [parse::<CameraWish>(bytes).is_ok(), parse::<MicWish>(bytes).is_ok(), parse::<SayWish>(bytes).is_ok()]
         .into_iter()
         .filter(|read| *read)
         .count()
@@ -113,6 +140,12 @@ mod tests {
     fn a_wish_is_taken_exactly_as_it_is_written() {
         assert_eq!(parse::<CameraWish>(br#" {"on":false} "#).unwrap(), CameraWish { on: false });
         assert_eq!(parse::<MicWish>(br#"{"muted":true}"#).unwrap(), MicWish { muted: true });
+        assert_eq!(parse::<SayWish>(r#"{"text":"Grüß Gott"}"#.as_bytes()).unwrap().text.0, "Grüß Gott");
+        for refused in [r#"{"text":""}"#, r#"{"text":"a\nb"}"#, r#"{"text":1}"#] {
+            assert!(parse::<SayWish>(refused.as_bytes()).is_err(), "{refused}");
+        }
+        let long = format!(r#"{{"text":"{}"}}"#, "x".repeat(1001));
+        assert!(parse::<SayWish>(long.as_bytes()).is_err());
         for refused in [
             r#"{"on":1}"#,
             r#"{"on":"true"}"#,

@@ -147,6 +147,14 @@ impl Client {
         self.ask(Method::POST, path, None).await
     }
 
+    /// Posts a wish.
+    ///
+    /// # Errors
+    /// As [`Client::get`].
+    pub async fn post_wish(&self, path: &str, wish: &serde_json::Value) -> Result<Bytes, ClientError> {
+        self.ask(Method::POST, path, Some(wish.to_string())).await
+    }
+
     /// Puts a wish.
     ///
     /// # Errors

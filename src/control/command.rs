@@ -1,7 +1,8 @@
 //! What can be asked of a running agent.
 
-/// What whoever may open the control socket asks for. None of these is a toggle: said twice, it means the same.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+/// What whoever may open the control socket asks for. None of these is a toggle: said twice, it means the same; only
+/// [`Command::Say`] then says it twice.
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Command {
     /// Turn the camera on or off.
     Camera {
@@ -19,6 +20,11 @@ pub enum Command {
     Leave,
     /// Come back into the meeting.
     Join,
+    /// Write something for everybody in a meeting over WebRTC to read.
+    Say {
+        /// What it says; one line.
+        text: String,
+    },
     /// Read the configuration again, and restart what changed.
     Reload,
 }

@@ -35,6 +35,8 @@ pub enum Errand {
     Leave,
     /// Into the meeting.
     Join,
+    /// A line for everybody to read.
+    Say(String),
     /// Read the configuration again.
     Reload,
 }
@@ -128,6 +130,10 @@ impl Shell<'_> {
             Errand::Join => {
                 line = |state, paint| format!("meeting: {}", render::meeting(state, paint));
                 self.client.post("/v1/join").await?
+            }
+            Errand::Say(text) => {
+                line = |_, _| "said".to_owned();
+                self.client.post_wish("/v1/say", &json!({ "text": text })).await?
             }
             Errand::Reload => {
                 line = |_, _| "the configuration is read again".to_owned();

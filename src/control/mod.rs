@@ -34,6 +34,7 @@ pub use render::{Paint, page};
 pub use requests::{AgentGone, Control, Request, Requests, requests};
 pub use server::{ControlError, Server};
 pub use status::{
-    Absence, AbsenceReason, CameraState, CameraStatus, DeviceFault, LampStatus, MeetingState, MicState,
-    MicStatus, Participant, QueueStatus, State, Status, StreamStatus, UplinkStatus, Versions,
+    Absence, AbsenceReason, CameraState, CameraStatus, ChatLine, Delivery, DeviceFault, LampStatus,
+    MeetingState, MicState, MicStatus, Participant, QueueStatus, State, Status, StreamStatus, UplinkStatus,
+    Versions,
 };

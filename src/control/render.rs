@@ -2,7 +2,10 @@
 
 use anstyle::{AnsiColor, Style};
 
-use super::{CameraState, DeviceFault, MeetingState, MicState, State, Status, StreamStatus, UplinkStatus};
+use super::{
+    CameraState, ChatLine, Delivery, DeviceFault, MeetingState, MicState, State, Status, StreamStatus,
+    UplinkStatus,
+};
 
 const GOOD: Style = AnsiColor::Green.on_default();
 const BUSY: Style = AnsiColor::Yellow.on_default();
@@ -63,10 +66,18 @@ pub fn page(status: &Status, now: u64, paint: Paint) -> String {
         let names: Vec<_> = state
             .participants
             .iter()
-            .map(|one| clean(one.username.as_deref().unwrap_or(&one.user_id)))
+            .map(|one| {
+                let name = clean(one.username.as_deref().unwrap_or(&one.user_id));
+                match one.media {
+                    None | Some(Delivery::Connected) => name,
+                    Some(Delivery::Connecting) => paint.on(BUSY, &format!("{name} (connecting)")),
+                    Some(Delivery::Refused) => paint.on(BAD, &format!("{name} (sees nothing: too many)")),
+                }
+            })
             .collect();
         page.row("here", &if names.is_empty() { "nobody else".to_owned() } else { names.join(", ") });
     }
+    page.rows("chat", state.chat.iter().map(|line| one_line(line, now, paint)));
     page.row("stream", &stream(&status.stream, state, paint));
     page.row("network", &uplink(&status.uplink, paint));
     page.row("frames", &frames(&status.stream, paint));
@@ -80,6 +91,12 @@ pub fn page(status: &Status, now: u64, paint: Paint) -> String {
     page.row("queue", &waits);
     page.rows("faults", state.faults.iter().map(|fault| one_fault(fault, now, paint)));
     page.text
+}
+
+fn one_line(line: &ChatLine, now: u64, paint: Paint) -> String {
+    let from = line.from.as_deref().map_or_else(|| "somebody".to_owned(), clean);
+    let age = format!("{} ago", span(now.saturating_sub(line.at)));
+    format!("{} {from}: {}", paint.on(QUIET, &age), clean(&line.text))
 }
 
 /// What one line says about the meeting.

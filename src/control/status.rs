@@ -52,6 +52,9 @@ pub struct State {
     pub absence: Option<Absence>,
     /// Who else is in the room; empty while not in it.
     pub participants: Vec<Participant>,
+    /// What was written last in a meeting over WebRTC, the newest last; ten lines. It is shown and does nothing else.
+    #[serde(default)]
+    pub chat: Vec<ChatLine>,
     /// The camera.
     pub camera: CameraStatus,
     /// The microphone.
@@ -141,8 +144,34 @@ impl fmt::Display for AbsenceReason {
 pub struct Participant {
     /// The user's id.
     pub user_id: String,
-    /// The name, where the relay says it.
+    /// The name, where the server says it.
     pub username: Option<String>,
+    /// How media get there, in a meeting over WebRTC; `null` in one over a relay, which sends to all.
+    #[serde(default)]
+    pub media: Option<Delivery>,
+}
+
+/// How media get to a participant.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[serde(rename_all = "kebab-case")]
+pub enum Delivery {
+    /// There is no connection yet, or it was lost.
+    Connecting,
+    /// They arrive.
+    Connected,
+    /// None are sent: there are as many participants as `meeting.max_peers` allows.
+    Refused,
+}
+
+/// Something that somebody wrote.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct ChatLine {
+    /// The name of its writer, where it is known; nobody vouches for it.
+    pub from: Option<String>,
+    /// What it says.
+    pub text: String,
+    /// When it came, in seconds since 1970.
+    pub at: u64,
 }
 
 /// The camera.

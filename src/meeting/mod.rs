@@ -38,6 +38,7 @@ pub mod event;
 #[cfg(test)]
 mod event_tests;
 pub mod identity;
+pub mod mesh;
 pub mod outbox;
 #[cfg(test)]
 mod outbox_tests;

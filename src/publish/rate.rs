@@ -77,6 +77,29 @@ pub struct RateLimits {
     pub other_bitrate: u32,
 }
 
+impl RateLimits {
+    /// The best that there is.
+    pub const fn best_quality(&self) -> Quality {
+        let Self { max_bitrate: bitrate, frame_rate, .. } = *self;
+        Quality { bitrate, frame_rate, size: SizeStep::Full, picture: Picture::Moving }
+    }
+
+    /// The frames per second at which `bitrate` looks best at this size.
+    pub fn frame_rate_for(&self, bitrate: u32, size: SizeStep) -> u8 {
+        self.frame_rate_of(f64::from(bitrate) / (f64::from(self.max_bitrate) * size.area()))
+    }
+
+    /// The same for a part of the highest bitrate.
+    fn frame_rate_of(&self, share: f64) -> u8 {
+        let divisor = match share {
+            share if share >= 0.35 => 1,
+            share if share >= 0.18 => 2,
+            _ => 3,
+        };
+        (self.frame_rate / divisor).max(self.frame_rate.min(5))
+    }
+}
+
 /// What the sender saw since the observation before. About ten a second are enough.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Observation {
@@ -117,12 +140,7 @@ pub struct RateController {
 impl RateController {
     /// Begins with the best quality.
     pub fn new(limits: RateLimits, now: Instant) -> Self {
-        let quality = Quality {
-            bitrate: limits.max_bitrate,
-            frame_rate: limits.frame_rate,
-            size: SizeStep::Full,
-            picture: Picture::Moving,
-        };
+        let quality = limits.best_quality();
         Self {
             limits: RateLimits { min_bitrate: limits.min_bitrate.min(limits.max_bitrate), ..limits },
             quality,
@@ -344,13 +362,7 @@ impl RateController {
 
     /// Fewer frames for fewer bits, so that each of them can still be seen. Never below 5, unless the camera is.
     fn frame_rate(&self) -> u8 {
-        let full = self.limits.frame_rate;
-        let divisor = match self.share(self.quality.size) {
-            share if share >= 0.35 => 1,
-            share if share >= 0.18 => 2,
-            _ => 3,
-        };
-        (full / divisor).max(full.min(5))
+        self.limits.frame_rate_of(self.share(self.quality.size))
     }
 
     /// Measured with VP8 at 640x480 and 800 kbit/s: below 160 kbit/s a moving picture has less than 5 frames per second

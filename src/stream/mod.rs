@@ -21,3 +21,4 @@ mod webm;
 pub use replay::ReplayFrom;
 pub use segmenter::{Counters, Origin, Segmenter};
 pub use timeline::AUDIO_FRAME_MS;
+pub use webm::SILENT_OPUS_PACKET;

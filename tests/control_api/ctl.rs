@@ -155,7 +155,8 @@ fn a_device_that_just_started_says_so() {
 fn names_from_the_network_cannot_write_to_the_terminal() {
     let evil = "\x1b[2J\u{202e}Ann\nmeeting left\u{9b}";
     let mut told = status(state());
-    told.state.participants = vec![Participant { user_id: "x".into(), username: Some(evil.into()) }];
+    told.state.participants =
+        vec![Participant { user_id: "x".into(), username: Some(evil.into()), media: None }];
     let shown = page(&told, NOW, Paint::Plain);
     assert!(shown.contains("here    \u{fffd}[2J\u{fffd}Ann\u{fffd}meeting left\u{fffd}\n"), "{shown}");
     assert!(!shown.replace('\n', "").contains(char::is_control));
@@ -196,6 +197,7 @@ async fn switches_switch_and_say_what_is() {
     assert!(left.starts_with("meeting: left (roomcam ctl join comes back), blue at "), "{left}");
     assert!(ctl(&house, &["join"]).await.starts_with("meeting: joined"));
     assert_eq!(ctl(&house, &["keyframe"]).await, "the camera's next picture is a key frame\n");
+    assert_eq!(ctl(&house, &["say", "Good morning"]).await, "said\n");
     assert_eq!(ctl(&house, &["reload"]).await, "the configuration is read again\n");
     let json: Status = serde_json::from_str(&ctl(&house, &["camera", "off", "--json"]).await).unwrap();
     assert_eq!(json.state.camera.state, CameraState::Off);

@@ -5,7 +5,7 @@ use serde_json::Value;
 use crate::http::{ask, get, put};
 use crate::puppet::{House, Mood};
 
-const ROUTES: [(&str, &str); 12] = [
+const ROUTES: [(&str, &str); 13] = [
     ("get", "/healthz"),
     ("get", "/metrics"),
     ("put", "/v1/camera"),
@@ -16,6 +16,7 @@ const ROUTES: [(&str, &str); 12] = [
     ("put", "/v1/mic"),
     ("get", "/v1/openapi.json"),
     ("post", "/v1/reload"),
+    ("post", "/v1/say"),
     ("get", "/v1/snapshot.jpg"),
     ("get", "/v1/status"),
 ];

@@ -90,7 +90,7 @@ async fn no_person_is_named_and_odd_labels_are_escaped() {
     let house = House::open();
     let mut odd = state();
     odd.lamps[0].place = "LED \"a\\b\"\n".into();
-    odd.participants.push(Participant { user_id: "someone".into(), username: None });
+    odd.participants.push(Participant { user_id: "someone".into(), username: None, media: None });
     house.tell(State { faults: Vec::new(), ..odd });
     let text = loop {
         let text = String::from_utf8(get(&house.socket, "/metrics").await.body).unwrap();

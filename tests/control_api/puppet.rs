@@ -8,8 +8,8 @@ use std::time::Duration;
 use bytes::Bytes;
 use roomcam::config::{Config, ControlApi, Overrides};
 use roomcam::control::{
-    CameraState, CameraStatus, Client, Command, DeviceFault, LampStatus, Limits, MeetingState, MicState,
-    MicStatus, Participant, Place, QueueStatus, Refusal, Request, Requests, Server, State, Status,
+    CameraState, CameraStatus, ChatLine, Client, Command, DeviceFault, LampStatus, Limits, MeetingState,
+    MicState, MicStatus, Participant, Place, QueueStatus, Refusal, Request, Requests, Server, State, Status,
     StreamStatus, UplinkStatus, Versions, requests,
 };
 use tempfile::TempDir;
@@ -39,7 +39,8 @@ pub fn state() -> State {
         username: "Pi".into(),
         meeting: MeetingState::Joined,
         absence: None,
-        participants: vec![Participant { user_id: "a1".into(), username: Some("Ann".into()) }],
+        participants: vec![Participant { user_id: "a1".into(), username: Some("Ann".into()), media: None }],
+        chat: Vec::new(),
         camera: CameraStatus { wanted_on: true, state: CameraState::On, device: Some("/dev/video0".into()) },
         mic: MicStatus { wanted_muted: true, state: MicState::Muted, device: None, speaking: false },
         flowing: true,
@@ -153,6 +154,9 @@ impl Puppet {
                 state.mic.state = if muted { MicState::Muted } else { MicState::Live };
             }
             Command::KeyFrame | Command::Reload => {}
+            Command::Say { text } => {
+                state.chat.push(ChatLine { from: None, text, at: 1_700_000_000 });
+            }
             Command::Leave => state.meeting = MeetingState::Left,
             Command::Join => state.meeting = MeetingState::Joined,
         }

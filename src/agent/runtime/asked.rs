@@ -49,6 +49,7 @@ impl Runtime {
                 tracing::info!("asked to join the meeting");
                 self.decide(Event::Join).await;
             }
+            Command::Say { text } => self.write_to_all(&text)?,
             // Takes a while, and is answered then.
             Command::Reload => {}
         }
@@ -174,8 +175,13 @@ impl Runtime {
                 .room
                 .others()
                 .iter()
-                .map(|other| Participant { user_id: other.user_id.clone(), username: other.username.clone() })
+                .map(|other| Participant {
+                    user_id: other.user_id.clone(),
+                    username: other.username.clone(),
+                    media: self.delivery_to(&other.user_id),
+                })
                 .collect(),
+            chat: self.chat.iter().cloned().collect(),
             camera: CameraStatus {
                 wanted_on: choice.camera.unwrap_or(false),
                 state: match self.machine.device(Which::Camera) {

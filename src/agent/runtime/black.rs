@@ -85,7 +85,7 @@ impl Runtime {
             self.publisher.show_black(frame);
         } else {
             self.black.due = true;
-            self.publisher.show_camera(format);
+            self.publisher.show_nothing(format);
             self.black.prepare(format);
         }
     }

@@ -138,7 +138,7 @@ impl Runtime {
     }
 
     /// Does what the link has room for, now that a chunk was cut.
-    async fn follow_uplink(&mut self) {
+    pub(super) async fn follow_uplink(&mut self) {
         let encoding = self.publisher.encoding();
         let mut pictures = 0;
         if let Some(camera) = &mut self.camera {

@@ -161,7 +161,7 @@ impl Runtime {
         }
     }
 
-    async fn session_ended(&mut self, error: &SessionError) {
+    pub(super) async fn session_ended(&mut self, error: &SessionError) {
         let refused = matches!(
             error,
             SessionError::Superseded { .. }

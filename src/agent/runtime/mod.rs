@@ -11,9 +11,11 @@ mod heard;
 mod lamps;
 #[cfg(test)]
 mod loop_tests;
+mod mesh;
 mod reload;
 mod supervised;
 
+use std::collections::VecDeque;
 use std::future::{Future, pending};
 use std::path::PathBuf;
 use std::pin::{Pin, pin};
@@ -32,19 +34,20 @@ use super::device::{Device, Source};
 use super::faults::{Faults, Part};
 use super::machine::{Action, Choice, Event, Machine, SILENT_DEVICE, Which};
 use super::room::Room;
-use super::settings::{DeviceSettings, rate_limits, session_config};
+use super::settings::{DeviceSettings, UnusableNames, dialect, session_config, way_out};
 use crate::capture::still::black_key_frame;
 use crate::capture::{CaptureError, MediaClock, Profile, Profiles};
 use crate::config::{Config, ConfigErrors};
-use crate::control::{Absence, Request, Requests};
+use crate::control::{Absence, ChatLine, Request, Requests};
 use crate::log_limit::LogLimit;
 use crate::media::{StreamFormat, VideoFormat};
 use crate::meeting::{
     OutboxLimits, Presence, SessionConfig, SessionEvent, SessionHandle, StateChange, outbox, session,
 };
 use crate::panel::{Panel, PanelError, Pressed};
+use crate::publish::WayOut;
 use crate::publish::quality::Reason;
-use crate::publish::relay::{Publisher, Trace};
+use crate::publish::relay::Trace;
 use crate::service::Service;
 use crate::socketio::BadUrl;
 
@@ -76,6 +79,9 @@ pub enum AgentError {
     /// The relay's URL.
     #[error(transparent)]
     Url(#[from] BadUrl),
+    /// What the events and fields of a mesh are called.
+    #[error(transparent)]
+    Names(#[from] UnusableNames),
     /// There would be nothing to send.
     #[error(
         "profile {profile:?} has no video, and capture.mic is \"none\": there is nothing to send; choose a microphone or another profile"
@@ -113,7 +119,7 @@ pub async fn run(
 
 struct Runtime {
     machine: Machine,
-    publisher: Publisher,
+    publisher: WayOut,
     panel: Panel,
     /// Why the daemon cannot go on: a lamp that cannot be set might lie.
     panel_fault: Option<PanelError>,
@@ -136,6 +142,8 @@ struct Runtime {
     session_config: SessionConfig,
     session: Option<SessionHandle>,
     room: Room,
+    /// What was written last, the newest last.
+    chat: VecDeque<ChatLine>,
     /// Why the agent is not in the meeting, although it is to be.
     absence: Option<Absence>,
     requests: Option<Requests>,
@@ -171,11 +179,11 @@ impl Runtime {
             panel,
             panel_fault: None,
             shown: Shown::new(),
-            publisher: Publisher::new(
+            publisher: way_out(
+                config,
+                dialect(&config.meeting)?,
                 StreamFormat { video: format },
-                clock.clone(),
-                config.capture.cadence.duration(),
-                rate_limits(&config.capture),
+                &clock,
                 trace.transpose()?,
             ),
             camera: camera.map(device),
@@ -194,6 +202,7 @@ impl Runtime {
             reloading: Reloading::new(reload),
             session: None,
             room: Room::default(),
+            chat: VecDeque::new(),
             absence: None,
             requests,
             choice_file,
@@ -236,6 +245,7 @@ impl Runtime {
             let timeout =
                 [self.machine.poll_timeout(), self.publisher.poll_timeout()].into_iter().flatten().min();
             let blink = self.panel.poll_timeout();
+            let next_cut = self.publisher.next_cut().filter(|_| self.machine.is_flowing());
             let lamps_have_followed = self.lamps_have_followed();
             tokio::select! {
                 () = &mut shutdown => {
@@ -245,7 +255,8 @@ impl Runtime {
                 event = captured::next_of(&mut self.camera) => self.captured(Which::Camera, event).await,
                 event = captured::next_of(&mut self.mic) => self.captured(Which::Mic, event).await,
                 event = next_session_event(&mut self.session) => self.heard(event).await,
-                () = sleep_until(self.publisher.next_cut().into()), if self.machine.is_flowing() => self.cut().await,
+                happened = self.publisher.progress() => self.happened(happened).await,
+                () = until(next_cut) => self.cut().await,
                 pressed = self.panel.next_press() => self.pressed(pressed).await,
                 request = next_request(&mut self.requests) => self.asked(request).await,
                 kept = self.choice_file.next() => self.choice_kept(kept).await,
@@ -286,6 +297,10 @@ impl Runtime {
                 if let Some(session) = self.session.take() {
                     let left = session.shutdown().await;
                     tracing::info!(?left, "left the room");
+                }
+                if let Some(meeting) = self.publisher.mesh_mut() {
+                    meeting.leave().await;
+                    tracing::info!("left the room");
                 }
                 self.forget_meeting();
             }
@@ -356,6 +371,9 @@ impl Runtime {
     }
 
     fn connect(&mut self, presence: Presence) {
+        if let Some(meeting) = self.publisher.mesh_mut() {
+            return meeting.connect(self.session_config.clone(), presence);
+        }
         let (outbox, receiver) = outbox(OutboxLimits::default());
         let session = session::spawn(self.session_config.clone(), presence, receiver);
         self.session = Some(session);
@@ -386,7 +404,7 @@ struct Equipment {
 impl Equipment {
     fn new(config: &Config, profiles: Option<PathBuf>) -> Result<Self, AgentError> {
         let profile = Profiles::usual(profiles).load(config.capture.profile.as_str())?;
-        let DeviceSettings { format, camera, mic } = DeviceSettings::new(&config.capture, &profile);
+        let DeviceSettings { format, camera, mic } = DeviceSettings::new(config, &profile);
         if camera.is_none() && mic.is_none() {
             return Err(AgentError::NothingToSend { profile: profile.name });
         }

@@ -11,11 +11,12 @@ use super::{Equipment, Reload, Runtime};
 use crate::agent::background::Background;
 use crate::agent::device::{Device, Source};
 use crate::agent::machine::{self, Event, Which};
-use crate::agent::settings::{rate_limits, session_config};
+use crate::agent::settings::{dialect, rate_limits, session_config, way_out};
 use crate::config::{Capture, Config};
 use crate::control::Refusal;
 use crate::media::{StreamFormat, VideoFormat};
 use crate::meeting::SessionConfig;
+use crate::meeting::mesh::Dialect;
 use crate::panel::{Buttons, Lamps, Panel, PanelError};
 
 /// All that a new configuration needs and that can fail or take long: files are read, and a picture is encoded.
@@ -24,6 +25,7 @@ pub(super) struct Prepared {
     equipment: Equipment,
     black: Option<(VideoFormat, Bytes)>,
     session_config: SessionConfig,
+    dialect: Option<Dialect>,
 }
 
 /// The configuration that is being read again, and those who asked for it.
@@ -75,7 +77,8 @@ impl Runtime {
             let black = equipment.black().map_err(|error| error.to_string())?;
             let session_config =
                 session_config(&config.meeting, &config.capture).map_err(|error| error.to_string())?;
-            Ok(Prepared { config, equipment, black, session_config })
+            let dialect = dialect(&config.meeting).map_err(|error| error.to_string())?;
+            Ok(Prepared { config, equipment, black, session_config, dialect })
         }));
     }
 
@@ -95,7 +98,7 @@ impl Runtime {
     }
 
     async fn apply(&mut self, prepared: Prepared) -> Result<(), String> {
-        let Prepared { config, equipment, black, session_config } = prepared;
+        let Prepared { config, equipment, black, session_config, dialect } = prepared;
         for warning in &config.warnings {
             tracing::warn!("{warning}");
         }
@@ -115,11 +118,18 @@ impl Runtime {
             self.decide(Event::Rejoin).await;
             changed.push("meeting");
         }
+        let other_way_out = !self.config.meeting.leads_out_like(&old.meeting);
+        if other_way_out {
+            let format = StreamFormat { video: format };
+            self.publisher = way_out(&self.config, dialect, format, &self.clock, None);
+        }
         self.camera_format = format;
         self.renew_black(profile.clone(), black);
         if other_tracks {
             // Receivers make another MediaSource for it, because the connection is new.
             self.publisher.set_format(StreamFormat { video: format });
+        }
+        if other_tracks || other_way_out {
             self.feed_new_tracks();
         }
         let Capture { start_camera, start_mic, cadence: every, .. } = self.config.capture;

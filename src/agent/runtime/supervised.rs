@@ -25,7 +25,7 @@ impl Runtime {
     /// Whether the first chunk is out, or it is known that there is something to wait for.
     fn has_started(&self) -> bool {
         if self.machine.is_flowing() {
-            return self.publisher.epoch() > 0;
+            return self.publisher.has_begun();
         }
         let opening = |which| matches!(self.machine.device(which), Device::Opening { .. });
         let joining = matches!(self.machine.seat(), Seat::Joining { .. });

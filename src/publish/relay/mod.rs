@@ -19,3 +19,4 @@ pub use late_join::{LATE_JOIN_INTERVAL, LONGEST_SETTLING};
 pub use publisher::Publisher;
 pub use trace::Trace;
 pub use traffic::Sent;
+pub(in crate::publish) use traffic::Traffic;

@@ -8,7 +8,7 @@ const SPAN: Duration = Duration::from_secs(10);
 
 /// What was sent since the start, and the rate of late.
 #[derive(Debug, Default)]
-pub(super) struct Traffic {
+pub(in crate::publish) struct Traffic {
     chunks: u64,
     bytes: u64,
     /// What was sent in the last [`SPAN`].
@@ -27,7 +27,7 @@ pub struct Sent {
 }
 
 impl Traffic {
-    pub(super) fn add(&mut self, bytes: usize, now: Instant) {
+    pub(in crate::publish) fn add(&mut self, bytes: usize, now: Instant) {
         let bytes = bytes as u64;
         self.chunks += 1;
         self.bytes += bytes;
@@ -37,7 +37,7 @@ impl Traffic {
         }
     }
 
-    pub(super) fn sums(&self, now: Instant) -> Sent {
+    pub(in crate::publish) fn sums(&self, now: Instant) -> Sent {
         let recent: u64 = self
             .recent
             .iter()

@@ -1,0 +1,19 @@
+//! The way out over WebRTC: one peer connection to each participant, one encoder for all of them.
+//!
+//! - [`meeting`]: the session with the server, who offers to whom, and the connections, brought together;
+//! - [`publisher`]: frames in, packets out, with the sockets and the clock;
+//! - `viewers`: the connections, and what they share; pure;
+//! - `tracks`: the camera or black, the microphone or silence; pure;
+//! - `share`: what one encoder makes for links that carry different amounts; pure;
+//! - `key_frames`: how often key frames are forced; pure.
+
+mod key_frames;
+pub mod meeting;
+pub mod publisher;
+mod share;
+mod tracks;
+mod viewers;
+
+pub use meeting::{Delivery, Happened, Meeting};
+pub use publisher::{Publisher, Settings};
+pub use viewers::Refused;

@@ -1,0 +1,249 @@
+//! One peer for each participant, and what all of them share. Pure: datagrams, frames and the time come in, datagrams and
+//! events go out.
+
+use std::collections::{BTreeMap, VecDeque};
+use std::net::SocketAddr;
+use std::time::Instant;
+
+use super::share::{self, Link};
+use crate::media::Track;
+use crate::publish::quality::{Quality, Reason};
+use crate::publish::rate::RateLimits;
+use crate::rtc::{Output, Peer, PeerError, PeerEvent, PeerSettings, SharedFrame};
+
+/// Takes a datagram from one of our addresses to somebody.
+pub(super) trait Transmit: FnMut(SocketAddr, SocketAddr, &[u8]) {}
+
+impl<T: FnMut(SocketAddr, SocketAddr, &[u8])> Transmit for T {}
+
+/// Why nobody is added.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum Refused {
+    /// There are as many as there may be.
+    #[error(
+        "{max} participants see this camera already, which is as many as meeting.max_peers allows; this one does not"
+    )]
+    Full {
+        /// How many that is.
+        max: usize,
+    },
+    /// WebRTC does not work.
+    #[error(transparent)]
+    Peer(#[from] PeerError),
+}
+
+struct Viewer {
+    peer: Peer,
+    /// When its peer wants to be told the time.
+    due: Instant,
+    /// What is known of the way to it.
+    link: Link,
+    /// From which of our addresses it was last sent to.
+    from: Option<SocketAddr>,
+}
+
+/// Those who watch, by the id under which signalling knows them.
+pub(super) struct Viewers {
+    viewers: BTreeMap<String, Viewer>,
+    max: usize,
+    events: VecDeque<(String, PeerEvent)>,
+    bytes_sent: u64,
+}
+
+impl Viewers {
+    /// Nobody yet, and never more than `max`.
+    pub(super) fn new(max: usize) -> Self {
+        Self { viewers: BTreeMap::new(), max, events: VecDeque::new(), bytes_sent: 0 }
+    }
+
+    /// Adds somebody, or begins anew with them.
+    pub(super) fn open(
+        &mut self,
+        id: &str,
+        settings: PeerSettings,
+        addresses: &[SocketAddr],
+        now: Instant,
+    ) -> Result<(), Refused> {
+        self.viewers.remove(id);
+        if self.viewers.len() >= self.max {
+            return Err(Refused::Full { max: self.max });
+        }
+        let peer = Peer::new(settings, addresses, now)?;
+        self.viewers.insert(
+            id.to_owned(),
+            Viewer { peer, due: now, link: Link { estimate: None, voice_only: false }, from: None },
+        );
+        Ok(())
+    }
+
+    /// The connection to somebody; what it has to send is sent by [`Viewers::drain`].
+    pub(super) fn peer(&mut self, id: &str) -> Option<&mut Peer> {
+        self.viewers.get_mut(id).map(|viewer| &mut viewer.peer)
+    }
+
+    /// Says goodbye to somebody.
+    pub(super) fn close(&mut self, id: &str, transmit: &mut impl Transmit) {
+        if let Some(mut viewer) = self.viewers.remove(id) {
+            viewer.peer.close();
+            while let Output::Transmit { from, to, datagram } = viewer.peer.poll() {
+                transmit(from, to, &datagram);
+            }
+        }
+        self.events.retain(|(whose, _)| whose != id);
+    }
+
+    /// Says goodbye to all.
+    pub(super) fn close_all(&mut self, transmit: &mut impl Transmit) {
+        let ids: Vec<String> = self.viewers.keys().cloned().collect();
+        for id in ids {
+            self.close(&id, transmit);
+        }
+    }
+
+    /// Sends a frame to all who can use it. Says whether anybody can.
+    pub(super) fn write(&mut self, frame: &SharedFrame, now: Instant, transmit: &mut impl Transmit) -> bool {
+        let mut written = false;
+        for (id, viewer) in &mut self.viewers {
+            let left_out = frame.track == Track::Video && viewer.link.voice_only;
+            if !left_out && viewer.peer.write(frame, now) {
+                written = true;
+                drain(id, viewer, &mut self.events, &mut self.bytes_sent, transmit);
+            }
+        }
+        written
+    }
+
+    /// Takes in a datagram. One that belongs to nobody is ignored.
+    pub(super) fn receive(
+        &mut self,
+        from: SocketAddr,
+        to: SocketAddr,
+        datagram: &[u8],
+        now: Instant,
+        transmit: &mut impl Transmit,
+    ) {
+        let found = self.viewers.iter_mut().find(|(_, viewer)| viewer.peer.accepts(from, to, datagram, now));
+        if let Some((id, viewer)) = found {
+            viewer.peer.receive(from, to, datagram, now);
+            drain(id, viewer, &mut self.events, &mut self.bytes_sent, transmit);
+        }
+    }
+
+    /// Lets the time pass for those who are due, and sends what they have to send.
+    pub(super) fn handle_timeout(&mut self, now: Instant, transmit: &mut impl Transmit) {
+        for (id, viewer) in &mut self.viewers {
+            if now >= viewer.due {
+                viewer.peer.handle_timeout(now);
+                drain(id, viewer, &mut self.events, &mut self.bytes_sent, transmit);
+            }
+        }
+    }
+
+    /// Sends what somebody's peer has to send, after it was asked for something.
+    pub(super) fn drain(&mut self, id: &str, transmit: &mut impl Transmit) {
+        if let Some(viewer) = self.viewers.get_mut(id) {
+            drain(id, viewer, &mut self.events, &mut self.bytes_sent, transmit);
+        }
+    }
+
+    /// When [`Viewers::handle_timeout`] is due.
+    pub(super) fn poll_timeout(&self) -> Option<Instant> {
+        self.viewers.values().map(|viewer| viewer.due).min()
+    }
+
+    /// What happened to whom.
+    pub(super) fn poll_event(&mut self) -> Option<(String, PeerEvent)> {
+        self.events.pop_front()
+    }
+
+    /// Law 1: on return nothing that was written before waits anywhere, or can be sent again.
+    pub(super) fn flush(&mut self, now: Instant, transmit: &mut impl Transmit) {
+        for (id, viewer) in &mut self.viewers {
+            viewer.peer.flush(now, |from, to, datagram| transmit(from, to, &datagram));
+            drain(id, viewer, &mut self.events, &mut self.bytes_sent, transmit);
+        }
+    }
+
+    /// These addresses are ours no more: whoever is reached from one of them is lost.
+    pub(super) fn lose_addresses(&mut self, lost: &[SocketAddr]) {
+        for (id, viewer) in &self.viewers {
+            if viewer.from.is_some_and(|from| lost.contains(&from)) {
+                let why = "this device has no more the address that it was reached at".to_owned();
+                self.events.push_back((id.clone(), PeerEvent::Failed(why)));
+            }
+        }
+    }
+
+    /// The picture has a gap.
+    pub(super) fn await_key_frames(&mut self) {
+        for viewer in self.viewers.values_mut() {
+            viewer.peer.await_key_frame();
+        }
+    }
+
+    /// Whether somebody cannot go on without a key frame.
+    pub(super) fn want_key_frame(&mut self, now: Instant) -> bool {
+        self.viewers.values_mut().any(|viewer| !viewer.link.voice_only && viewer.peer.wants_key_frame(now))
+    }
+
+    /// What all links together allow, and why no more. Who gets the voice alone is decided here.
+    pub(super) fn follow_links(&mut self, limits: &RateLimits, before: Quality) -> (Quality, Reason) {
+        for (id, viewer) in &mut self.viewers {
+            let voice_only = viewer.link.wants_voice_only(limits);
+            if std::mem::replace(&mut viewer.link.voice_only, voice_only) != voice_only {
+                let estimate = viewer.link.estimate;
+                tracing::info!(id, estimate, voice_only, "what the way to a participant carries has changed");
+                viewer.peer.await_key_frame();
+            }
+        }
+        let connected = self.viewers.values().filter(|viewer| viewer.peer.is_connected());
+        share::quality(limits, connected.map(|viewer| viewer.link), before)
+    }
+
+    /// How many are connected.
+    pub(super) fn connected(&self) -> usize {
+        self.viewers.values().filter(|viewer| viewer.peer.is_connected()).count()
+    }
+
+    /// Packets that wait for their turn, of both tracks and all peers.
+    pub(super) fn waiting(&mut self) -> usize {
+        self.viewers
+            .values_mut()
+            .map(|viewer| viewer.peer.waiting(Track::Video) + viewer.peer.waiting(Track::Audio))
+            .sum()
+    }
+
+    /// Bytes of all datagrams that were sent since the start.
+    pub(super) fn bytes_sent(&self) -> u64 {
+        self.bytes_sent
+    }
+}
+
+fn drain(
+    id: &str,
+    viewer: &mut Viewer,
+    events: &mut VecDeque<(String, PeerEvent)>,
+    bytes_sent: &mut u64,
+    transmit: &mut impl Transmit,
+) {
+    loop {
+        match viewer.peer.poll() {
+            Output::Transmit { from, to, datagram } => {
+                viewer.from = Some(from);
+                *bytes_sent += datagram.len() as u64;
+                transmit(from, to, &datagram);
+            }
+            Output::Event(event) => {
+                if let PeerEvent::Estimate(bits) = event {
+                    viewer.link.estimate = Some(bits);
+                } else {
+                    events.push_back((id.to_owned(), event));
+                }
+            }
+            Output::Timeout(at) => {
+                viewer.due = at;
+                break;
+            }
+        }
+    }
+}

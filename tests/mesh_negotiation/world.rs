@@ -1,0 +1,554 @@
+//! A model of a meeting: a server that passes on what is said, each message in its own time; agents with the negotiation
+//! that is tested; pages with the habits of deployed ones; a network that fails. Time is simulated.
+
+use std::cmp::Reverse;
+use std::collections::{BTreeMap, BinaryHeap};
+use std::time::{Duration, Instant};
+
+use roomcam::meeting::mesh::negotiation::{Action, Event, Negotiation};
+use roomcam::meeting::mesh::{Candidate, Dialect, Form, Names, ParticipantId, Signal, Step};
+
+use super::connection::{Connection, Credentials};
+
+/// How often (ms) it is looked which connections carry something.
+const LOOK: u64 = 200;
+/// Silence (ms) after which an agent's connection is disconnected, and failed.
+const AGENT_DISCONNECTED: u64 = 5_000;
+const AGENT_FAILED: u64 = 8_000;
+/// Silence (ms) after which a page's connection has failed, and how long it waits then.
+const PAGE_FAILED: u64 = 15_000;
+const PAGE_RESTARTS: u64 = 3_000;
+/// After this time (ms) the server notices that somebody was cut off.
+const PING_TIMEOUT: u64 = 45_000;
+
+/// Who somebody is, and whom a page offers to.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Kind {
+    Agent,
+    /// Offers to those it finds.
+    NewcomerOffers {
+        restarts: bool,
+    },
+    /// Offers to those who come.
+    ExistingOffers {
+        restarts: bool,
+    },
+    /// Both.
+    BothOffer {
+        restarts: bool,
+    },
+}
+
+impl Kind {
+    fn offers_to_found(self) -> bool {
+        matches!(self, Self::NewcomerOffers { .. } | Self::BothOffer { .. })
+    }
+
+    fn offers_to_comers(self) -> bool {
+        matches!(self, Self::ExistingOffers { .. } | Self::BothOffer { .. })
+    }
+
+    fn restarts(self) -> bool {
+        matches!(
+            self,
+            Self::NewcomerOffers { restarts: true }
+                | Self::ExistingOffers { restarts: true }
+                | Self::BothOffer { restarts: true }
+        )
+    }
+}
+
+#[derive(Debug, Clone)]
+enum Message {
+    Join,
+    Existing(Vec<u32>),
+    Joined(u32),
+    Left(u32),
+    /// With whom, and what.
+    Signal(u32, Step),
+}
+
+#[derive(Debug, Clone)]
+enum Happening {
+    AtServer {
+        from: u32,
+        message: Message,
+    },
+    At {
+        whom: u32,
+        message: Message,
+    },
+    /// The server notices that somebody is gone.
+    Noticed(u32),
+    /// A page makes a connection anew.
+    Remake {
+        page: u32,
+        with: u32,
+    },
+    Look,
+}
+
+#[derive(Debug)]
+pub struct Actor {
+    pub kind: Kind,
+    negotiation: Option<Negotiation>,
+    /// By the other's number; in a one-to-one room by 0.
+    pub connections: BTreeMap<u32, Connection>,
+    /// Connections that were opened and closed.
+    pub moves: u32,
+}
+
+pub struct World {
+    one_to_one: bool,
+    start: Instant,
+    pub now: u64,
+    queue: BinaryHeap<Reverse<(u64, u64)>>,
+    happenings: BTreeMap<u64, Happening>,
+    next: u64,
+    ids: u32,
+    random: u64,
+    /// The longest that a message takes on each of its two ways, in ms.
+    pub delay: u64,
+    arrival: BTreeMap<(u32, u32), u64>,
+    /// Who is in the room, as the server knows.
+    room: Vec<u32>,
+    pub actors: BTreeMap<u32, Actor>,
+    pub network_until_down: Option<u64>,
+    last_number: u32,
+}
+
+impl World {
+    pub fn new(one_to_one: bool, seed: u64) -> Self {
+        let mut world = Self {
+            one_to_one,
+            start: Instant::now(),
+            now: 0,
+            queue: BinaryHeap::new(),
+            happenings: BTreeMap::new(),
+            next: 0,
+            ids: 0,
+            random: seed | 1,
+            delay: 100,
+            arrival: BTreeMap::new(),
+            room: Vec::new(),
+            actors: BTreeMap::new(),
+            network_until_down: None,
+            last_number: 0,
+        };
+        world.at(0, Happening::Look);
+        world
+    }
+
+    fn instant(&self) -> Instant {
+        self.start + Duration::from_millis(self.now)
+    }
+
+    fn at(&mut self, when: u64, happening: Happening) {
+        self.next += 1;
+        self.queue.push(Reverse((when, self.next)));
+        self.happenings.insert(self.next, happening);
+    }
+
+    fn random(&mut self, below: u64) -> u64 {
+        self.random ^= self.random << 13;
+        self.random ^= self.random >> 7;
+        self.random ^= self.random << 17;
+        self.random % (below + 1)
+    }
+
+    /// When a message arrives that is sent now: some time later, and after those before it. The server is number 0.
+    fn arrival(&mut self, from: u32, to: u32) -> u64 {
+        let when = self.now + self.random(self.delay);
+        let last = self.arrival.entry((from, to)).or_default();
+        *last = when.max(*last);
+        *last
+    }
+
+    fn say(&mut self, from: u32, message: Message) {
+        let when = self.arrival(from, 0);
+        self.at(when, Happening::AtServer { from, message });
+    }
+
+    fn tell(&mut self, whom: u32, message: Message) {
+        let when = self.arrival(0, whom);
+        self.at(when, Happening::At { whom, message });
+    }
+
+    pub fn join(&mut self, kind: Kind) -> u32 {
+        self.last_number += 1;
+        let number = self.last_number;
+        let dialect =
+            if self.one_to_one { Dialect::Noom(Form::Args) } else { Dialect::Mesh(Names::default()) };
+        let negotiation = (kind == Kind::Agent).then(|| Negotiation::new(dialect.offer_waits()));
+        self.actors.insert(number, Actor { kind, negotiation, connections: BTreeMap::new(), moves: 0 });
+        self.say(number, Message::Join);
+        number
+    }
+
+    /// Somebody goes: closes everything, or is cut off without a word.
+    pub fn go(&mut self, number: u32, cut_off: bool) {
+        let Some(actor) = self.actors.remove(&number) else { return };
+        let noticed = if cut_off { self.now + PING_TIMEOUT } else { self.arrival(number, 0) };
+        self.at(noticed, Happening::Noticed(number));
+        if !cut_off {
+            for connection in actor.connections.into_values() {
+                self.closed(&connection);
+            }
+        }
+    }
+
+    /// A page closes a connection and makes another one.
+    pub fn remake(&mut self, page: u32, with: u32) {
+        if let Some(connection) = self.actors.get_mut(&page).and_then(|page| page.connections.remove(&with)) {
+            self.closed(&connection);
+        }
+        self.at(self.now + 1_000, Happening::Remake { page, with });
+    }
+
+    /// The other end of a connection that was closed hears of it, if anything is carried.
+    fn closed(&mut self, connection: &Connection) {
+        if self.network_until_down.is_some() {
+            return;
+        }
+        let found = self.actors.iter().find_map(|(number, actor)| {
+            let (with, _) = actor.connections.iter().find(|(_, other)| connection.fits(other))?;
+            Some((*number, *with))
+        });
+        if let Some((number, with)) = found
+            && self.actors[&number].kind == Kind::Agent
+        {
+            self.told(number, Event::Closed(self.id(with)));
+        }
+    }
+
+    fn id(&self, number: u32) -> ParticipantId {
+        if self.one_to_one { ParticipantId::other() } else { ParticipantId::new(&number.to_string()) }
+    }
+
+    fn number(id: &ParticipantId) -> u32 {
+        id.as_str().parse().unwrap_or(0)
+    }
+
+    /// Lets `millis` pass.
+    pub fn pass(&mut self, millis: u64) {
+        let until = self.now + millis;
+        loop {
+            let woken = self.actors.iter().filter_map(|(number, actor)| {
+                let due = actor.negotiation.as_ref()?.poll_timeout()?;
+                Some((due.saturating_duration_since(self.start).as_millis() as u64 + 1, *number))
+            });
+            let woken = woken.min();
+            let queued = self.queue.peek().map(|Reverse((when, _))| *when);
+            match (woken, queued) {
+                (Some((when, number)), _) if when <= until && queued.is_none_or(|queued| when < queued) => {
+                    self.now = self.now.max(when);
+                    self.told(number, Event::Tick);
+                }
+                (_, Some(when)) if when <= until => {
+                    let Some(Reverse((_, key))) = self.queue.pop() else { unreachable!() };
+                    self.now = self.now.max(when);
+                    let happening = self.happenings.remove(&key).unwrap();
+                    self.happen(happening);
+                }
+                _ => break,
+            }
+        }
+        self.now = until;
+    }
+
+    fn happen(&mut self, happening: Happening) {
+        match happening {
+            Happening::AtServer { from, message } => self.serve(from, message),
+            Happening::At { whom, message } => match self.actors.get(&whom).map(|actor| actor.kind) {
+                Some(Kind::Agent) => self.agent_hears(whom, message),
+                Some(_) => self.page_hears(whom, message),
+                None => {}
+            },
+            Happening::Noticed(number) => {
+                self.room.retain(|other| *other != number);
+                if !self.one_to_one {
+                    for other in self.room.clone() {
+                        self.tell(other, Message::Left(number));
+                    }
+                }
+            }
+            Happening::Remake { page, with } => {
+                if self.actors.contains_key(&page) && self.room.contains(&with) {
+                    self.page_connection(page, with);
+                    self.page_offers(page, with);
+                }
+            }
+            Happening::Look => {
+                self.look();
+                self.at(self.now + LOOK, Happening::Look);
+            }
+        }
+    }
+
+    fn serve(&mut self, from: u32, message: Message) {
+        match message {
+            Message::Join => {
+                let others = self.room.clone();
+                self.room.push(from);
+                for other in &others {
+                    self.tell(*other, Message::Joined(from));
+                }
+                if !self.one_to_one {
+                    self.tell(from, Message::Existing(others));
+                }
+            }
+            Message::Signal(to, step) => {
+                let room = self.room.clone();
+                for other in room.into_iter().filter(|other| *other != from) {
+                    if self.one_to_one || other == to {
+                        self.tell(other, Message::Signal(from, step.clone()));
+                    }
+                }
+            }
+            Message::Existing(_) | Message::Joined(_) | Message::Left(_) => unreachable!(),
+        }
+    }
+
+    fn agent_hears(&mut self, agent: u32, message: Message) {
+        match message {
+            Message::Existing(others) => {
+                for other in others {
+                    self.told(agent, Event::Found(self.id(other)));
+                }
+            }
+            Message::Joined(other) => self.told(agent, Event::Came(self.id(other))),
+            Message::Left(other) => self.told(agent, Event::Left(self.id(other))),
+            Message::Signal(other, step) => {
+                self.told(agent, Event::Signal(Signal { peer: self.id(other), step }));
+            }
+            Message::Join => unreachable!(),
+        }
+    }
+
+    /// Tells an agent what happened, and does what it decides.
+    fn told(&mut self, agent: u32, event: Event) {
+        let now = self.instant();
+        let Some(mut negotiation) = self.actors.get_mut(&agent).and_then(|actor| actor.negotiation.take())
+        else {
+            return;
+        };
+        negotiation.handle(event, now);
+        while let Some(action) = negotiation.poll_action() {
+            if let Some(described) = self.act(agent, action) {
+                negotiation.handle(described, now);
+            }
+        }
+        self.actors.get_mut(&agent).unwrap().negotiation = Some(negotiation);
+    }
+
+    fn act(&mut self, agent: u32, action: Action) -> Option<Event> {
+        let ids = &mut self.ids;
+        let actor = self.actors.get_mut(&agent).unwrap();
+        let connections = &mut actor.connections;
+        let described = |peer, step| Some(Event::Described(Signal { peer, step }));
+        match action {
+            Action::Open(id) => {
+                actor.moves += 1;
+                let before = connections.insert(Self::number(&id), Connection::new("agent", ids));
+                assert!(before.is_none(), "a second connection to {id} is opened");
+                None
+            }
+            Action::Offer(id) => {
+                let connection =
+                    connections.get_mut(&Self::number(&id)).expect("offers without a connection");
+                let restart = connection.remote.is_some();
+                let sdp = connection.make_offer(restart, ids);
+                described(id, Step::Offer(sdp))
+            }
+            Action::Answer(id, offer) => {
+                let connection =
+                    connections.get_mut(&Self::number(&id)).expect("answers without a connection");
+                let sdp = connection.answer(&offer, ids);
+                described(id, Step::Answer(sdp))
+            }
+            Action::Accept(id, answer) => {
+                let connection =
+                    connections.get_mut(&Self::number(&id)).expect("accepts without a connection");
+                assert!(connection.accept(&answer), "an answer to nothing is accepted");
+                None
+            }
+            Action::AddCandidate(id, candidate) => {
+                let connection =
+                    connections.get(&Self::number(&id)).expect("a candidate without a connection");
+                let fragment = connection.remote.expect("a candidate overtakes its description").fragment;
+                assert_eq!(
+                    candidate.username_fragment,
+                    Some(format!("u{fragment}")),
+                    "of another description"
+                );
+                None
+            }
+            Action::Close(id) => {
+                actor.moves += 1;
+                let connection = connections.remove(&Self::number(&id)).expect("closes what is not open");
+                self.closed(&connection);
+                None
+            }
+            Action::Send(Signal { peer, step }) => {
+                assert!(connections.contains_key(&Self::number(&peer)), "speaks of no connection");
+                self.say(agent, Message::Signal(Self::number(&peer), step));
+                None
+            }
+        }
+    }
+
+    fn page_hears(&mut self, page: u32, message: Message) {
+        let kind = self.actors[&page].kind;
+        match message {
+            Message::Existing(others) => {
+                for other in others {
+                    self.page_connection(page, other);
+                    if kind.offers_to_found() {
+                        self.page_offers(page, other);
+                    }
+                }
+            }
+            Message::Joined(other) => {
+                let with = if self.one_to_one { 0 } else { other };
+                self.page_connection(page, with);
+                if self.one_to_one || kind.offers_to_comers() {
+                    self.page_offers(page, with);
+                }
+            }
+            Message::Left(other) => {
+                if let Some(connection) = self.actors.get_mut(&page).unwrap().connections.remove(&other) {
+                    self.closed(&connection);
+                }
+            }
+            Message::Signal(other, step) => {
+                let with = if self.one_to_one { 0 } else { other };
+                self.page_connection(page, with);
+                let ids = &mut self.ids;
+                let connection = self.actors.get_mut(&page).unwrap().connections.get_mut(&with).unwrap();
+                match step {
+                    Step::Offer(sdp) => {
+                        let answer = connection.answer(&sdp, ids);
+                        self.page_says(page, with, Step::Answer(answer));
+                    }
+                    // Without an offer it is an error that the page does not look at.
+                    Step::Answer(sdp) => {
+                        connection.accept(&sdp);
+                    }
+                    Step::Candidate(_) => {}
+                }
+            }
+            Message::Join => unreachable!(),
+        }
+    }
+
+    fn page_connection(&mut self, page: u32, with: u32) {
+        let connections = &mut self.actors.get_mut(&page).unwrap().connections;
+        if !connections.contains_key(&with) {
+            connections.insert(with, Connection::new("-", &mut self.ids));
+        }
+    }
+
+    fn page_offers(&mut self, page: u32, with: u32) {
+        let connection = self.actors.get_mut(&page).unwrap().connections.get_mut(&with).unwrap();
+        let offer = connection.make_offer(false, &mut self.ids);
+        self.page_says(page, with, Step::Offer(offer));
+    }
+
+    /// A candidate follows each description, or overtakes it, as handlers in pages do.
+    fn page_says(&mut self, page: u32, with: u32, step: Step) {
+        let (Step::Offer(sdp) | Step::Answer(sdp)) = &step else { unreachable!() };
+        let fragment = format!("u{}", Credentials::read(sdp).fragment);
+        let candidate = Step::Candidate(Candidate {
+            candidate: "candidate:1".into(),
+            sdp_mid: Some("0".into()),
+            sdp_m_line_index: Some(0),
+            username_fragment: Some(fragment),
+        });
+        let overtakes = self.random(3) == 0;
+        let both = if overtakes { [candidate, step] } else { [step, candidate] };
+        for step in both {
+            self.say(page, Message::Signal(with, step));
+        }
+    }
+
+    /// Looks at all connections: which carry something, and what their owners notice.
+    fn look(&mut self) {
+        if self.network_until_down.is_some_and(|until| until <= self.now) {
+            self.network_until_down = None;
+        }
+        let up = self.network_until_down.is_none();
+        let all: Vec<(u32, u32)> = self
+            .actors
+            .iter()
+            .flat_map(|(number, actor)| actor.connections.keys().map(|with| (*number, *with)))
+            .collect();
+        for (number, with) in all {
+            let Some(connection) = self.actors.get(&number).and_then(|actor| actor.connections.get(&with))
+            else {
+                continue;
+            };
+            let carries = up && self.has_other_end(number, connection);
+            let (kind, id, now) = (self.actors[&number].kind, self.id(with), self.now);
+            let connection = self.actors.get_mut(&number).unwrap().connections.get_mut(&with).unwrap();
+            if carries {
+                let news = !std::mem::replace(&mut connection.connected, true);
+                (connection.broken_since, connection.told) = (None, 0);
+                if news && kind == Kind::Agent {
+                    self.told(number, Event::Connected(id));
+                }
+                continue;
+            }
+            if connection.remote.is_none() {
+                continue;
+            }
+            let silence = now - *connection.broken_since.get_or_insert(now);
+            let was_connected = connection.connected;
+            let due = match (kind, connection.told) {
+                (Kind::Agent, 0) if was_connected && silence >= AGENT_DISCONNECTED => {
+                    Some(Event::Disconnected(id))
+                }
+                (Kind::Agent, 1) if silence >= AGENT_FAILED => Some(Event::Failed(id)),
+                _ => None,
+            };
+            if let Some(event) = due {
+                connection.told += 1;
+                connection.connected = false;
+                self.told(number, event);
+            } else if kind.restarts() && silence >= PAGE_FAILED && connection.told == 0 {
+                connection.told = 1;
+                self.at(now + PAGE_RESTARTS, Happening::Remake { page: number, with });
+                if let Some(connection) = self.actors.get_mut(&number).unwrap().connections.remove(&with) {
+                    self.closed(&connection);
+                }
+            }
+        }
+    }
+
+    fn has_other_end(&self, number: u32, connection: &Connection) -> bool {
+        let others = self.actors.iter().filter(|(other, _)| **other != number);
+        others.flat_map(|(_, actor)| actor.connections.values()).any(|other| connection.fits(other))
+    }
+
+    /// Objects if an agent is not connected to somebody who is there.
+    pub fn assert_all_connected(&self) {
+        for (number, actor) in self.actors.iter().filter(|(_, actor)| actor.kind == Kind::Agent) {
+            for (other, their) in self.actors.iter().filter(|(other, _)| *other != number) {
+                let key = |other: u32| if self.one_to_one { 0 } else { other };
+                let ends = (actor.connections.get(&key(*other)), their.connections.get(&key(*number)));
+                let (Some(ours), Some(theirs)) = ends else {
+                    panic!("{number} and {other} ({:?}) are not connected: {ends:?}", their.kind)
+                };
+                assert!(
+                    ours.fits(theirs) && ours.connected,
+                    "{number} and {other} ({:?}): {ends:?}",
+                    their.kind
+                );
+            }
+        }
+    }
+
+    /// Connections that the agents opened and closed so far.
+    pub fn moves(&self) -> u32 {
+        self.actors.values().map(|actor| actor.moves).sum()
+    }
+}
