@@ -86,7 +86,7 @@ pub async fn examine(config: &Config, profiles: Option<PathBuf>, mut report: imp
     match built {
         Ok(profile) => {
             report(Finding::new("profile", Ok::<_, CaptureError>(profile.name.clone())));
-            let devices = DeviceSettings::new(&config.capture, &profile);
+            let devices = DeviceSettings::new(config, &profile);
             report(camera(&profile, &devices).await);
             report(microphone(&profile, &devices).await);
         }

@@ -27,7 +27,7 @@ fn camera(device: &str) -> CameraSettings {
 }
 
 fn mic(device: &str) -> MicSettings {
-    MicSettings { device: device.to_owned(), bitrate: 32_000 }
+    MicSettings { device: device.to_owned(), bitrate: 32_000, loss: 0 }
 }
 
 async fn next(events: &mut Receiver<CaptureEvent>) -> CaptureEvent {
@@ -69,6 +69,28 @@ async fn the_microphone_tells_ten_times_a_second_how_loud_it_is() {
     // A sine of amplitude 0.2: -14 dB for the amplitude, -3 dB from peak to root mean square.
     assert!(levels.iter().all(|dbfs| (dbfs + 17.0).abs() < 0.5), "{levels:?}");
     assert!((20..=30).contains(&packets), "{packets} packets of 20 ms in five levels");
+}
+
+/// Whether an Opus packet of one SILK or hybrid frame carries the frame before it once more: the second bit after the table
+/// of contents, which comes after that for voice activity (RFC 6716 §3.1, §4.2.3).
+fn repeats_the_one_before(packet: &Frame) -> bool {
+    let is_silk = packet.data[0] >> 3 < 16;
+    is_silk && packet.data[1] & 0x40 != 0
+}
+
+#[tokio::test]
+async fn the_voice_carries_what_makes_up_for_a_lost_packet_where_packets_are_lost() {
+    let clock = MediaClock::new().unwrap();
+    for (loss, repeats) in [(0, false), (10, true)] {
+        let settings = MicSettings { loss, ..mic("auto") };
+        let (pipeline, mut packets) = open_mic(&clock, &profile("test-pattern"), &settings).await.unwrap();
+        // The first knows of none before it.
+        let heard = frames(&mut packets, 50).await.split_off(10);
+        let repeating = heard.iter().filter(|packet| repeats_the_one_before(packet)).count();
+        // The encoder repeats what it takes for speech, which a tone is half of the time.
+        assert_eq!(repeating > 0, repeats, "{repeating} of {} at {loss} %", heard.len());
+        pipeline.close().await.unwrap();
+    }
 }
 
 #[tokio::test]

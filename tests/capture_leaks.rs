@@ -22,7 +22,7 @@ fn held() -> (usize, usize) {
 async fn on_and_off(clock: &MediaClock, profile: &Profile) {
     let camera =
         CameraSettings { device: "auto".to_owned(), width: 160, height: 120, fps: 30, bitrate: 100_000 };
-    let mic = MicSettings { device: "auto".to_owned(), bitrate: 32_000 };
+    let mic = MicSettings { device: "auto".to_owned(), bitrate: 32_000, loss: 0 };
     let (camera, mut pictures) = open_camera(clock, profile, &camera).await.unwrap();
     let (mic, mut packets) = open_mic(clock, profile, &mic).await.unwrap();
     let format = tokio::time::timeout(PATIENCE, pictures.recv()).await.unwrap();

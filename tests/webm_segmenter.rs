@@ -81,6 +81,45 @@ fn a_camera_that_stalls_is_filled_while_the_voice_goes_on() {
     assert!(steps.iter().all(|step| (80..=120).contains(step)), "{steps:?}");
 }
 
+#[test]
+fn where_gaps_are_expected_the_voice_waits_for_no_picture() {
+    let waits = |expected: bool| {
+        let mut segmenter = Segmenter::new(StreamFormat { video: Some(FORMAT) }, 1 << 20);
+        run(&mut segmenter, 1000, 3000, 10, 30);
+        segmenter.expect_gaps(expected);
+        let chunks = run(&mut segmenter, 3000, 5000, 100_000, 30);
+        let behind =
+            |(at, chunk): (u64, &Chunk)| 3000 + at * CADENCE_MS - chunk.mic.unwrap().first.as_millis();
+        (0..).zip(&chunks).skip(20 - chunks.len()).map(behind).max().unwrap()
+    };
+
+    let (waited, expected) = (waits(false), waits(true));
+
+    assert!(
+        expected <= 250 && waited >= expected + 50,
+        "{waited} ms, and {expected} ms where gaps are expected"
+    );
+}
+
+#[test]
+fn a_picture_that_is_held_goes_on_with_a_key_frame_and_costs_the_voice_nothing() {
+    let mut segmenter = Segmenter::new(StreamFormat { video: Some(FORMAT) }, 1 << 20);
+    run(&mut segmenter, 1000, 3000, 10, 30);
+
+    segmenter.hold_picture(true);
+    let held = run(&mut segmenter, 3000, 5000, 10, 30);
+    assert!(!segmenter.wants_key_frame() || held.iter().all(|chunk| chunk.camera.is_none()));
+    let heard: u64 = held.iter().filter_map(|chunk| chunk.mic).map(|mic| mic.frames).sum();
+    assert!(heard >= 2000 / PACKET_MS - 10, "{heard} packets in two seconds");
+    // What had a place when the hold began is sent; nothing after it.
+    assert!(held[1..].iter().all(|chunk| chunk.camera.is_none() && chunk.video.is_some()));
+
+    segmenter.hold_picture(false);
+    let on = run(&mut segmenter, 5000, 6000, 10, 30);
+    let first = on.iter().find(|chunk| chunk.camera.is_some()).unwrap();
+    assert!(first.key.is_some(), "no picture after a gap can be decoded without a key frame");
+}
+
 /// Runs as [`run`] does until a replay comes, and returns it and the chunks before it.
 fn run_to_replay(segmenter: &mut Segmenter, from_ms: u64, to_ms: u64) -> (Vec<Chunk>, Chunk) {
     let mut chunks = run(segmenter, from_ms, to_ms, 10, 30);

@@ -20,6 +20,8 @@ use crate::socketio::{BadUrl, Endpoint};
 const ON_THE_WAY: Duration = Duration::from_millis(150);
 /// The least of it in bytes.
 const LEAST_ON_THE_WAY: u32 = 16 * 1024;
+/// Packets in a hundred that may be lost over WebRTC without the voice suffering.
+const EXPECTED_LOSS: u8 = 10;
 /// What blocks, clusters and events take beside what the encoders make, in bits per second: with pictures at 30 fps and
 /// chunks of 100 ms.
 const CONTAINER_BITRATE: u32 = 30_000;
@@ -37,7 +39,8 @@ pub struct DeviceSettings {
 
 impl DeviceSettings {
     /// A device is there if the configuration does not say `none` and the profile knows how to capture it.
-    pub fn new(capture: &Capture, profile: &Profile) -> Self {
+    pub fn new(config: &Config, profile: &Profile) -> Self {
+        let capture = &config.capture;
         let video = profile.video.as_ref().filter(|_| capture.camera != DeviceChoice::None);
         let audio = profile.audio.as_ref().filter(|_| capture.mic != DeviceChoice::None);
         let (width, height, fps) = (capture.width.get(), capture.height.get(), capture.fps.get());
@@ -53,6 +56,10 @@ impl DeviceSettings {
             mic: audio.map(|_| MicSettings {
                 device: capture.mic.to_string(),
                 bitrate: capture.audio_bitrate.get(),
+                loss: match config.meeting.protocol {
+                    Protocol::Relay => 0,
+                    Protocol::Mesh | Protocol::Noom => EXPECTED_LOSS,
+                },
             }),
         }
     }

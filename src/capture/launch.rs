@@ -108,6 +108,7 @@ impl Launch {
         let values = [
             ("device", profile::quote(&device)?),
             ("bitrate", scaled(settings.bitrate, audio.bitrate_scale).to_string()),
+            ("loss", settings.loss.to_string()),
         ];
         Ok(Self {
             profile: profile.name.clone(),

@@ -55,7 +55,7 @@ pub fn profile_builds(profile: &Profile) -> Result<(), CaptureError> {
         Short::build(&Launch::new(profile, &Request::Camera(settings))?)?;
     }
     if profile.audio.is_some() {
-        let settings = MicSettings { device, bitrate: 32_000 };
+        let settings = MicSettings { device, bitrate: 32_000, loss: 0 };
         Short::build(&Launch::new(profile, &Request::Mic(settings))?)?;
     }
     Ok(())

@@ -11,7 +11,7 @@ pub(super) const ENCODER: &str = "encoder";
 /// The placeholders that a video fragment may use.
 const VIDEO_PLACEHOLDERS: &[&str] = &["device", "width", "height", "fps", "bitrate", "keyframe_interval"];
 /// The placeholders that an audio fragment may use.
-const AUDIO_PLACEHOLDERS: &[&str] = &["device", "bitrate"];
+const AUDIO_PLACEHOLDERS: &[&str] = &["device", "bitrate", "loss"];
 
 /// How a device's pictures and sound are captured and encoded; one file of `pipelines/`.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -285,7 +285,7 @@ bitrate_property = "bitrate"
         assert!(unknown_key.contains("line 6") && unknown_key.contains("bitrate_propertty"), "{unknown_key}");
         assert_eq!(
             refusal(&GOOD.replace("{device}", "{devcie}")),
-            "pipeline profile \"p\" is wrong: [audio] source: unknown placeholder {devcie}; there are {device} {bitrate}"
+            "pipeline profile \"p\" is wrong: [audio] source: unknown placeholder {devcie}; there are {device} {bitrate} {loss}"
         );
         assert!(refusal(&GOOD.replace("name=encoder", "")).contains("its element must be named"));
         assert!(refusal("description = \"d\"").contains("neither a [video] nor an [audio] table"));

@@ -22,4 +22,7 @@ pub struct MicSettings {
     pub device: String,
     /// Bits per second.
     pub bitrate: u32,
+    /// Packets in a hundred whose loss the encoder is to make up for in those that follow (in-band FEC, RFC 6716 §2.1.7);
+    /// 0 where none are lost.
+    pub loss: u8,
 }

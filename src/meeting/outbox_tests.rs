@@ -96,7 +96,7 @@ fn a_reset_keeps_its_place_and_survives_a_clearing() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn the_head_knows_how_long_it_has_waited() {
+async fn what_waits_is_counted_until_it_has_left() {
     let (outbox, mut receiver) = outbox(OutboxLimits::default());
     put(&outbox, 0, 10).unwrap();
     tokio::time::advance(Duration::from_millis(70)).await;
@@ -108,6 +108,29 @@ async fn the_head_knows_how_long_it_has_waited() {
     receiver.chunk_gone();
     let expected = QueueState { chunks: 1, bytes: 20, media: CADENCE };
     assert_eq!(outbox.state(), expected);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_backlog_is_as_old_as_its_oldest_chunk_could_have_been_sent() {
+    let (outbox, mut receiver) = outbox(OutboxLimits::default());
+    let start = Instant::now();
+    assert_eq!(outbox.backlog(), Backlog::default());
+    put(&outbox, 0, 10).unwrap();
+    let from = start + Duration::from_millis(50);
+    assert!(receiver.next(from, 0).now_or_never().is_none(), "too early for the receivers");
+    tokio::time::advance(Duration::from_millis(50)).await;
+    assert!(!outbox.backlog().busy, "the link has had nothing to do");
+
+    tokio::time::advance(Duration::from_millis(200)).await;
+    put(&outbox, 1, 10).unwrap();
+    assert_eq!(outbox.backlog().age, Duration::from_millis(200));
+    assert!(receiver.next(from, 0).now_or_never().is_some());
+    assert_eq!(outbox.backlog().age, Duration::from_millis(200), "what is being written waits");
+    assert!(outbox.backlog().busy);
+    receiver.chunk_gone();
+
+    tokio::time::advance(Duration::from_millis(30)).await;
+    assert_eq!(outbox.backlog().age, Duration::from_millis(30));
 }
 
 /// What comes out now, joined: the bytes of a chunk and how many were joined to it.

@@ -47,8 +47,8 @@ pub struct PeerSettings {
     pub video: Option<VideoCodec>,
     /// The id of our stream, the same in all descriptions.
     pub stream: String,
-    /// What the tracks take together at full quality, in bits per second: what the estimate begins with, and what is
-    /// looked for.
+    /// What the way to the peer must carry for full quality, in bits per second: what the estimate begins with, and what
+    /// is looked for.
     pub full_bitrate: u32,
     /// Whether our offers have the data channel `chat`.
     pub offers_chat: bool,

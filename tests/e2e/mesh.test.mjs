@@ -2,7 +2,7 @@
 
 import assert from 'node:assert/strict';
 import { coloursOf, framesShown } from './lib/browser.mjs';
-import { assertColour } from './lib/measures.mjs';
+import { assertColour, quantile } from './lib/measures.mjs';
 import { scenario } from './lib/scene.mjs';
 import { startMeshServer } from './lib/signalling-servers.mjs';
 import { observeFor, until } from './lib/waiting.mjs';
@@ -24,10 +24,10 @@ async function pageIn(scene, browser, server, { offers = 'both', sends = 'yes', 
   };
 }
 
-async function meeting(scene) {
+async function meeting(scene, { kind } = {}) {
   const server = await startMeshServer();
   scene.owns(server.child);
-  const browser = await scene.browser({ flags: FLAGS });
+  const browser = await scene.browser({ kind, flags: FLAGS });
   const agent = (options = {}) => scene.agent(server, 'agent', { ...options, meeting: { protocol: 'mesh', ...options.meeting } });
   return { server, browser, agent };
 }
@@ -41,6 +41,8 @@ const hears = (page, what) => until(what, 8_000, async () => {
   const { levelDb, peakHz } = await page.sound();
   const tone = levelDb > -40 && Math.abs(peakHz - 440) < 15;
   return (what === 'a tone' ? tone : levelDb < -70) ? { levelDb, peakHz } : undefined;
+}).catch(async (error) => {
+  throw new Error(`${error.message}; heard: ${JSON.stringify(await page.sound())}`);
 });
 
 const BAR = [[0.5 / 7, 0.3], [5.5 / 7, 0.3]];
@@ -51,7 +53,8 @@ const shows = (page, what) => until(what, 8_000, async () => {
   return (what === 'black') === black ? colours : undefined;
 });
 
-const STYLES = ['both', 'newcomer', 'existing'].flatMap((offers) => ['agent first', 'agent second'].map((order) => ({ offers, order })));
+const ORDERS = ['agent first', 'agent second'];
+const STYLES = ['both', 'newcomer', 'existing'].flatMap((offers) => ORDERS.map((order) => ({ offers, order })));
 
 scenario('a page sees and hears the agent, whoever offers', STYLES, async (scene, { offers, order }, t) => {
   const { server, browser, agent } = await meeting(scene);
@@ -74,6 +77,25 @@ scenario('a page sees and hears the agent, whoever offers', STYLES, async (scene
   const { tracks, heard } = await page.state();
   assert.deepEqual(new Set(tracks.map((track) => track.stream)).size, 1, 'picture and sound are one stream');
   assert.deepEqual(heard.filter(({ event }) => event === 'error'), []);
+});
+
+scenario('Firefox sees the agent and gets its sound too', ORDERS, async (scene, order) => {
+  const { server, browser, agent } = await meeting(scene, { kind: 'firefox' });
+  const page = await pageIn(scene, browser, server, { sends: 'no', offers: 'newcomer' });
+  if (order === 'agent first') {
+    agent();
+    await present(scene, server, 1);
+  }
+  await page.join();
+  if (order === 'agent second') agent();
+  const report = await page.frames(30, { deadlineMs: 20_000 });
+  assert.deepEqual([report.width, report.height], [640, 480]);
+  const [white, red] = await page.colours(BAR);
+  assertColour(white, [255, 255, 255], 'the first bar');
+  assertColour(red, [255, 0, 0], 'the sixth bar');
+  // Without a sound card it plays nothing that could be listened to.
+  await until('sound', 5_000, async () => (await page.state()).inbound.audio?.packetsReceived > 50);
+  assert.equal((await page.state()).inbound.audio.packetsLost, 0);
 });
 
 scenario('camera off is black, muted is silence, and both come back at once', ['mesh'], async (scene, _, t) => {
@@ -170,4 +192,44 @@ scenario('whoever is one too many is told of and hurts nobody', ['mesh'], async 
   // The seat that becomes free is given to whoever had none.
   await first.page.evaluate(() => window.participant.leave());
   await second.frames(5);
+});
+
+scenario('20 times off and on: nothing is seen or heard after the answer, and all is back at once', ['mesh'], async (scene, _, t) => {
+  const { server, browser, agent } = await meeting(scene);
+  const page = await pageIn(scene, browser, server, { sends: 'no' });
+  await page.join();
+  const { control } = agent();
+  await page.frames(30);
+  await hears(page, 'a tone');
+  await page.page.evaluate(() => window.participant.observe());
+
+  const quiet = [];
+  for (let toggle = 0; toggle < 20; toggle += 1) {
+    await Promise.all([control.camera(false), control.mic(true)]);
+    const fromMs = await page.now();
+    await observeFor(600);
+    const untilMs = await page.now();
+    await Promise.all([control.camera(true), control.mic(false)]);
+    quiet.push({ fromMs, untilMs });
+    await observeFor(900);
+  }
+  const { brightness, loudness } = await page.page.evaluate(() => ({ ...window.participant }));
+  // What left before the answer is on its way for as long as a jitter buffer keeps it.
+  const ON_ITS_WAY_MS = 250;
+  const within = (list, from, to) => list.filter(([at]) => at >= from && at < to);
+  const pictures = [];
+  const sounds = [];
+  for (const { fromMs, untilMs } of quiet) {
+    const seen = within(brightness, fromMs + ON_ITS_WAY_MS, untilMs).filter(([, value]) => value > 40);
+    const heard = within(loudness, fromMs + ON_ITS_WAY_MS, untilMs).filter(([, level]) => level > -60);
+    assert.deepEqual({ seen, heard }, { seen: [], heard: [] });
+    assert.ok(within(loudness, fromMs, untilMs).length > 10, 'it was listened to');
+    pictures.push(within(brightness, untilMs, untilMs + 900).find(([, value]) => value > 40)?.[0] - untilMs);
+    sounds.push(within(loudness, untilMs, untilMs + 900).find(([, level]) => level > -40)?.[0] - untilMs);
+  }
+  for (const [what, times] of [['picture', pictures], ['sound', sounds]]) {
+    const [median, worst] = [0.5, 1].map((share) => Math.round(quantile(times, share)));
+    t.diagnostic(`the ${what} was back ${median} ms (median), ${worst} ms (worst) after it was asked for`);
+    assert.ok(worst < 900, `${what}: ${times}`);
+  }
 });

@@ -443,9 +443,7 @@ impl World {
 
     fn page_connection(&mut self, page: u32, with: u32) {
         let connections = &mut self.actors.get_mut(&page).unwrap().connections;
-        if !connections.contains_key(&with) {
-            connections.insert(with, Connection::new("-", &mut self.ids));
-        }
+        connections.entry(with).or_insert_with(|| Connection::new("-", &mut self.ids));
     }
 
     fn page_offers(&mut self, page: u32, with: u32) {

@@ -404,7 +404,7 @@ struct Equipment {
 impl Equipment {
     fn new(config: &Config, profiles: Option<PathBuf>) -> Result<Self, AgentError> {
         let profile = Profiles::usual(profiles).load(config.capture.profile.as_str())?;
-        let DeviceSettings { format, camera, mic } = DeviceSettings::new(&config.capture, &profile);
+        let DeviceSettings { format, camera, mic } = DeviceSettings::new(config, &profile);
         if camera.is_none() && mic.is_none() {
             return Err(AgentError::NothingToSend { profile: profile.name });
         }

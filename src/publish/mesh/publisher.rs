@@ -8,6 +8,7 @@ use bytes::Bytes;
 use tokio::time::sleep_until;
 
 use super::key_frames::KeyFrameLimit;
+use super::share;
 use super::tracks::Tracks;
 use super::viewers::{Refused, Viewers};
 use crate::capture::{Encoding, MediaClock};
@@ -112,7 +113,7 @@ impl Publisher {
         let settings = PeerSettings {
             video: self.format.video.map(|video| video.codec),
             stream: self.stream.clone(),
-            full_bitrate: self.settings.limits.max_bitrate + self.settings.limits.other_bitrate,
+            full_bitrate: share::needed_for_best(&self.settings.limits),
             offers_chat: self.settings.offers_chat,
         };
         self.viewers.open(id, settings, &addresses, Instant::now())

@@ -39,6 +39,11 @@ impl Link {
     }
 }
 
+/// What a link must carry for the best quality, in bits per second.
+pub(super) fn needed_for_best(limits: &RateLimits) -> u32 {
+    (f64::from(limits.max_bitrate + limits.other_bitrate) / USED).ceil() as u32
+}
+
 /// The quality for all links, and why it is no better. `before` is the quality until now.
 pub(super) fn quality(
     limits: &RateLimits,
@@ -90,6 +95,11 @@ mod tests {
         let links = estimates.iter().map(|estimate| link(*estimate));
         let (quality, reason) = quality(&LIMITS, links, LIMITS.best_quality());
         (quality.bitrate, quality.frame_rate, reason)
+    }
+
+    #[test]
+    fn a_link_of_which_only_the_first_guess_is_known_limits_nothing() {
+        assert_eq!(for_all(&[u64::from(needed_for_best(&LIMITS))]), (800_000, 30, Reason::Full));
     }
 
     #[test]
