@@ -3,7 +3,7 @@
 //!
 //! - Whoever is met is given some time to offer, then is offered to. Once that was decided, offers of theirs are ignored
 //!   until they have answered: pages take their own offer back when one of ours comes.
-//! - Two agents that have decided at the same time would ignore each other. They know each other by the origin of their
+//! - Two agents that have decided at the same time would ignore each other (glare). They know each other by the origin of their
 //!   descriptions, and the one whose certificate has the smaller fingerprint takes the other's offer. It does so with
 //!   anybody whose answer is late.
 //! - A connection that does not come about is closed and begun anew, each time after a longer wait.
@@ -188,11 +188,11 @@ impl Negotiation {
     fn forget(&mut self, id: &ParticipantId, now: Instant) {
         self.close(id);
         self.participants.remove(id);
-        self.seat_is_free(now);
+        self.admit_refused(now);
     }
 
-    /// Gives a seat that became free to somebody who had none.
-    fn seat_is_free(&mut self, now: Instant) {
+    /// A connection has ended, which makes room for one that was refused.
+    fn admit_refused(&mut self, now: Instant) {
         if let Some(next) = self.participants.values_mut().find(|each| each.talk == Talk::Refused) {
             next.talk = Talk::Waiting { offer_at: Some(now) };
         }
@@ -394,7 +394,7 @@ impl Negotiation {
         }
     }
 
-    /// Nobody answers. Leaves the seat to others for a while; in a one-to-one room there is nobody.
+    /// Nobody answers. Makes room for others for a while; in a one-to-one room there is nobody.
     fn give_up(&mut self, id: &ParticipantId, now: Instant) {
         if *id == ParticipantId::other() {
             return self.forget(id, now);
@@ -403,7 +403,7 @@ impl Negotiation {
         if let Some(participant) = self.participants.get_mut(id) {
             participant.talk = Talk::Waiting { offer_at: Some(now + LONGEST_WAIT) };
         }
-        self.seat_is_free(now);
+        self.admit_refused(now);
     }
 }
 
