@@ -9,6 +9,7 @@
 //! - A connection that does not come about is closed and begun anew, each time after a longer wait.
 
 mod description;
+mod exchange;
 mod participant;
 
 use std::collections::{BTreeMap, VecDeque};
@@ -17,6 +18,8 @@ use std::time::{Duration, Instant};
 use self::participant::{Link, Met, Participant, Talk};
 use super::dialect::OfferWaits;
 use super::signal::{Candidate, ParticipantId, Signal, Step};
+
+pub use self::exchange::{Action, Event};
 
 /// Participants that are known at most; what a server says of more is ignored.
 const MAX_PARTICIPANTS: usize = 256;
@@ -36,71 +39,6 @@ const RETRY_CAME: Duration = Duration::from_millis(1500);
 const LONGEST_WAIT: Duration = Duration::from_secs(30);
 /// How long after somebody came to a one-to-one room its loss still counts as the old participant's.
 const SUCCESSION: Duration = Duration::from_secs(30);
-
-/// What happened.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Event {
-    /// Somebody was in the room when the agent came.
-    Found(ParticipantId),
-    /// Somebody came.
-    Came(ParticipantId),
-    /// Somebody left.
-    Left(ParticipantId),
-    /// A description or a candidate came.
-    Signal(Signal),
-    /// A description or a candidate of ours is ready: the description that an action asked for, or a candidate of a
-    /// connection whose description was ready before.
-    Described(Signal),
-    /// The connection carries media, for the first time or again.
-    Connected(ParticipantId),
-    /// The connection carries nothing at present.
-    Disconnected(ParticipantId),
-    /// The connection is lost for good, or a description could not be used.
-    Failed(ParticipantId),
-    /// The participant closed the connection.
-    Closed(ParticipantId),
-    /// An offer of ours is needed on a connection that is there: our answer has no place for a track, or we have other
-    /// addresses.
-    OfferNeeded(ParticipantId),
-    /// The connection that was to be opened cannot be: there are as many as there may be.
-    Refused(ParticipantId),
-    /// Time passed.
-    Tick,
-}
-
-/// What is to be done.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Action {
-    /// Make a connection; there is none to this participant.
-    Open(ParticipantId),
-    /// Make an offer, on a connection that is there already an ICE restart, and tell it with [`Event::Described`].
-    Offer(ParticipantId),
-    /// Answer this offer, which takes back an offer of ours that has no answer yet, and tell the answer with
-    /// [`Event::Described`].
-    Answer(ParticipantId, String),
-    /// Take in this answer to our offer.
-    Accept(ParticipantId, String),
-    /// Take in this candidate.
-    AddCandidate(ParticipantId, Candidate),
-    /// Close the connection.
-    Close(ParticipantId),
-    /// Send this to the participant.
-    Send(Signal),
-}
-
-impl Action {
-    fn peer(&self) -> &ParticipantId {
-        match self {
-            Self::Open(peer)
-            | Self::Offer(peer)
-            | Self::Answer(peer, _)
-            | Self::Accept(peer, _)
-            | Self::AddCandidate(peer, _)
-            | Self::Close(peer)
-            | Self::Send(Signal { peer, .. }) => peer,
-        }
-    }
-}
 
 /// The negotiations with all participants of one joined session.
 #[derive(Debug)]
