@@ -45,7 +45,7 @@ demo: release ## Watch a test picture in a meeting on this machine (ARGS="--came
 	$(RELEASE) demo $(ARGS)
 
 .PHONY: test
-test: test-rust test-viewer test-fuzz test-e2e test-packages test-readme test-pi ## Run all tests, the quick ones first
+test: test-rust test-viewer test-fuzz test-untimed test-e2e test-packages test-readme test-pi ## Run all tests, the quick ones first
 
 .PHONY: bench
 bench: release deps-test ## Measure CPU, memory, cadence and latency, beside a bare pipeline and a browser
@@ -131,6 +131,11 @@ test-e2e: release deps-test ## The program against a relay in NestJS and viewers
 	npm --prefix tests run --silent prepare
 	ROOMCAM=$(RELEASE) npm --prefix tests run --silent e2e
 
+.PHONY: test-untimed
+test-untimed: release deps-test ## End-to-end tests that judge no time: the page's states, surroundings that change
+	npm --prefix tests run --silent prepare
+	ROOMCAM=$(RELEASE) npm --prefix tests run --silent untimed
+
 # Not part of `make test` while the agent does not yet meet its goals.
 .PHONY: test-network
 test-network: release deps-test ## The agent behind bad links, in a network namespace (as root)
@@ -166,7 +171,7 @@ test-readme: deps ## README.md and systemd/OPERATING.md, followed word for word 
 # `make test` has a fifth of it. The relay is the release build, because it is the one that people run.
 .PHONY: hostile
 hostile: release ## Let 10 000 hostile connections loose on the relay for five minutes, while a meeting goes on
-	ROOMCAM=$(RELEASE) ROOMCAM_HOSTILE_CONNECTIONS=10000 ROOMCAM_LOG=error cargo test $(LOCKED) --test relay_hostile -- --nocapture
+	ROOMCAM=$(RELEASE) ROOMCAM_HOSTILE_CONNECTIONS=10000 cargo test $(LOCKED) --test relay_hostile -- --nocapture
 
 # --- Checks ---
 

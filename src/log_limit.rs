@@ -9,7 +9,7 @@ const INTERVAL: Duration = Duration::from_secs(10);
 /// How many different texts a [`TextLimit`] tells apart; the rest counts as one.
 const MOST_TEXTS: usize = 16;
 
-/// Lets one of many messages through every ten seconds, and counts the others.
+/// Lets one or a few of many messages through every ten seconds, and counts the others.
 ///
 /// ```ignore
 /// if let Some(more) = self.limit.admit(Instant::now()) {
@@ -18,9 +18,11 @@ const MOST_TEXTS: usize = 16;
 /// ```
 #[derive(Debug, Clone, Copy, Default)]
 pub(crate) struct LogLimit {
-    /// When a message was let through last.
-    last: Option<Instant>,
-    /// How many were not let through since.
+    /// When the first message of this interval was let through.
+    since: Option<Instant>,
+    /// How many were let through in this interval.
+    admitted: u32,
+    /// How many were not let through since the last that was.
     withheld: u64,
 }
 
@@ -41,11 +43,20 @@ impl LogLimit {
     /// Whether a message may be logged at `now`, and what to append to it. `None` if it is too soon after the last:
     /// then it is counted, and told of with the next one.
     pub(crate) fn admit(&mut self, now: Instant) -> Option<More> {
-        if self.last.is_some_and(|last| now.saturating_duration_since(last) < INTERVAL) {
+        self.admit_some(1, now)
+    }
+
+    /// As [`LogLimit::admit`], where `most` messages may be logged every ten seconds.
+    pub(crate) fn admit_some(&mut self, most: u32, now: Instant) -> Option<More> {
+        if self.since.is_none_or(|since| now.saturating_duration_since(since) >= INTERVAL) {
+            self.since = Some(now);
+            self.admitted = 0;
+        }
+        if self.admitted >= most {
             self.withheld += 1;
             return None;
         }
-        self.last = Some(now);
+        self.admitted += 1;
         Some(More(std::mem::take(&mut self.withheld)))
     }
 }
@@ -103,6 +114,16 @@ mod tests {
         for minute in 0..5 {
             assert_eq!(limit.admit(start + Duration::from_secs(60 * minute)), Some(More(0)));
         }
+    }
+
+    #[test]
+    fn a_few_messages_in_ten_seconds_may_be_logged() {
+        let start = Instant::now();
+        let mut limit = LogLimit::default();
+        let mut admitted = |seconds| limit.admit_some(2, start + Duration::from_secs(seconds));
+
+        assert_eq!([0, 1, 2, 9].map(&mut admitted), [Some(More(0)), Some(More(0)), None, None]);
+        assert_eq!([10, 11, 12].map(&mut admitted), [Some(More(2)), Some(More(0)), None]);
     }
 
     #[test]

@@ -2,7 +2,7 @@
 //!
 //! Three kinds of time exist in roomcam and must never be mixed (`ARCHITECTURE.md`, glossary):
 //! [`CaptureTime`] says when a sample was taken, [`MediaTime`] where it stands on the timeline that viewers
-//! see, and wall-clock time (`std::time::SystemTime`) is only ever sent for information.
+//! see, and wall-clock time (`std::time::SystemTime`) is sent for information, and says where a run's timeline begins.
 
 use std::fmt;
 use std::time::Duration;

@@ -363,3 +363,26 @@ async fn a_relay_that_is_away() {
     })
     .await;
 }
+
+#[tokio::test]
+async fn a_captive_portal_is_told_of_once_and_asked_again_until_somebody_has_signed_in() {
+    with_agent(async |agent, relay| {
+        let page = "<!DOCTYPE html><title>Welcome to our network</title>";
+        let length = page.len();
+        let portal =
+            format!("HTTP/1.1 200 OK\r\nContent-Type: text/html\r\nContent-Length: {length}\r\n\r\n{page}");
+        for _ in 0..4 {
+            relay.answer(&portal).await;
+        }
+        let message = agent.until_absent_for("unreachable").await;
+        assert!(message.contains("wants people to sign in first"), "{message}");
+        let mut server = relay.accept().await;
+        server.join("room-1").await;
+        agent.until_joined().await;
+
+        let lines = agent.log.lines();
+        let warnings: Vec<_> = lines.iter().filter(|line| line.contains("WARN")).collect();
+        assert!(warnings.len() == 1 && warnings[0].contains("sign in first"), "{warnings:#?}");
+    })
+    .await;
+}

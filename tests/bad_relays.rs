@@ -5,6 +5,7 @@
 
 mod common;
 
+use std::collections::BTreeSet;
 use std::time::Duration;
 
 use common::{Authority, Relay, SHORT, config, next, patiently};
@@ -83,7 +84,19 @@ async fn html() {
     let page = "HTTP/1.1 200 OK\r\nContent-Type: text/html; charset=utf-8\r\nContent-Length: 15\r\n\r\n<!DOCTYPE html>";
     assert_eq!(
         answered_with(page).await,
-        "answered 200 with text/html; charset=utf-8 instead of a WebSocket; check that the URL is a Socket.IO relay's"
+        "answered 200 with a page (text/html) instead of a WebSocket; check that the URL is a Socket.IO relay's, and \
+         whether this network wants people to sign in first"
+    );
+}
+
+#[tokio::test]
+async fn a_refusal_of_the_embedded_relay() {
+    let body = r#"{"error":"this relay has as many sessions as it takes; try again when somebody has left","code":"relay_full"}"#;
+    let length = body.len();
+    let head = "HTTP/1.1 503 Service Unavailable\r\nContent-Type: application/json";
+    assert_eq!(
+        answered_with(&format!("{head}\r\nContent-Length: {length}\r\n\r\n{body}")).await,
+        "answered 503: this relay has as many sessions as it takes; try again when somebody has left"
     );
 }
 
@@ -102,7 +115,8 @@ async fn a_redirect() {
             "HTTP/1.1 301 Moved Permanently\r\nLocation: https://new.example/\r\nContent-Length: 0\r\n\r\n"
         )
         .await,
-        "redirected (301) to https://new.example/; put the address it leads to into the URL"
+        "redirected (301) to https://new.example/; put the address it leads to into the URL, unless it is where this \
+         network wants people to sign in"
     );
 }
 
@@ -427,6 +441,28 @@ async fn nobody_listens() {
 }
 
 #[tokio::test]
+async fn a_machine_that_does_not_answer_is_told_of_in_the_same_words_each_time() {
+    // Once its queue is full, the kernel answers nobody who knocks at this port.
+    let socket = tokio::net::TcpSocket::new_v4().unwrap();
+    socket.bind("127.0.0.1:0".parse().unwrap()).unwrap();
+    let silent = socket.listen(0).unwrap();
+    let address = silent.local_addr().unwrap();
+    let _waiting = tokio::net::TcpStream::connect(address).await.unwrap();
+    let mut told = BTreeSet::new();
+    for _ in 0..20 {
+        let mut config =
+            SessionConfig::new(Endpoint::new(&format!("http://{address}")).unwrap(), "room-1", "Pi");
+        config.limits.connect_timeout = Duration::from_millis(100);
+        told.insert(ended(&mut start(config)).await.to_string());
+    }
+
+    let url = format!("ws://{address}/socket.io/?EIO=4&transport=websocket");
+    let text =
+        "no TCP connection within 0.1 s; check that the URL is the relay's and that it is not overloaded";
+    assert_eq!(told, BTreeSet::from([format!("relay {url}: {text}")]));
+}
+
+#[tokio::test]
 async fn a_name_that_does_not_resolve() {
     let mut config = config(&Relay::listen().await);
     config.endpoint = Endpoint::new("http://relay.invalid:3000").unwrap();
@@ -458,6 +494,21 @@ async fn a_certificate_of_an_unknown_authority() {
             .ends_with(&format!("TLS failed (invalid peer certificate: UnknownIssuer){TLS_REMEDY}")),
         "{error}"
     );
+}
+
+#[tokio::test]
+async fn a_certificate_that_has_expired() {
+    let relay = Relay::listen().await;
+    let authority = Authority::until(2020);
+    let file = tempfile::NamedTempFile::new().unwrap();
+    std::fs::write(file.path(), &authority.pem).unwrap();
+    let mut config = over_tls(&relay);
+    config.endpoint.ca_file = Some(file.path().to_owned());
+    let mut session = start(config);
+    assert!(relay.accept_tls(authority.acceptor()).await.is_err());
+    let text = ended(&mut session).await.to_string();
+    // Without the time of day, which would make it news each time.
+    assert!(text.ends_with(&format!("TLS failed (the certificate has expired){TLS_REMEDY}")), "{text}");
 }
 
 #[tokio::test]

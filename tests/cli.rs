@@ -104,17 +104,35 @@ fn the_configuration_can_be_named_by_the_environment() {
 
 #[test]
 fn wrong_use_ends_with_2_and_says_what_is_wanted() {
-    let cases: [(&[&str], &str); 5] = [
+    let address = "such as 127.0.0.1:8080, or 0.0.0.0:8080 to be reached from other machines";
+    let number = "wanted is a whole number from 1 to 1000000";
+    let bytes = "wanted is a whole number from 16384 to 100000000";
+    let origin = "such as https://meet.example";
+    let token =
+        "/nowhere cannot be read: No such file or directory (os error 2); the file has to hold a token";
+    let cases: &[(&[&str], &str)] = &[
         (&[], "Usage: roomcam"),
         (&["rnu"], "unrecognized subcommand 'rnu'"),
         (&["run", "--set", "capture.fps"], "wanted is section.key=value"),
-        (&["demo", "--listen", "localhost"], "--listen <ADDR:PORT>"),
-        (&["relay", "--max-rooms", "0"], "--max-rooms <N>"),
+        (&["demo", "--listen", "localhost"], address),
+        (&["demo", "--listen", "8080"], address),
+        (&["demo", "--room", ""], "flag --room: meeting.room = \"\" is refused; allowed is text of"),
+        (&["demo", "--camera", ""], "flag --camera: capture.camera = \"\" is refused; allowed is \"auto\""),
+        (&["relay", "--listen", "127.0.0.1:99999"], address),
+        (&["relay", "--listen", ""], address),
+        (&["relay", "--max-rooms", "0"], number),
+        (&["relay", "--max-sessions", "many"], number),
+        (&["relay", "--max-participants", "99999999999999999999"], number),
+        (&["relay", "--join-rate=-1"], number),
+        (&["relay", "--max-message-bytes", "1"], bytes),
+        (&["relay", "--allow-origin", "meet.example"], origin),
+        (&["relay", "--token-file", "/nowhere"], token),
+        (&["relay", "--publish-token-file", "/nowhere"], token),
     ];
     for (args, wanted) in cases {
         let output = roomcam(args, &[]);
         assert_eq!(output.status.code(), Some(2), "{args:?}");
-        assert!(stderr(&output).contains(wanted), "{wanted} is not in:\n{}", stderr(&output));
+        assert!(stderr(&output).contains(wanted), "{args:?}: {wanted} is not in:\n{}", stderr(&output));
     }
 }
 

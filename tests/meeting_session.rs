@@ -6,11 +6,12 @@ mod common;
 
 use std::time::Duration;
 
-use common::{Relay, chunk, config, media, next, text};
+use common::{Authority, Relay, chunk, config, media, next, text};
 use roomcam::meeting::{
-    ErrorKind, Left, OutboxLimits, Presence, ServerEvent, SessionEvent, StateChange, outbox, session,
+    ErrorKind, Left, OutboxLimits, Presence, ServerEvent, SessionEvent, SessionHandle, StateChange, outbox,
+    session,
 };
-use roomcam::socketio::Limits;
+use roomcam::socketio::Endpoint;
 
 const LIVE: Presence = Presence { has_video: true, is_muted: false };
 const MIME: &str = "video/webm; codecs=\"vp8, opus\"";
@@ -226,7 +227,7 @@ async fn a_relay_that_stops_reading_fills_the_outbox_and_is_still_heard() {
     stalled.await;
     let state = outbox.state();
     assert_eq!((state.chunks, state.media), (10, Duration::from_millis(1000)));
-    assert!(state.head_waited >= Duration::from_millis(500), "{state:?}");
+    assert!(outbox.backlog().age >= Duration::from_millis(500), "{:?}", outbox.backlog());
 
     server.say(r#"42["user-joined",{"userId":"late"}]"#).await;
     let SessionEvent::Event(ServerEvent::UserJoined(who)) = next(&mut session).await else { panic!() };
@@ -249,21 +250,25 @@ async fn a_relay_that_stops_reading_fills_the_outbox_and_is_still_heard() {
     assert_eq!(media(&mut server).await.1, "after");
 }
 
-#[tokio::test]
-async fn tls_with_a_private_authority_works_when_its_file_is_given() {
-    let relay = Relay::listen().await;
-    let authority = common::Authority::new();
-    let file = tempfile::NamedTempFile::new().unwrap();
-    std::fs::write(file.path(), &authority.pem).unwrap();
-    let mut config = config(&relay);
-    config.endpoint =
-        roomcam::socketio::Endpoint::new(&relay.url().replace("http://127.0.0.1", "https://localhost"))
-            .unwrap();
-    config.endpoint.ca_file = Some(file.path().to_owned());
-    config.limits = Limits::default();
+/// Joins over TLS with the authorities in this file.
+fn over_tls(relay: &Relay, ca_file: &std::path::Path) -> SessionHandle {
+    let mut config = config(relay);
+    config.endpoint = Endpoint::new(&relay.url().replace("http://127.0.0.1", "https://localhost")).unwrap();
+    config.endpoint.ca_file = Some(ca_file.to_owned());
     let (_outbox, receiver) = outbox(OutboxLimits::default());
-    let mut session = session::spawn(config, LIVE, receiver);
-    let mut server = relay.accept_tls(authority.acceptor()).await.unwrap();
-    server.join("room-1").await;
-    assert!(matches!(next(&mut session).await, SessionEvent::Joined(_)));
+    session::spawn(config, LIVE, receiver)
+}
+
+#[tokio::test]
+async fn tls_with_a_private_authority_works_when_its_file_is_given_and_after_both_are_renewed() {
+    let relay = Relay::listen().await;
+    let file = tempfile::NamedTempFile::new().unwrap();
+    for authority in [Authority::new(), Authority::new()] {
+        // Each attempt reads the file.
+        std::fs::write(file.path(), &authority.pem).unwrap();
+        let mut session = over_tls(&relay, file.path());
+        let mut server = relay.accept_tls(authority.acceptor()).await.unwrap();
+        server.join("room-1").await;
+        assert!(matches!(next(&mut session).await, SessionEvent::Joined(_)));
+    }
 }

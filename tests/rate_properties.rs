@@ -54,8 +54,7 @@ struct Simulation {
     queue: VecDeque<Chunk>,
     /// Chunks in the kernel: when they were cut, and what lies in the kernel up to their end.
     kernel: VecDeque<Chunk>,
-    delivered: u64,
-    busy: bool,
+    delivered: f64,
     /// `(when, from the cut to the receiver)`.
     delays: Vec<(u64, u64)>,
     qualities: Vec<(u64, Quality, Reason)>,
@@ -76,8 +75,7 @@ impl Simulation {
             open: 0.0,
             queue: VecDeque::new(),
             kernel: VecDeque::new(),
-            delivered: 0,
-            busy: true,
+            delivered: 0.0,
             delays: Vec::new(),
             qualities: vec![],
         }
@@ -125,6 +123,7 @@ impl Simulation {
             let sent = credit.min(first.left);
             first.left -= sent;
             credit -= sent;
+            self.delivered += sent;
             if first.left > 0.01 {
                 break;
             }
@@ -137,7 +136,6 @@ impl Simulation {
             let taken = room.min(first.left).max(0.0);
             room -= taken;
             first.left -= taken;
-            self.delivered += taken as u64;
             let whole = first.left < 0.01;
             match self.kernel.back_mut() {
                 Some(last) if last.cut == first.cut => last.left += taken,
@@ -148,18 +146,17 @@ impl Simulation {
             }
             self.queue.pop_front();
         }
-        self.busy &= !self.queue.is_empty();
     }
 
     fn observe(&mut self) {
-        let age = self.queue.front().map_or(0, |chunk| self.now - chunk.cut);
-        let age = Duration::from_millis(age);
+        let oldest = self.kernel.front().or(self.queue.front());
+        let age = Duration::from_millis(oldest.map_or(0, |chunk| self.now - chunk.cut));
         let now = self.at();
         if self.gauge.observe(now, age) >= Pressure::Stuck {
             self.queue.truncate(1);
         }
-        let delivered = std::mem::take(&mut self.delivered);
-        let seen = Observation { now, age, delivered, busy: std::mem::replace(&mut self.busy, true) };
+        let delivered = std::mem::take(&mut self.delivered) as u64;
+        let seen = Observation { now, age, delivered, busy: !age.is_zero() };
         let quality = self.controller.observe(seen);
         assert!(self.controller.encoder_bitrate() <= LIMITS.max_bitrate);
         assert!(self.controller.encoder_bitrate() >= LIMITS.min_bitrate);

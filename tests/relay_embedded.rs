@@ -322,6 +322,23 @@ async fn sessions_are_bounded_per_second() {
 }
 
 #[tokio::test]
+async fn a_full_relay_says_so_before_the_handshake() {
+    let relay = Running::start(RelayOptions { max_sessions: 1, ..RelayOptions::default() }).await;
+    let (ann, _) = Peer::join(relay.addr, "ann", "r").await;
+    // Where a browser's page can read it; of a WebSocket it hears only that there is none.
+    let path = "/socket.io/?EIO=4&transport=polling";
+    let answer = http::get(relay.addr, path, &[]).await;
+    assert_eq!((answer.status, &answer.json()["code"]), (503, &json!("relay_full")));
+    let message = "this relay has as many sessions as it takes; try again when somebody has left";
+    assert_eq!(answer.json()["error"], message);
+
+    drop(ann);
+    let again = async { while http::get(relay.addr, path, &[]).await.status != 200 {} };
+    tokio::time::timeout(PATIENCE, again).await.expect("there is a place");
+    relay.stop().await;
+}
+
+#[tokio::test]
 async fn a_message_above_the_limit_closes_its_senders_connection() {
     let options = RelayOptions { max_message_bytes: 20_000, ..RelayOptions::default() };
     let relay = Running::start(options).await;

@@ -35,6 +35,8 @@ const CADENCE: Duration = Duration::from_millis(100);
 const LONGEST_GAP: Duration = Duration::from_millis(250);
 /// What the relay may hold in memory, in kB.
 const MOST_MEMORY: u64 = 150_000;
+/// Lines that it may log per second, in the long run.
+const MOST_LINES: u64 = 4;
 
 #[tokio::test]
 async fn a_camera_and_its_viewers_go_on_amid_thousands_of_hostile_connections() {
@@ -58,7 +60,7 @@ async fn a_camera_and_its_viewers_go_on_amid_thousands_of_hostile_connections() 
 
     let mut strangers = JoinSet::new();
     let mut ticks = interval(Duration::from_secs(1) / PER_SECOND);
-    let mut most = 0;
+    let (mut most, begun) = (0, Instant::now());
     for number in 0..connections {
         ticks.tick().await;
         // What a stranger meets at the end does not matter: a refusal, a reset, or nothing.
@@ -74,13 +76,15 @@ async fn a_camera_and_its_viewers_go_on_amid_thousands_of_hostile_connections() 
     // By so much the machine kept the camera itself waiting.
     let late = sent.saturating_sub(CADENCE);
     let (median, sent) = (median(seen).as_millis(), sent.as_millis());
+    let lines = relay.log().lines().count() as u64;
     println!(
         "{connections} hostile connections: longest gap of {VIEWERS} viewers {} ms (median {median} ms; \
-         between chunks as they were sent {sent} ms), at most {most} kB in the relay",
+         between chunks as they were sent {sent} ms), at most {most} kB in the relay, {lines} lines of log",
         worst.as_millis(),
     );
     assert!(worst <= LONGEST_GAP + late, "{worst:?}, of which the camera was late by {late:?}");
     assert!(most <= MOST_MEMORY, "{most} kB");
+    assert!(lines <= MOST_LINES * (begun.elapsed().as_secs() + 10), "{lines} lines");
 }
 
 /// The longest times between two chunks of the meeting.

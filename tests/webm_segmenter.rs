@@ -3,7 +3,7 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
 use bytes::Bytes;
-use roomcam::media::{CaptureTime, Chunk, Frame, StreamFormat, Track, VideoCodec, VideoFormat};
+use roomcam::media::{CaptureTime, Chunk, Frame, MediaTime, StreamFormat, Track, VideoCodec, VideoFormat};
 use roomcam::stream::{Origin, ReplayFrom, Segmenter};
 
 const FORMAT: VideoFormat = VideoFormat { codec: VideoCodec::Vp8, width: 64, height: 48, fps: 25 };
@@ -305,4 +305,20 @@ fn receivers_that_ran_out_of_media_are_put_so_far_behind_that_they_jump() {
     segmenter.begin_epoch(Origin::Continue);
     let third = run(&mut segmenter, 15_000, 15_400, 10, 30);
     assert!(third[0].duration().as_millis() < 400, "once, not at each epoch");
+}
+
+#[test]
+fn a_timeline_begins_where_it_is_told_to_and_then_goes_on() {
+    let mut segmenter = Segmenter::new(StreamFormat { video: Some(FORMAT) }, 1 << 20);
+    let noon = MediaTime::from_millis(12 * 3_600_000);
+    segmenter.begin_at(noon);
+    segmenter.begin_epoch(Origin::LeadIn);
+    let before = run(&mut segmenter, 1000, 3000, 10, 30);
+    assert_eq!((before[0].before, before[0].video), (noon, Some(noon)));
+
+    segmenter.begin_at(MediaTime::from_millis(13 * 3_600_000));
+    segmenter.begin_epoch(Origin::LeadIn);
+    let after = run(&mut segmenter, 3000, 4000, 10, 30);
+
+    assert_eq!(after[0].before, before.last().unwrap().end, "no hole, once something was sent");
 }

@@ -1,5 +1,6 @@
 //! What people at the device chose last, kept where it outlives a restart.
 
+use std::fs::{File, OpenOptions};
 use std::future::pending;
 use std::io::{self, Write};
 use std::path::{Path, PathBuf};
@@ -169,13 +170,22 @@ fn read(path: &Path) -> Result<Kept, String> {
     }
 }
 
-/// Replaces the file as a whole, so that it is never half written.
+/// Writes the file, or else empties it, which takes no room on a full disk: an older choice may be more open, and one that
+/// is not known opens nothing.
 fn write(directory: &Path, kept: Kept) -> io::Result<()> {
-    let fresh = directory.join("choice.json.new");
-    let mut file = std::fs::File::create(&fresh)?;
+    let path = directory.join(FILE);
+    replace(&directory.join("choice.json.new"), &path, kept).inspect_err(|_| {
+        // Where there is none, or nothing can be written at all, there is nothing more to do.
+        let _ = OpenOptions::new().write(true).truncate(true).open(path);
+    })
+}
+
+/// Replaces the file as a whole, so that it is never half written.
+fn replace(fresh: &Path, path: &Path, kept: Kept) -> io::Result<()> {
+    let mut file = File::create(fresh)?;
     serde_json::to_writer(&mut file, &kept)?;
     file.write_all(b"\n")?;
-    std::fs::rename(&fresh, directory.join(FILE))
+    std::fs::rename(fresh, path)
 }
 
 #[cfg(test)]
@@ -290,6 +300,23 @@ mod tests {
             assert_eq!((choice.camera, choice.mic), (Some(false), Some(false)), "{nonsense:?}");
             assert!(error.unwrap().to_string().contains(FILE), "{nonsense:?}");
         }
+    }
+
+    #[tokio::test]
+    async fn a_choice_that_cannot_be_written_leaves_no_older_one_that_is_more_open() {
+        let directory = tempfile::tempdir().unwrap();
+        let (mut file, _) = ChoiceFile::open(Some(directory.path().into()));
+        file.keep(OPEN);
+        file.next().await.unwrap();
+        // In the way of the fresh file, as a full disk is of its contents.
+        std::fs::create_dir(directory.path().join("choice.json.new")).unwrap();
+
+        file.keep(MUTED);
+        let error = file.next().await.unwrap_err().to_string();
+
+        assert!(error.contains("cannot keep what was chosen"), "{error}");
+        let (reopened, error) = ChoiceFile::open(Some(directory.path().into()));
+        assert_eq!(reopened.recall(OPEN).mic, Some(false), "{error:?}");
     }
 
     #[tokio::test]

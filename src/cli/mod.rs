@@ -2,11 +2,11 @@
 
 mod ctl;
 mod logging;
+mod values;
 
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 
-use clap::builder::RangedU64ValueParser;
 use clap::{ArgAction, Args, Parser, Subcommand};
 pub use ctl::CtlArgs;
 pub use logging::LogError;
@@ -127,7 +127,7 @@ pub struct RunArgs {
 #[derive(Debug, Args)]
 pub struct DemoArgs {
     /// Where to serve the page and the relay; port 0 picks a free one
-    #[arg(long, value_name = "ADDR:PORT", default_value = "127.0.0.1:8080")]
+    #[arg(long, value_name = "ADDR:PORT", default_value = "127.0.0.1:8080", value_parser = values::listen)]
     pub listen: SocketAddr,
 
     #[command(flatten)]
@@ -142,7 +142,7 @@ pub struct DemoArgs {
 #[derive(Debug, Args)]
 pub struct RelayArgs {
     /// Where to listen; port 0 picks a free one
-    #[arg(long, value_name = "ADDR:PORT", default_value = "127.0.0.1:8080")]
+    #[arg(long, value_name = "ADDR:PORT", default_value = "127.0.0.1:8080", value_parser = values::listen)]
     pub listen: SocketAddr,
 
     /// Let in only who shows the token in this file (one line); all of them may publish
@@ -162,31 +162,24 @@ pub struct RelayArgs {
     pub allow_origin: Vec<Origin>,
 
     /// Rooms at the same time
-    #[arg(long, value_name = "N", default_value_t = RelayOptions::default().max_rooms, value_parser = positive::<usize>())]
+    #[arg(long, value_name = "N", default_value_t = RelayOptions::default().max_rooms, value_parser = values::number::<usize>(1..=1_000_000))]
     pub max_rooms: usize,
 
     /// Participants in all rooms; clients of one address, but for this machine's, get half of them at most
-    #[arg(long, value_name = "N", default_value_t = RelayOptions::default().max_sessions, value_parser = positive::<usize>())]
+    #[arg(long, value_name = "N", default_value_t = RelayOptions::default().max_sessions, value_parser = values::number::<usize>(1..=1_000_000))]
     pub max_sessions: usize,
 
     /// Participants in a room, viewers included
-    #[arg(long, value_name = "N", default_value_t = RelayOptions::default().max_participants, value_parser = positive::<usize>())]
+    #[arg(long, value_name = "N", default_value_t = RelayOptions::default().max_participants, value_parser = values::number::<usize>(1..=1_000_000))]
     pub max_participants: usize,
 
     /// Largest message a participant may send
-    #[arg(long, value_name = "BYTES", default_value_t = RelayOptions::default().max_message_bytes, value_parser = positive::<usize>())]
+    #[arg(long, value_name = "BYTES", default_value_t = RelayOptions::default().max_message_bytes, value_parser = values::number::<usize>(16_384..=100_000_000))]
     pub max_message_bytes: usize,
 
-    /// Joins per second, over all rooms
-    #[arg(long, value_name = "N", default_value_t = RelayOptions::default().max_joins_per_second, value_parser = positive::<u32>())]
+    /// Joins per second, over all rooms; clients of one address, but for this machine's, get half of them at most
+    #[arg(long, value_name = "N", default_value_t = RelayOptions::default().max_joins_per_second, value_parser = values::number::<u32>(1..=1_000_000))]
     pub join_rate: u32,
-}
-
-fn positive<T: TryFrom<u64> + Clone + Send + Sync + 'static>() -> RangedU64ValueParser<T>
-where
-    <T as TryFrom<u64>>::Error: Send + Sync + 'static + std::error::Error,
-{
-    RangedU64ValueParser::new().range(1..)
 }
 
 /// `roomcam devices`.
@@ -244,7 +237,7 @@ pub struct ConfigArgs {
     capture: CaptureArgs,
 
     /// Set any other key of the configuration
-    #[arg(long, value_name = "SECTION.KEY=VALUE", value_parser = setting)]
+    #[arg(long, value_name = "SECTION.KEY=VALUE", value_parser = values::setting)]
     set: Vec<(String, String)>,
 }
 
@@ -302,7 +295,6 @@ impl DemoArgs {
         let mut overrides = Overrides::default();
         let mut set = |key, value: &str| overrides.set("roomcam demo", key, value);
         set("meeting.url", &format!("ws://{address}"));
-        set("meeting.room", &self.room);
         set("meeting.username", "roomcam demo");
         let CaptureArgs { camera, mic, .. } = &self.capture;
         match (camera, mic) {
@@ -311,6 +303,7 @@ impl DemoArgs {
             (None, Some(_)) => set("capture.camera", "none"),
             (Some(_), Some(_)) => {}
         }
+        overrides.set("--room", "meeting.room", &self.room);
         self.capture.add_to(&mut overrides);
         // Not of the environment, but what would be: the one way to give a token that no file holds.
         let token = [("ROOMCAM_TOKEN".to_owned(), token.to_owned())];
@@ -357,7 +350,7 @@ fn read_token(flag: &'static str, path: &Path) -> Result<Token, TokenFileError> 
 #[derive(Debug, thiserror::Error)]
 pub enum TokenFileError {
     /// Its file cannot be read, or holds no token.
-    #[error("{0}: {1}")]
+    #[error("{0}: {1}; the file has to hold a token of one line, such as `openssl rand -hex 16` makes")]
     Unusable(&'static str, SecretError),
     /// Nothing is in it.
     #[error("{0}: the file is empty; write a token into it")]
@@ -380,11 +373,6 @@ fn set_if_given(overrides: &mut Overrides, flag: &str, key: &str, value: &Option
     if let Some(value) = value {
         overrides.set(flag, key, value);
     }
-}
-
-fn setting(text: &str) -> Result<(String, String), &'static str> {
-    let (key, value) = text.split_once('=').ok_or("wanted is section.key=value, such as capture.fps=15")?;
-    Ok((key.trim().to_owned(), value.to_owned()))
 }
 
 /// The environment as text. What is no UTF-8 gets replacement characters, so that it is refused where it is

@@ -47,7 +47,7 @@ const BINDING: f64 = 0.9;
 /// A probe that the highest bitrate keeps below this part of the capacity last measured is a close one.
 const CLOSE: f64 = 1.2;
 /// How long a close probe lasts.
-const PROBE_CLOSE: Duration = Duration::from_secs(5);
+const PROBE_CLOSE: Duration = Duration::from_secs(10);
 /// How long a close probe waits longer than others: most of the quality is there already.
 const CLOSE_BACK_OFF: u32 = 8;
 /// How long after a probe that succeeded the next begins.
@@ -211,6 +211,8 @@ impl RateController {
             self.stall();
         } else if let Some(probe) = self.probe {
             self.watch_probe(&seen, probe);
+            // What waits because of a probe says nothing of what is sent without it.
+            self.late_since = None;
         } else if seen.age >= LATE {
             self.relieve(now);
         } else if seen.age < CALM && now >= self.probe_from && self.can_rise() {
@@ -280,7 +282,7 @@ impl RateController {
         probe.tight |= seen.age >= TIGHT;
         probe.sent += seen.delivered;
         self.probe = Some(probe);
-        let lacking = self.lacking().filter(|_| seen.age >= LATE);
+        let lacking = self.lacking().filter(|_| seen.age >= CALM);
         if let Some(capacity) = lacking {
             self.probe = None;
             self.set_target(capacity, Reason::Link);
@@ -291,7 +293,7 @@ impl RateController {
         } else if now >= probe.until && self.proves_nothing(&probe, now) {
             self.probe = None;
             self.wait_to_probe(now);
-        } else if now >= probe.until && seen.age < LATE {
+        } else if now >= probe.until && seen.age < CALM {
             let bitrate = self.probed_bitrate();
             (self.probe, self.limit) = (None, None);
             self.set_quality(bitrate, Picture::Moving, Reason::Link);

@@ -5,6 +5,7 @@ use std::time::{Duration, Instant};
 
 use tokio::time::sleep;
 
+use super::client_log::Topic;
 use super::dialect::Auth;
 use super::gateway::Gateway;
 use super::options::{Access, NoAccess, Role, Token};
@@ -37,7 +38,7 @@ impl Gateway {
 
     fn identify(&self, session: &Session, auth: Auth) -> Result<Identity, Refusal> {
         let role = self.access.admit(auth.token.as_deref()).map_err(|refusal| {
-            tracing::warn!(sid = %session.id, "refused a connection: its token is missing or wrong");
+            self.warn(Topic::Token, session, "refused a connection: its token is missing or wrong");
             let (code, what) = match refusal {
                 NoAccess::Missing => (Code::TokenRequired, "this relay requires a token"),
                 NoAccess::Wrong => (Code::TokenWrong, "your token is not one of this relay"),
@@ -72,7 +73,10 @@ impl Gateway {
             seated
         };
         if let Seated::Displaces(sid, displaced) = &seated {
-            tracing::info!(user = &*identity.user_id, %sid, "another connection of the same user takes the seat");
+            if let Some(more) = self.log.admit(Topic::Presence) {
+                let user = &*identity.user_id;
+                tracing::info!(user, %sid, "another connection of the same user takes the seat{more}");
+            }
             let message = "Another connection has logged in as the same user";
             self.dismiss(displaced, &Refusal::last(Code::UserTaken, message));
         }

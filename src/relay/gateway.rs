@@ -5,7 +5,9 @@ use std::time::{Instant, SystemTime, UNIX_EPOCH};
 
 use serde::Serialize;
 use serde::de::DeserializeOwned;
+use tracing::field;
 
+use super::client_log::{ClientLog, Topic};
 use super::dialect::{
     About, CameraState, ChatMessage, ForwardedChunk, JoinRoom, KeyframeRequested, MediaChunk, MicState,
     NoMore, Reaction, Refused, RequestKeyframe, Said, SetPresenter, UserLeft,
@@ -13,11 +15,11 @@ use super::dialect::{
 use super::message::{Budget, Message};
 use super::options::{Access, RelayOptions, Role};
 use super::outgoing::Slow;
-use super::rate::{Allowance, Rate};
 use super::refusal::{Code, Refusal};
 use super::registry::{Audience, Left, Registry, Seat};
 use super::session::{Session, Sid};
 use super::sessions::Sessions;
+use super::shared_rate::SharedRate;
 use crate::socketio::{Event, Placeholder};
 
 /// Longest chat message in bytes.
@@ -29,21 +31,27 @@ const MAX_MIME_BYTES: usize = 128;
 /// See the module's documentation.
 pub(super) struct Gateway {
     registry: Mutex<Registry<Arc<Session>>>,
-    joins: Mutex<Rate>,
+    joins: Mutex<SharedRate>,
     pub(super) access: Access,
     budget: Arc<Budget>,
     sessions: Arc<Sessions>,
+    pub(super) log: Arc<ClientLog>,
 }
 
 impl Gateway {
-    pub fn new(options: &RelayOptions, budget: Arc<Budget>, sessions: Arc<Sessions>) -> Self {
-        let joins = Allowance::new(options.max_joins_per_second, options.max_joins_per_second);
+    pub fn new(
+        options: &RelayOptions,
+        budget: Arc<Budget>,
+        sessions: Arc<Sessions>,
+        log: Arc<ClientLog>,
+    ) -> Self {
         Self {
             registry: Mutex::new(Registry::new(options.max_rooms, options.max_participants)),
-            joins: Mutex::new(Rate::new(joins, Instant::now())),
+            joins: Mutex::new(SharedRate::new(options.max_joins_per_second, Instant::now())),
             access: options.access.clone(),
             budget,
             sessions,
+            log,
         }
     }
 
@@ -53,7 +61,9 @@ impl Gateway {
         {
             let mut registry = self.registry();
             if let Some(left) = registry.disconnect(sid) {
-                tracing::info!(room = &*left.room_id, user = &*left.user_id, "disconnected");
+                if let Some(more) = self.log.admit(Topic::Presence) {
+                    tracing::info!(room = &*left.room_id, user = &*left.user_id, "disconnected{more}");
+                }
                 self.announce_left(&left, sid, &mut slow);
             }
         }
@@ -109,8 +119,8 @@ impl Gateway {
     }
 
     fn join_room(&self, session: &Arc<Session>, wish: JoinRoom) -> Result<(), Refusal> {
-        if !lock(&self.joins).admits(Instant::now()) {
-            tracing::warn!(sid = %session.id, "refused a join: too many per second");
+        if lock(&self.joins).admit(session.client, Instant::now()).is_err() {
+            self.warn(Topic::Join, session, "refused a join: too many per second");
             return Err(Refusal::new(
                 Code::TooMany,
                 "Too many people join at this moment; try again in a second",
@@ -125,12 +135,14 @@ impl Gateway {
             match registry.join(session.id, wish) {
                 Ok(joined) => {
                     let newcomer = &joined.newcomer;
-                    tracing::info!(
-                        room = joined.state.room_id,
-                        user = newcomer.user_id,
-                        members = joined.audience.len(),
-                        "joined"
-                    );
+                    if let Some(more) = self.log.admit(Topic::Presence) {
+                        tracing::info!(
+                            room = joined.state.room_id,
+                            user = newcomer.user_id,
+                            members = joined.audience.len(),
+                            "joined{more}"
+                        );
+                    }
                     // Under the lock, so that the joiner sees this before anything else of the room.
                     self.tell(session, "room-state", &joined.state, &mut slow);
                     self.tell_others(&joined.audience, session.id, "user-joined", newcomer, &mut slow);
@@ -141,7 +153,7 @@ impl Gateway {
         };
         self.cut_off(slow);
         refused.map_or(Ok(()), |refusal| {
-            tracing::warn!(sid = %session.id, %refusal, "refused a join");
+            self.warn(Topic::Join, session, &format!("refused a join: {refusal}"));
             Err(Refusal::new(refusal.code(), refusal.to_string()))
         })
     }
@@ -296,8 +308,10 @@ impl Gateway {
             session.cut_off();
             let mut registry = self.registry();
             if let Some(left) = registry.disconnect(session.id) {
-                let (room, user) = (&*left.room_id, &*left.user_id);
-                tracing::warn!(room, user, sid = %session.id, "cut off a participant that cannot keep up");
+                if let Some(more) = self.log.admit(Topic::CutOff) {
+                    let (room, user) = (&*left.room_id, &*left.user_id);
+                    tracing::warn!(room, user, "cut off a participant that cannot keep up{more}");
+                }
                 self.announce_left(&left, session.id, &mut slow);
             }
         }
@@ -334,6 +348,13 @@ impl Gateway {
         Message::event(event, payload, &self.budget)
             .inspect_err(|error| tracing::error!(event, %error, "cannot encode an event"))
             .ok()
+    }
+
+    /// Logs what a client was refused.
+    pub(super) fn warn(&self, topic: Topic, session: &Session, what: &str) {
+        if let Some(more) = self.log.admit(topic) {
+            tracing::warn!(sid = %session.id, client = session.client.map(field::display), "{what}{more}");
+        }
     }
 
     pub(super) fn registry(&self) -> MutexGuard<'_, Registry<Arc<Session>>> {

@@ -6,6 +6,7 @@ use std::time::{Duration, Instant};
 use bytes::Bytes;
 use serde_json::json;
 
+use super::client_log::ClientLog;
 use super::dialect::{Auth, ConnectError, ConnectErrorData, Connected};
 use super::gateway::Gateway;
 use super::message::{Budget, Message};
@@ -40,13 +41,15 @@ pub(super) struct Hub {
     pub terms: Terms,
     /// Bytes of messages that have not arrived completely.
     pub arriving: Arc<Budget>,
+    pub log: Arc<ClientLog>,
     gateway: Gateway,
     patience: Patience,
 }
 
 impl Hub {
     pub fn new(options: RelayOptions) -> Arc<Self> {
-        let sessions = Sessions::new(&options);
+        let log = Arc::new(ClientLog::default());
+        let sessions = Sessions::new(&options, log.clone());
         let budget = Budget::new(options.max_waiting_bytes);
         let terms = Terms {
             budget: budget.clone(),
@@ -62,9 +65,9 @@ impl Hub {
             arrival: ARRIVAL_TIMEOUT,
             farewell: FAREWELL,
         };
-        let gateway = Gateway::new(&options, budget, sessions.clone());
+        let gateway = Gateway::new(&options, budget, sessions.clone(), log.clone());
         let arriving = Budget::new(options.max_waiting_bytes);
-        Arc::new(Self { options, sessions, terms, arriving, gateway, patience })
+        Arc::new(Self { options, sessions, terms, arriving, log, gateway, patience })
     }
 
     /// The first packet of a session.

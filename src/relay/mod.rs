@@ -5,10 +5,11 @@
 //!
 //! `registry` knows who sits where, `admission` lets in, and `gateway` does what each event wants. `session` is one
 //! client, and `outgoing` what waits for it, as `message`s that are encoded once for all; `websocket` and `polling` are
-//! the ways to a client, and `hub` is where both come together. `options`, `places`, `meters` and `rate` say who may do
-//! what, and how much. `routes` answers HTTP, and `site` serves `viewer/`.
+//! the ways to a client, and `hub` is where both come together. `options`, `places`, `meters`, `rate` and
+//! `shared_rate` say who may do what, and how much, and `client_log` how much of it is logged. `routes` answers HTTP, and `site` serves `viewer/`.
 
 mod admission;
+mod client_log;
 mod dialect;
 mod gateway;
 mod hub;
@@ -27,6 +28,7 @@ mod routes;
 mod server;
 mod session;
 mod sessions;
+mod shared_rate;
 mod site;
 mod websocket;
 

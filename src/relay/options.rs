@@ -27,7 +27,8 @@ pub struct RelayOptions {
     /// Largest message in bytes that a participant may send, told to clients as `maxPayload`. A larger one
     /// closes its sender's connection. Default 1 000 000, like `socket.io`.
     pub max_message_bytes: usize,
-    /// Joins per second, over all rooms, and in the same measure new sessions per second. Default 256.
+    /// Joins per second, over all rooms, and in the same measure new sessions per second, with the same share for one
+    /// address. Default 256.
     pub max_joins_per_second: u32,
     /// Bytes that may wait for one participant before it is cut off; never less than two messages of
     /// `max_message_bytes`. Default 4 000 000: more than 5 s of five senders.

@@ -66,6 +66,13 @@ impl Places {
     }
 }
 
+impl Place {
+    /// Whose it is; `None` for a client of this machine.
+    pub fn client(&self) -> Option<ClientAddress> {
+        self.client
+    }
+}
+
 impl Drop for Place {
     fn drop(&mut self) {
         let mut taken = self.places.taken();

@@ -39,15 +39,29 @@ impl Rate {
 
     /// Whether `count` more are within the rate at `now`; if so, they are counted.
     pub fn admits_all(&mut self, count: u32, now: Instant) -> bool {
-        let gained =
-            now.saturating_duration_since(self.at).as_secs_f64() * f64::from(self.allowance.per_second);
-        self.left = (self.left + gained).min(self.allowance.burst.into());
-        self.at = now;
-        if self.left < count.into() {
+        let left = self.left(now);
+        if left < count.into() {
             return false;
         }
-        self.left -= f64::from(count);
+        self.left = left - f64::from(count);
+        self.at = now;
         true
+    }
+
+    /// Whether one more would be within the rate at `now`.
+    pub fn would_admit(&self, now: Instant) -> bool {
+        self.left(now) >= 1.0
+    }
+
+    /// Whether the bucket is as full at `now` as a new one.
+    pub fn is_rested(&self, now: Instant) -> bool {
+        self.left(now) >= self.allowance.burst.into()
+    }
+
+    fn left(&self, now: Instant) -> f64 {
+        let gained =
+            now.saturating_duration_since(self.at).as_secs_f64() * f64::from(self.allowance.per_second);
+        (self.left + gained).min(self.allowance.burst.into())
     }
 }
 

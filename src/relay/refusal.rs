@@ -15,9 +15,11 @@ pub(super) enum Code {
     TokenWrong,
     /// The page or the host is none of ours.
     Origin,
-    /// The room, or the relay, has as many as it takes.
+    /// The room has as many participants, or the relay as many rooms, as it takes.
     RoomFull,
-    /// Too many sessions, connections or events.
+    /// The relay has as many sessions as it takes, of all clients or of those of one address.
+    RelayFull,
+    /// Too many connections, or too much of something at a time.
     TooMany,
     /// An event is too large.
     TooLarge,
@@ -83,16 +85,29 @@ impl HttpRefusal {
         Self::new(StatusCode::BAD_REQUEST, Code::BadRequest, message)
     }
 
-    /// All places of this kind are taken.
+    /// There is as much of this at this moment as the relay takes.
     pub fn busy(what: &str) -> Self {
         let message = format!("this relay has as many {what} as it takes; try again in a second");
         Self::new(StatusCode::SERVICE_UNAVAILABLE, Code::TooMany, message)
     }
 
+    /// The client's address has its share of that.
+    pub fn rate_share_used(share: &str) -> Self {
+        let message =
+            format!("your address has {share}, as many as one address may have; try again in a second");
+        Self::new(StatusCode::SERVICE_UNAVAILABLE, Code::TooMany, message)
+    }
+
+    /// All places of this kind are taken.
+    pub fn full(what: &str) -> Self {
+        let message = format!("this relay has as many {what} as it takes; try again when somebody has left");
+        Self::new(StatusCode::SERVICE_UNAVAILABLE, Code::RelayFull, message)
+    }
+
     /// The client's address has its share of the places.
     pub fn share_used(share: &str, remedy: &str) -> Self {
         let message = format!("your address has {share}, as many as one address may have; {remedy}");
-        Self::new(StatusCode::SERVICE_UNAVAILABLE, Code::TooMany, message)
+        Self::new(StatusCode::SERVICE_UNAVAILABLE, Code::RelayFull, message)
     }
 }
 

@@ -10,6 +10,7 @@ use axum::routing::{any, get};
 use axum::{Extension, Router};
 use serde::Deserialize;
 
+use super::client_log::Topic;
 use super::hub::Hub;
 use super::polling;
 use super::refusal::{Code, HttpRefusal};
@@ -113,7 +114,9 @@ async fn check_origin(State(hub): State<Arc<Hub>>, request: Request, next: Next)
         return next.run(request).await;
     }
     if !hub.options.allowed_origins.iter().any(|allowed| allowed.is(text)) {
-        tracing::warn!(origin = text, "refused a page of another origin");
+        if let Some(more) = hub.log.admit(Topic::Origin) {
+            tracing::warn!(origin = text, "refused a page of another origin{more}");
+        }
         return refused();
     }
     let from = from.clone();

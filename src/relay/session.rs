@@ -16,6 +16,7 @@ use super::meters::Meters;
 use super::options::Rates;
 use super::outgoing::{Flushed, Outgoing, Route, Sent, Slow};
 use super::places::Place;
+use crate::http::ClientAddress;
 use crate::socketio::Decoder;
 
 /// The public name of a session: the `socketId` that others see, and nothing that opens anything.
@@ -59,7 +60,7 @@ impl Drop for Claim<'_> {
 /// Places of the relay that a session takes.
 pub(super) struct Permits {
     /// One of so many sessions.
-    pub _session: Place,
+    pub session: Place,
     /// One of so many that poll, and the connection that opened it.
     pub polling: Option<(Place, u64)>,
 }
@@ -70,6 +71,8 @@ pub(super) struct Session {
     pub id: Sid,
     /// The secret by which its client names it in requests.
     pub engine_id: String,
+    /// Where its client is; `None` for one of this machine.
+    pub client: Option<ClientAddress>,
     pub budget: Arc<Budget>,
     out: Mutex<Outgoing>,
     permits: Mutex<Permits>,
@@ -145,6 +148,7 @@ impl Session {
         Arc::new(Self {
             id: Sid::new(),
             engine_id: Sid::new().to_string(),
+            client: permits.session.client(),
             budget: terms.budget.clone(),
             out: Mutex::new(Outgoing::new(route, terms.max_waiting)),
             permits: Mutex::new(permits),

@@ -59,8 +59,8 @@ impl Connection {
         let deadline = Instant::now() + after;
         let late = |phase| move |_| Fault::Timeout { phase, after };
 
-        let tcp =
-            timeout_at(deadline, dial::tcp(endpoint, limits, deadline)).await.map_err(late(Phase::Tcp))??;
+        let tcp = dial::tcp(endpoint, limits, deadline);
+        let tcp = timeout_at(deadline, tcp).await.map_err(late(Phase::Tcp))??;
         let upgrade = dial::upgrade(endpoint, tcp, limits);
         let (socket, send_queue) = timeout_at(deadline, upgrade).await.map_err(late(Phase::Upgrade))??;
         let mut link = Link::new(socket, limits);

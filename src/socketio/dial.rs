@@ -8,7 +8,8 @@ use std::time::Duration;
 
 use rustls::pki_types::CertificateDer;
 use rustls::pki_types::pem::PemObject;
-use rustls::{ClientConfig, RootCertStore};
+use rustls::{CertificateError, ClientConfig, RootCertStore};
+use serde::Deserialize;
 use socket2::SockRef;
 use tokio::net::{TcpSocket, TcpStream, lookup_host};
 use tokio::time::{Instant, timeout};
@@ -43,7 +44,8 @@ pub(super) type WebSocket = WebSocketStream<MaybeTlsStream<Counted>>;
 type Counted = InspectWriter<TcpStream, Box<dyn FnMut(&[u8]) + Send>>;
 
 /// Opens the TCP connection. The addresses of the host are tried in turn, each for its even share of the time
-/// left, so that one that swallows packets does not keep the others from being tried.
+/// left, so that one that swallows packets does not keep the others from being tried. The host is looked up anew each time,
+/// because its addresses may have changed.
 pub(super) async fn tcp(endpoint: &Endpoint, limits: &Limits, deadline: Instant) -> Result<TcpStream, Fault> {
     let host = endpoint.host();
     let found = lookup_host((host.as_str(), endpoint.port())).await;
@@ -58,7 +60,8 @@ pub(super) async fn tcp(endpoint: &Endpoint, limits: &Limits, deadline: Instant)
         fault = match timeout(share, connect(address, limits.send_buffer)).await {
             Ok(Ok(stream)) => return Ok(stream),
             Ok(Err(error)) => Fault::from(error),
-            Err(_) => Fault::Timeout { phase: Phase::Tcp, after: share },
+            // In the same words each time, so that it is logged once.
+            Err(_) => Fault::Timeout { phase: Phase::Tcp, after: limits.connect_timeout },
         };
         left -= 1;
     }
@@ -157,23 +160,49 @@ fn http_fault(response: &Response<Option<Vec<u8>>>) -> Fault {
     if String::from_utf8_lossy(body).contains("Unsupported protocol version") {
         return Fault::WrongVersion("it refused EIO=4");
     }
-    match (status, header(header::LOCATION)) {
-        (300..=399, Some(location)) => Fault::Redirect { status, location },
-        (404, _) => Fault::NotFound,
-        _ => {
-            let content = header(header::CONTENT_TYPE).unwrap_or_else(|| "no content type".to_owned());
+    if let Ok(Refusal { error, .. }) = serde_json::from_slice(body) {
+        return Fault::HttpRefused { status, message: quote(&error) };
+    }
+    let content = header(header::CONTENT_TYPE);
+    match (status, header(header::LOCATION), content) {
+        (300..=399, Some(location), _) => Fault::Redirect { status, location },
+        (404, ..) => Fault::NotFound,
+        (_, _, Some(content)) if content.starts_with("text/html") => Fault::Page { status },
+        (_, _, content) => {
+            let content = content.unwrap_or_else(|| "no content type".to_owned());
             Fault::NotWebSocket { status, content }
         }
     }
 }
 
+/// Why the embedded relay refuses a request. Others have no code.
+#[derive(Deserialize)]
+struct Refusal {
+    error: String,
+    #[serde(rename = "code")]
+    _code: String,
+}
+
+/// What an error of TLS means, in words that are the same each time: rustls tells the time of day.
+fn tls_fault(error: &rustls::Error) -> Fault {
+    Fault::Tls(match error {
+        rustls::Error::InvalidCertificate(CertificateError::ExpiredContext { .. }) => {
+            "the certificate has expired".to_owned()
+        }
+        rustls::Error::InvalidCertificate(CertificateError::NotValidYetContext { .. }) => {
+            "the certificate is not valid yet".to_owned()
+        }
+        other => other.to_string(),
+    })
+}
+
 /// What an error of the open WebSocket means.
 pub(super) fn socket_fault(error: WsError) -> Fault {
     match error {
-        WsError::Io(error) if error.get_ref().is_some_and(|inner| inner.is::<rustls::Error>()) => {
-            Fault::Tls(error.to_string())
-        }
-        WsError::Io(error) => Fault::from(error),
+        WsError::Io(error) => match error.get_ref().and_then(|inner| inner.downcast_ref()) {
+            Some(error) => tls_fault(error),
+            None => Fault::from(error),
+        },
         WsError::Tls(error) => Fault::Tls(error.to_string()),
         WsError::Capacity(CapacityError::MessageTooLong { size, max_size }) => {
             Fault::TooLarge { size, max: max_size }

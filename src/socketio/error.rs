@@ -73,7 +73,10 @@ pub enum Fault {
     )]
     Tls(String),
     /// The server answered the upgrade with a redirect.
-    #[error("redirected ({status}) to {location}; put the address it leads to into the URL")]
+    #[error(
+        "redirected ({status}) to {location}; put the address it leads to into the URL, unless it is where this network \
+         wants people to sign in"
+    )]
     Redirect {
         /// The HTTP status.
         status: u16,
@@ -83,6 +86,23 @@ pub enum Fault {
     /// The server does not know the path.
     #[error("answered 404 not found; a Socket.IO relay is not at this address, check host, port and path")]
     NotFound,
+    /// The server says why not.
+    #[error("answered {status}: {message}")]
+    HttpRefused {
+        /// The HTTP status.
+        status: u16,
+        /// Its words.
+        message: String,
+    },
+    /// The server answered the upgrade with a page for people.
+    #[error(
+        "answered {status} with a page (text/html) instead of a WebSocket; check that the URL is a Socket.IO relay's, \
+         and whether this network wants people to sign in first"
+    )]
+    Page {
+        /// The HTTP status.
+        status: u16,
+    },
     /// The server answered the upgrade with something else.
     #[error(
         "answered {status} with {content} instead of a WebSocket; check that the URL is a Socket.IO relay's"
@@ -90,7 +110,7 @@ pub enum Fault {
     NotWebSocket {
         /// The HTTP status.
         status: u16,
-        /// What kind of content, such as `text/html`.
+        /// What kind of content, such as `text/plain`.
         content: String,
     },
     /// The server speaks another version of Engine.IO or Socket.IO.

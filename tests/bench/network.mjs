@@ -1,8 +1,8 @@
 // Two network namespaces with a veth pair between them, each for one processor core: as near to a relay and its clients
 // on two machines as one machine gets. Over loopback the kernel does the receivers' part of TCP within the relay's calls.
 
-import { execFileSync } from 'node:child_process';
 import { availableParallelism } from 'node:os';
+import { run, VethPair } from '../network/veth.mjs';
 
 /** Addresses for benchmarks (RFC 2544). */
 const ADDRESSES = { relay: '198.18.0.1', clients: '198.18.0.2' };
@@ -13,7 +13,7 @@ export function openNetwork() {
   if (process.getuid() !== 0) return loopback('it takes root to make network namespaces');
   if (availableParallelism() < 2) return loopback('there is one processor core');
   try {
-    return new VethPair();
+    return new TwoMachines();
   } catch (error) {
     return loopback(error.message.split('\n').slice(0, 2).join(' '));
   }
@@ -28,27 +28,16 @@ function loopback(why) {
   };
 }
 
-class VethPair {
+class TwoMachines {
   name = 'a veth pair, relay and clients on a core each';
   relayAddress = ADDRESSES.relay;
 
   constructor() {
-    try {
-      for (const side of Object.keys(ADDRESSES)) {
-        ip('netns', 'add', namespace(side));
-        ip('-n', namespace(side), 'link', 'set', 'lo', 'up');
-      }
-      ip('-n', namespace('relay'), 'link', 'add', 'eth0', 'type', 'veth', 'peer', 'name', 'eth0', 'netns', namespace('clients'));
-      for (const [side, address] of Object.entries(ADDRESSES)) {
-        ip('-n', namespace(side), 'address', 'add', `${address}/30`, 'dev', 'eth0');
-        ip('-n', namespace(side), 'link', 'set', 'eth0', 'up');
-        // What arrives is worked on by the core of those for whom it is.
-        const mask = (1 << CORES[side]).toString(16);
-        ip('netns', 'exec', namespace(side), 'sh', '-c', `echo ${mask} > /sys/class/net/eth0/queues/rx-0/rps_cpus`);
-      }
-    } catch (error) {
-      this.close();
-      throw error;
+    this.pair = new VethPair(Object.entries(ADDRESSES).map(([side, address]) => ({ namespace: namespace(side), device: 'eth0', address })));
+    for (const side of Object.keys(ADDRESSES)) {
+      // What arrives is worked on by the core of those for whom it is.
+      const mask = (1 << CORES[side]).toString(16);
+      run('ip', 'netns', 'exec', namespace(side), 'sh', '-c', `echo ${mask} > /sys/class/net/eth0/queues/rx-0/rps_cpus`);
     }
   }
 
@@ -57,22 +46,11 @@ class VethPair {
     return ['ip', 'netns', 'exec', namespace(side), 'taskset', '-c', String(CORES[side]), ...command];
   }
 
-  /** Takes the namespaces away, and the pair with them. */
   close() {
-    for (const side of Object.keys(ADDRESSES)) {
-      try {
-        ip('netns', 'delete', namespace(side));
-      } catch {
-        // It was not made.
-      }
-    }
+    this.pair.close();
   }
 }
 
 function namespace(side) {
   return `roomcam-bench-${process.pid}-${side}`;
-}
-
-function ip(...args) {
-  execFileSync('ip', args, { stdio: ['ignore', 'ignore', 'pipe'] });
 }

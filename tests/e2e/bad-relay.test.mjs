@@ -15,7 +15,7 @@ const OPEN = { sid: 'bad', upgrades: [], pingInterval: 25_000, pingTimeout: 20_0
 /** What a relay can do wrong, and what the agent must say about it. */
 const MISDEEDS = {
   'answers nonsense': [
-    { does: answer('200 OK', 'text/html', '<html>a captive portal</html>'), says: /answered 200 with text\/html/ },
+    { does: answer('200 OK', 'text/html', '<html>a captive portal</html>'), says: /answered 200 with a page .*sign in first/ },
     { does: answer('404 Not Found', 'text/plain', 'nothing here'), says: /answered 404/ },
     { does: answer('302 Found', 'text/plain', '', 'Location: https://elsewhere.example/\r\n'), says: /redirected \(302\) to https:\/\/elsewhere/ },
     { does: answer('400 Bad Request', 'application/json', '{"code":5,"message":"Unsupported protocol version"}'), says: /another protocol version/ },

@@ -10,8 +10,8 @@ import { scenario } from './lib/scene.mjs';
 import { observeFor } from './lib/waiting.mjs';
 
 /** Joins per stage, unless `JOINS` says how many. */
-const JOINS = { 'first chromium': 40, 'later chromium': 40 };
-const FEWER_JOINS = 12;
+const JOINS = { 'first chromium': 40, 'later chromium': 40, 'first firefox': 12, 'later firefox': 12 };
+const FEWER_JOINS = 6;
 /** Of the joins, and of what the resident sees of them, so many may miss a time, and one where that is less than one: they
  *  met a busy machine. */
 const LATE = 0.05;

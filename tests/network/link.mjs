@@ -1,7 +1,7 @@
 // A link of a given rate between a network namespace, where the agent runs, and the machine, where relay and viewers are:
 // a veth pair with a token bucket at the agent's end, whose queue holds 300 ms.
 
-import { execFileSync } from 'node:child_process';
+import { run, VethPair } from './veth.mjs';
 
 /** How long the link's queue is, in time. Home routers hold some hundred milliseconds. */
 const QUEUE_MS = 300;
@@ -12,8 +12,6 @@ const UNLIMITED_BPS = 100_000_000;
 /** 198.18.0.0/15 is for measurements like this one (RFC 2544). */
 const NETWORK = '198.18.77';
 
-const run = (command, ...args) => execFileSync(command, args, { stdio: ['ignore', 'ignore', 'pipe'] });
-
 export class Link {
   /** Where the agent finds the machine. */
   address = `${NETWORK}.1`;
@@ -21,24 +19,14 @@ export class Link {
   constructor() {
     this.namespace = `roomcam-${process.pid}`;
     this.near = `rcn${process.pid}`;
-    this.far = `rcf${process.pid}`;
-    const inside = (...args) => run('ip', '-n', this.namespace, ...args);
-    run('ip', 'netns', 'add', this.namespace);
-    try {
-      run('ip', 'link', 'add', this.near, 'type', 'veth', 'peer', 'name', this.far);
-      run('ip', 'link', 'set', this.far, 'netns', this.namespace);
-      run('ip', 'addr', 'add', `${this.address}/30`, 'dev', this.near);
-      run('ip', 'link', 'set', this.near, 'up');
-      inside('addr', 'add', `${NETWORK}.2/30`, 'dev', this.far);
-      inside('link', 'set', this.far, 'up');
-      inside('link', 'set', 'lo', 'up');
-      // What a Pi has. This machine may have another one.
-      inside('route', 'replace', `${NETWORK}.0/30`, 'dev', this.far, 'congctl', 'cubic');
-      this.limit(UNLIMITED_BPS);
-    } catch (error) {
-      this.close();
-      throw error;
-    }
+    this.far = 'eth0';
+    this.pair = new VethPair([
+      { device: this.near, address: this.address },
+      { namespace: this.namespace, device: this.far, address: `${NETWORK}.2` },
+    ]);
+    // What a Pi has. This machine may have another one.
+    run('ip', '-n', this.namespace, 'route', 'replace', `${NETWORK}.0/30`, 'dev', this.far, 'congctl', 'cubic');
+    this.limit();
   }
 
   /** What the agent can send from now on, in bits per second; without an argument there is no limit. */
@@ -58,13 +46,6 @@ export class Link {
   }
 
   close() {
-    // The pair goes with the namespace, but for one that was never moved into it.
-    for (const args of [['link', 'del', this.near], ['netns', 'del', this.namespace]]) {
-      try {
-        run('ip', ...args);
-      } catch {
-        // It was not there.
-      }
-    }
+    this.pair.close();
   }
 }

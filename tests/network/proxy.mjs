@@ -46,8 +46,13 @@ export class Proxy {
     for (const { agent } of this.#pairs) agent.resume();
   }
 
-  close() {
+  /** Ends the connections there are. */
+  cut() {
     for (const { agent } of this.#pairs) agent.destroy();
+  }
+
+  close() {
+    this.cut();
     this.#server.close();
   }
 }

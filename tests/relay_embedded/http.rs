@@ -69,9 +69,28 @@ async fn exchange(
     request.push_str(&format!("content-length: {}\r\n\r\n{body}", body.len()));
     let mut tcp = TcpStream::connect(addr).await.unwrap();
     tcp.write_all(request.as_bytes()).await.unwrap();
-    let mut answer = String::new();
-    tcp.read_to_string(&mut answer).await.unwrap();
-    Answer::parse(&answer)
+    let (answer, _) = read(&mut tcp).await;
+    Answer::parse(&String::from_utf8_lossy(&answer))
+}
+
+/// What the server answers, as far as it says, or else until it hangs up. And whether it has not hung up.
+async fn read(tcp: &mut TcpStream) -> (Vec<u8>, bool) {
+    let mut answer = Vec::new();
+    loop {
+        let mut bytes = [0; 4096];
+        match tcp.read(&mut bytes).await {
+            Ok(0) | Err(_) => return (answer, false),
+            Ok(read) => answer.extend_from_slice(&bytes[..read]),
+        }
+        let text = String::from_utf8_lossy(&answer);
+        let Some((head, _)) = text.split_once("\r\n\r\n") else { continue };
+        let length = head
+            .lines()
+            .find_map(|line| line.to_lowercase().strip_prefix("content-length: ")?.parse::<usize>().ok());
+        if length.is_some_and(|length| answer.len() >= head.len() + 4 + length) {
+            return (answer, true);
+        }
+    }
 }
 
 /// A connection for many requests; made anew where the server has ended it.
@@ -93,29 +112,12 @@ impl KeptAlive {
             };
             // Whether all of it arrived does not matter: the server may answer before.
             tcp.write_all(request.as_bytes()).await.ok();
-            let mut answer = Vec::new();
-            let length = loop {
-                let mut bytes = [0; 4096];
-                match tcp.read(&mut bytes).await {
-                    Ok(0) | Err(_) => break None,
-                    Ok(read) => answer.extend_from_slice(&bytes[..read]),
-                }
-                let text = String::from_utf8_lossy(&answer);
-                let Some((head, _)) = text.split_once("\r\n\r\n") else { continue };
-                let lengths = head.lines().filter_map(|line| {
-                    line.to_lowercase().strip_prefix("content-length: ")?.parse::<usize>().ok()
-                });
-                let length = head.len() + 4 + lengths.max().unwrap_or(0);
-                if answer.len() >= length {
-                    break Some(length);
-                }
-            };
-            match length {
-                Some(_) => self.tcp = Some(tcp),
+            let (answer, stays) = read(&mut tcp).await;
+            if answer.is_empty() {
                 // Ended between two requests: this one was not heard.
-                None if answer.is_empty() => continue,
-                None => {}
+                continue;
             }
+            self.tcp = stays.then_some(tcp);
             return Answer::parse(&String::from_utf8_lossy(&answer));
         }
     }

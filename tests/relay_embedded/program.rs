@@ -2,6 +2,7 @@
 
 #![allow(dead_code, reason = "each test file uses its part")]
 
+use std::fs::{self, File};
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::process::Stdio;
@@ -18,8 +19,11 @@ pub struct Program {
     pub addr: SocketAddr,
     /// The address that it printed.
     pub url: String,
-    _dir: TempDir,
+    dir: TempDir,
 }
+
+/// Where it logs, in its directory.
+const LOG: &str = "log";
 
 impl Program {
     /// `roomcam relay` on a free port, with `tokens` as files: `("--view-token-file", "secret")`.
@@ -44,8 +48,10 @@ impl Program {
             .args(args)
             .args(["--listen", "127.0.0.1:0"])
             .env("ROOMCAM_PIPELINES", concat!(env!("CARGO_MANIFEST_DIR"), "/pipelines"))
+            .env_remove("ROOMCAM_LOG")
             .stdin(Stdio::null())
             .stdout(Stdio::piped())
+            .stderr(File::create(dir.path().join(LOG)).unwrap())
             .kill_on_drop(true)
             .spawn()
             .unwrap();
@@ -54,13 +60,18 @@ impl Program {
         let line = line.unwrap().expect("it runs");
         let url = line.split(' ').find(|word| word.starts_with("http://")).unwrap().to_owned();
         let addr = url["http://".len()..].split('/').next().unwrap().parse().unwrap();
-        Self { child, stdout, addr, url, _dir: dir }
+        Self { child, stdout, addr, url, dir }
+    }
+
+    /// What it has logged.
+    pub fn log(&self) -> String {
+        fs::read_to_string(self.dir.path().join(LOG)).unwrap()
     }
 
     /// What it holds in memory, in kB.
     pub fn rss_kb(&self) -> u64 {
         let pid = self.child.id().expect("it runs");
-        let status = std::fs::read_to_string(format!("/proc/{pid}/status")).unwrap();
+        let status = fs::read_to_string(format!("/proc/{pid}/status")).unwrap();
         let line = status.lines().find(|line| line.starts_with("VmRSS:")).unwrap();
         line.split_whitespace().nth(1).unwrap().parse().unwrap()
     }
@@ -68,7 +79,7 @@ impl Program {
     /// Its command line, as everybody on the machine can read it.
     pub fn arguments(&self) -> String {
         let pid = self.child.id().expect("it runs");
-        String::from_utf8(std::fs::read(format!("/proc/{pid}/cmdline")).unwrap()).unwrap()
+        String::from_utf8(fs::read(format!("/proc/{pid}/cmdline")).unwrap()).unwrap()
     }
 
     /// Ends it, and returns what else it printed.
@@ -83,8 +94,16 @@ impl Program {
     }
 }
 
+impl Drop for Program {
+    fn drop(&mut self) {
+        if std::thread::panicking() {
+            eprintln!("{}", self.log());
+        }
+    }
+}
+
 fn file(dir: &Path, number: usize, token: &str) -> PathBuf {
     let path = dir.join(format!("token-{number}"));
-    std::fs::write(&path, token).unwrap();
+    fs::write(&path, token).unwrap();
     path
 }

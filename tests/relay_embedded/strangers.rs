@@ -6,6 +6,7 @@ use bytes::Bytes;
 use serde_json::{Value, json};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
+use tokio::time::{sleep, timeout};
 
 use crate::http::{self, KeptAlive};
 use crate::peer::{Heard, PATIENCE, Peer};
@@ -66,9 +67,9 @@ async fn idle_connections_keep_nobody_out() {
         idle.push(TcpStream::connect(relay.addr).await.unwrap());
     }
     let begun = Instant::now();
-    let answer = tokio::time::timeout(PATIENCE, http::get(relay.addr, "/healthz", &[])).await;
+    let answer = timeout(PATIENCE, http::get(relay.addr, "/healthz", &[])).await;
     assert_eq!(answer.expect("it answers").status, 200);
-    tokio::time::timeout(PATIENCE, Peer::join(relay.addr, "ann", "r")).await.expect("ann joins");
+    timeout(PATIENCE, Peer::join(relay.addr, "ann", "r")).await.expect("ann joins");
     assert!(begun.elapsed() < Duration::from_secs(3), "{:?}", begun.elapsed());
     drop(idle);
 }
@@ -255,7 +256,7 @@ async fn with_one_token_for_all_nobody_takes_a_place_that_is_taken() {
             }
         }
     };
-    tokio::time::timeout(PATIENCE, again).await.expect("its place is free again");
+    timeout(PATIENCE, again).await.expect("its place is free again");
 }
 
 #[tokio::test]
@@ -270,12 +271,40 @@ async fn a_demonstration_is_for_those_who_have_its_address() {
 
     let (mut viewer, _) = Peer::join_with(demo.addr, json!({ "userId": "me", "token": token }), "demo").await;
     let chunk = async { while !matches!(viewer.hear().await, Heard::Event { binary: Some(_), .. }) {} };
-    tokio::time::timeout(Duration::from_secs(30), chunk).await.expect("the camera is seen");
+    timeout(Duration::from_secs(30), chunk).await.expect("the camera is seen");
     viewer.emit_chunk(Bytes::from_static(b"mine"), 1).await;
     viewer.await_event("error").await;
 
     assert!(!demo.arguments().contains(&token), "a token among the arguments");
     assert!(demo.end().await.iter().all(|line| !line.contains(&token)), "a token in the log");
+}
+
+#[tokio::test]
+async fn strangers_do_not_fill_the_log() {
+    let relay = Program::relay(&[("--token-file", "secret")]).await;
+    let begun = Instant::now();
+    let annoy = async || {
+        http::get(relay.addr, POLLING, &[("origin", "https://evil.example")]).await;
+        Peer::connect(relay.addr, json!({ "token": "guess" })).await.err().unwrap();
+        Peer::join_with(relay.addr, json!({ "userId": "eve", "token": "secret" }), "r").await;
+    };
+    for _ in 0..100 {
+        annoy().await;
+    }
+
+    let log = relay.log();
+    let intervals = 1 + begun.elapsed().as_secs() as usize / 10;
+    for (what, most) in [("another origin", 1), ("its token is missing or wrong", 1), ("connected", 20)] {
+        let lines = log.lines().filter(|line| line.contains(what)).count();
+        assert!((1..=most * intervals).contains(&lines), "{what}: {lines} lines");
+    }
+    let told = async {
+        while !relay.log().contains("wrong (and ") {
+            annoy().await;
+            sleep(Duration::from_millis(100)).await;
+        }
+    };
+    timeout(Duration::from_secs(20), told).await.expect("what was not logged is counted");
 }
 
 #[tokio::test]
@@ -285,7 +314,7 @@ async fn a_slow_head_is_cut_off_after_ten_seconds() {
     let begun = Instant::now();
     slow.write_all(b"GET / HTTP/1.1\r\nhost: ").await.unwrap();
     let mut answer = Vec::new();
-    let ended = tokio::time::timeout(Duration::from_secs(15), slow.read_to_end(&mut answer)).await;
+    let ended = timeout(Duration::from_secs(15), slow.read_to_end(&mut answer)).await;
     ended.expect("it is still waited for").ok();
     let waited = begun.elapsed();
     assert!((Duration::from_secs(9)..Duration::from_secs(13)).contains(&waited), "{waited:?}");

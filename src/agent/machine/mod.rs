@@ -33,6 +33,8 @@ pub enum Seat {
     },
     /// Connecting, or waiting for `room-state`.
     Joining {
+        /// Since when.
+        since: Instant,
         /// What the relay will tell the room about us.
         presence: Presence,
     },
@@ -192,7 +194,7 @@ impl Machine {
     }
 
     fn joined(&mut self, may_publish: bool, first_generation: bool, now: Instant) {
-        let Seat::Joining { presence } = self.seat else { return };
+        let Seat::Joining { presence, .. } = self.seat else { return };
         self.seat = Seat::Joined { since: now, may_publish, first_generation };
         // What changed while the join was under way is announced now.
         self.camera.told = presence.has_video;
@@ -237,8 +239,15 @@ impl Machine {
         if matches!(self.seat, Seat::Leaving | Seat::Left) {
             return;
         }
-        let wait =
-            if refused { self.backoff.after_refusal(random) } else { self.backoff.after_failure(random) };
+        let took = match self.seat {
+            Seat::Joining { since, .. } => now.saturating_duration_since(since),
+            _ => Duration::ZERO,
+        };
+        let wait = if refused {
+            self.backoff.after_refusal(random)
+        } else {
+            self.backoff.after_failure(took, random)
+        };
         self.seat = Seat::Away { retry: now + wait };
     }
 

@@ -170,7 +170,7 @@ impl Machine {
             && now >= retry
         {
             let presence = Presence { has_video: self.camera.told, is_muted: !self.mic.told };
-            self.seat = Seat::Joining { presence };
+            self.seat = Seat::Joining { since: now, presence };
             self.actions.push_back(Action::Connect(presence));
         }
     }

@@ -2,7 +2,7 @@
 
 use std::collections::VecDeque;
 use std::path::PathBuf;
-use std::time::{Duration, Instant};
+use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use bytes::Bytes;
 
@@ -12,7 +12,7 @@ use super::trace::Trace;
 use super::traffic::{Sent, Traffic};
 use crate::capture::{Encoding, MediaClock};
 use crate::log_limit::LogLimit;
-use crate::media::{Chunk, Frame, StreamFormat, VideoFormat};
+use crate::media::{Chunk, Frame, MediaTime, StreamFormat, VideoFormat};
 use crate::meeting::session::EVENT_OVERHEAD_BYTES;
 use crate::meeting::{Outbox, QueueState, StateChange};
 use crate::publish::pressure::Pressure;
@@ -131,6 +131,11 @@ impl Publisher {
     /// Media begin to flow, in a new epoch.
     pub fn start(&mut self) {
         let origin = self.audience.start(Instant::now());
+        if origin == Origin::LeadIn {
+            // Later than what an earlier run of the daemon sent: some receivers still have it, and seek to its end
+            // whenever they are more than some seconds before it (docs/receivers.md §4.5).
+            self.segmenter.begin_at(wall_clock());
+        }
         self.begin(origin, Duration::ZERO);
     }
 
@@ -397,4 +402,11 @@ impl Publisher {
         self.recently_sent.push_back((now, chunk));
         began
     }
+}
+
+/// The time of day as a place on a timeline. It counts from 2026, because receivers keep nanoseconds in 63 bits.
+fn wall_clock() -> MediaTime {
+    const START_OF_2026: Duration = Duration::from_secs(1_767_225_600);
+    let now = SystemTime::now().duration_since(UNIX_EPOCH + START_OF_2026).unwrap_or_default();
+    MediaTime::from_millis(now.as_millis() as u64)
 }

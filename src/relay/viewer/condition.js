@@ -7,6 +7,7 @@
 const RETRIES = {
   away: { first: 1000, most: 8000 },
   full: { first: 5000, most: 10_000 },
+  'relay-full': { first: 5000, most: 10_000 },
   busy: { first: 3000, most: 30_000 },
   refused: { first: 10_000, most: 60_000 },
 };
@@ -27,6 +28,7 @@ const KINDS_BY_CODE = {
   token_required: 'token-needed',
   token_wrong: 'token-wrong',
   room_full: 'full',
+  relay_full: 'relay-full',
   too_many: 'busy',
   user_taken: 'kicked',
 };
@@ -40,6 +42,22 @@ const KINDS_BY_CODE = {
 export function conditionOf({ message = '', code } = {}) {
   const byText = KINDS_BY_TEXT.find(([pattern]) => pattern.test(message))?.[1];
   return { kind: byText ?? KINDS_BY_CODE[code] ?? 'refused', message };
+}
+
+/**
+ * What a relay said that refused before there was a connection. Of a refused WebSocket a page hears nothing but that there
+ * is none; long-polling, which is tried next, has an answer.
+ *
+ * @param {{context?: XMLHttpRequest}} error as Socket.IO reports it
+ * @returns {{message?: string, code?: string}|null} null if the relay said nothing
+ */
+export function refusalIn({ context }) {
+  try {
+    const { error, code } = JSON.parse(context.responseText);
+    return typeof code === 'string' ? { message: error, code } : null;
+  } catch {
+    return null;
+  }
 }
 
 /**

@@ -1,6 +1,6 @@
 // The connection to the relay: joins, joins again where that helps, and says why it is not in the room.
 
-import { conditionOf, waitBefore } from './condition.js';
+import { conditionOf, refusalIn, waitBefore } from './condition.js';
 import { io } from './vendor/socket.io.esm.min.js';
 
 /** How long the relay may take to let somebody in, or to refuse (milliseconds). */
@@ -112,8 +112,9 @@ export class Relay {
       this.#on['room-ended']();
     });
     socket.on('connect_error', (error) => {
-      // A relay that refuses has the socket destroyed; one that does not answer leaves it to try again.
-      this.#fail(socket.active ? { kind: 'away' } : conditionOf({ message: error.message, ...error.data }));
+      // A relay that refuses a CONNECT has the socket destroyed; before there is a connection, it is left to try again.
+      const refusal = socket.active ? refusalIn(error) : { message: error.message, ...error.data };
+      this.#fail(refusal ? conditionOf(refusal) : { kind: 'away' });
     });
     socket.on('disconnect', () => {
       // If the relay has said why, that stands.

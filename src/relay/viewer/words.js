@@ -110,6 +110,11 @@ const TABLE = {
     'You come in as soon as somebody leaves.',
     '누군가 나가면 바로 들어갑니다.',
   ],
+  'relay-full.title': ['The relay is full', '중계 서버가 가득 찼습니다'],
+  'relay-full.text': [
+    'It has no place left, or none left for your network. You come in as soon as somebody leaves.',
+    '빈자리가 없거나, 이 네트워크에 남은 자리가 없습니다. 누군가 나가면 바로 들어갑니다.',
+  ],
   'busy.title': ['The relay is busy', '중계 서버가 바쁩니다'],
   'busy.text': [
     'Too many people join at this moment, or it carries all the rooms it may.',

@@ -18,7 +18,7 @@ use super::replay::{ReplayCache, ReplayFrom};
 use super::timeline::Timeline;
 use super::unsent::Unsent;
 use super::webm::Writer;
-use crate::media::{CaptureTime, Chunk, Frame, StreamFormat, Track, VideoFormat};
+use crate::media::{CaptureTime, Chunk, Frame, MediaTime, StreamFormat, Track, VideoFormat};
 
 /// A pause between cuts beyond which nothing is filled: the time is skipped (the machine was suspended, or the
 /// process stopped).
@@ -331,6 +331,13 @@ impl Segmenter {
         self.replay_request = None;
         if origin == Origin::Zero {
             self.timeline.restart();
+        }
+    }
+
+    /// Lets the timeline begin at `at`, if nothing of it was sent yet.
+    pub fn begin_at(&mut self, at: MediaTime) {
+        if self.epoch == 0 {
+            self.timeline.rewind(at);
         }
     }
 

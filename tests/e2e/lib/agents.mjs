@@ -16,19 +16,26 @@ export function startAgent({ directory, origin, room, userId, username = userId,
   const config = join(directory, `${userId}.toml`);
   const trace = join(directory, `${userId}.trace.jsonl`);
   const socket = join(directory, `${userId}.sock`);
-  writeFileSync(
-    config,
-    table('meeting', { url: origin, room, username, user_id: userId, ...meeting }) +
-      table('capture', { ...CAPTURE, ...capture }) +
-      table('control', { socket }) +
-      (lamps?.configuration ?? ''),
-  );
+  const configure = (changes = {}) =>
+    writeFileSync(
+      config,
+      table('meeting', { url: origin, room, username, user_id: userId, ...meeting }) +
+        table('capture', { ...CAPTURE, ...capture, ...changes }) +
+        table('control', { socket }) +
+        (lamps?.configuration ?? ''),
+    );
+  configure();
   const args = ['run', '--config', config, '--trace-chunks', trace];
   const [command, all] = lamps ? lamps.among(program, args) : (link?.within(program, args) ?? [program, args]);
   const child = new Child(`agent ${userId}`, command, all, { env });
   child.config = config;
   child.control = new ControlSocket(socket);
   child.userId = userId;
+  /** Lets the agent capture in another way, or as at its start. */
+  child.recapture = async (changes) => {
+    configure(changes);
+    await child.control.reload();
+  };
   child.trace = () => readTrace(trace);
   return child;
 }

@@ -45,6 +45,16 @@ export class ControlSocket {
     return this.#done('GET', '/v1/status');
   }
 
+  reload() {
+    return this.#done('POST', '/v1/reload');
+  }
+
+  /** The value of one of the metrics that have no labels. */
+  async metric(name) {
+    const { body } = await this.ask('GET', '/metrics');
+    return Number(new RegExp(`^${name} (.+)$`, 'm').exec(body.toString())?.[1]);
+  }
+
   /** Whether somebody answers there by now. */
   answers() {
     return this.status().then(() => true, () => false);

@@ -16,6 +16,8 @@ export class PageRelay {
   onJoin = (socket) => this.welcome(socket);
   /** Why a connection is refused, as an Error with `data`; undefined lets it in. Gets what came with it. */
   admit = () => undefined;
+  /** What a request for a connection is answered with, instead of one. */
+  refusal = undefined;
   /** Everybody who is said to be in the room. */
   participants = [];
   title = undefined;
@@ -26,6 +28,11 @@ export class PageRelay {
     const relay = new PageRelay();
     relay.#server = createServer((from, to) => relay.#serve(pages, from, to));
     relay.#io = new Server(relay.#server, { maxHttpBufferSize: 1e6 });
+    relay.#io.engine.use((_, response, next) => {
+      if (!relay.refusal) return next();
+      response.writeHead(503, { 'content-type': 'application/json' });
+      response.end(JSON.stringify(relay.refusal));
+    });
     relay.#io.use((socket, next) => next(relay.admit(socket.handshake.auth)));
     relay.#io.on('connection', (socket) => {
       socket.on('join-room', (join) => {

@@ -45,6 +45,11 @@ export const STATES = [
     words: 'token-wrong.title',
   },
   { name: 'full', relay: refusing({ code: 'room_full', message: 'The room holds its limit of 256 participants' }), words: 'full.title' },
+  {
+    name: 'relay-full',
+    relay: (relay) => (relay.refusal = { code: 'relay_full', error: 'this relay has as many sessions as it takes; try again when somebody has left' }),
+    words: 'relay-full.title',
+  },
   { name: 'busy', relay: refusing({ code: 'room_full', message: 'This relay carries its limit of 64 rooms' }), words: 'busy.title' },
   { name: 'room', relay: refusing({ code: 'bad_request', message: 'The room needs a name of 1 to 128 bytes' }), words: 'room.title' },
   { name: 'refused', relay: refusing({ message: 'Only the second floor may join on Tuesdays' }), words: 'refused.title' },

@@ -12,15 +12,16 @@ export const RELAYS = ['nestjs-new', 'nestjs-old', 'embedded'];
 
 const GENERATIONS = { 'nestjs-new': 'new', 'nestjs-middle': 'middle', 'nestjs-old': 'old' };
 
-/** Starts a relay. `port` 0 picks one; `program`: which build of the embedded one; `env`: options of the NestJS one. */
-export async function startRelay(kind, { port = 0, token, program = ROOMCAM, env = {} } = {}) {
-  const child = kind === 'embedded' ? await startEmbedded(program, port) : startNest(kind, port, token, env);
+/** Starts a relay. `port` 0 picks one; `program`, `flags`: which build of the embedded one, and its further flags; `env`: options of
+ *  the NestJS one. */
+export async function startRelay(kind, { port = 0, token, program = ROOMCAM, flags = [], env = {} } = {}) {
+  const child = kind === 'embedded' ? await startEmbedded(program, port, flags) : startNest(kind, port, token, env);
   const [url] = await child.line(/http:\/\/[^\s"]+/);
   return new Relay(kind, child, new URL(url));
 }
 
-async function startEmbedded(program, port) {
-  const args = ['relay', '--listen', `127.0.0.1:${port}`, '--allow-origin', await servePages()];
+async function startEmbedded(program, port, flags) {
+  const args = ['relay', '--listen', `127.0.0.1:${port}`, '--allow-origin', await servePages(), ...flags];
   return new Child('roomcam relay', program, args);
 }
 

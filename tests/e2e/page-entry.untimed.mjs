@@ -98,6 +98,21 @@ scenario('a full room lets one in when somebody leaves, without a click', [''], 
   await becomes(page, 'joined', 8_000);
 });
 
+scenario('a full relay is said to be full, and lets one in when somebody leaves', ['chromium', 'firefox'], async (scene, kind) => {
+  const relay = await scene.relay('embedded', { flags: ['--max-sessions', '1'] });
+  const other = await scene.participant(relay, 'other');
+  const browser = await scene.browser({ kind });
+  const page = await browser.newPage();
+  await page.goto(`${relay.origin}/room/${scene.room}`);
+  await becomes(page, 'relay-full');
+  await until('the words', 3_000, () => page.evaluate(() => document.querySelector('#card h2').checkVisibility()));
+  const words = (selector) => page.evaluate((of) => document.querySelector(of).textContent, selector);
+  assert.equal(await words('#card h2'), 'The relay is full');
+  assert.match(await words('#card [data-part=retry]'), /Trying again/);
+  other.close();
+  await becomes(page, 'joined', 12_000);
+});
+
 scenario('a relay that was away is found again, and the tiles stand meanwhile', [''], async (scene) => {
   const { relay, page } = await opened(scene, {
     prepare: (relay) => {
