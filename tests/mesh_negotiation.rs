@@ -5,6 +5,8 @@
 
 #[path = "mesh_negotiation/connection.rs"]
 mod connection;
+#[path = "mesh_negotiation/pages.rs"]
+mod pages;
 #[path = "mesh_negotiation/world.rs"]
 mod world;
 

@@ -270,12 +270,12 @@ fn a_connection_that_comes_back_by_itself_is_left_alone() {
 }
 
 #[test]
-fn a_seat_that_becomes_free_goes_to_somebody_who_had_none() {
+fn a_connection_that_ends_makes_room_for_one_that_was_refused() {
     let mut agent = Agent::mesh();
     agent.connect(&ann(), "anns");
     agent.told(heard(&bob(), Step::Offer(sdp("bobs", "b"))));
     assert_eq!(agent.told(Event::Refused(bob())), []);
-    assert_eq!(agent.told(heard(&bob(), Step::Offer(sdp("bobs", "b")))), [], "there is no seat");
+    assert_eq!(agent.told(heard(&bob(), Step::Offer(sdp("bobs", "b")))), [], "there is no room");
     assert_eq!(
         agent.told(Event::Left(ann())),
         [Action::Close(ann()), Action::Open(bob()), Action::Offer(bob())]
@@ -283,7 +283,7 @@ fn a_seat_that_becomes_free_goes_to_somebody_who_had_none() {
 }
 
 #[test]
-fn whoever_answers_no_offer_leaves_the_seat_to_others_and_is_tried_again_later() {
+fn whoever_answers_no_offer_makes_room_for_others_and_is_tried_again_later() {
     let mut agent = Agent::mesh();
     agent.told(Event::Found(ann()));
     agent.waited();

@@ -7,6 +7,7 @@
 //! - [`error`]: why a session ended.
 //! - [`spacing`]: how far apart chunks are.
 //! - [`backoff`]: how long to wait before the next attempt; pure.
+//! - [`mesh`]: the same for meetings over WebRTC: dialects, negotiation, session.
 //!
 //! One attempt, as the agent drives it:
 //!

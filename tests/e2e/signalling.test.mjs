@@ -13,6 +13,8 @@ const FLAGS = ['--allow-loopback-in-peer-connection'];
 const JOINS = Number(process.env.JOINS ?? 20);
 /** What a server adds somewhere on the internet, so that offers cross. */
 const DELAY_MS = '60';
+/** What makes the offer of a page arrive when the agent has decided to offer itself. */
+const CROSSING_MS = '800';
 /** Whoever sees nothing by then sees nothing. */
 const DEADLINE_MS = 8_000;
 /** Pictures that are waited for. */
@@ -68,6 +70,12 @@ async function joins(scene, t, { order, server, path, meeting }) {
   assert.deepEqual(failures, []);
 }
 
+async function meshJoins(scene, t, { offers, order, delayMs }) {
+  const server = await startMeshServer({ DELAY_MS: delayMs });
+  scene.owns(server.child);
+  await joins(scene, t, { order, server, path: `mesh.html?offers=${offers}`, meeting: { protocol: 'mesh' } });
+}
+
 /** Who is in a room, of either server. */
 async function inRoom(server, room) {
   const users = await server.users(room);
@@ -75,9 +83,11 @@ async function inRoom(server, room) {
 }
 
 scenario('every page of a mesh sees the agent at every join', MESH, { timeout: 400_000 }, async (scene, { offers, order }, t) => {
-  const server = await startMeshServer({ DELAY_MS });
-  scene.owns(server.child);
-  await joins(scene, t, { order, server, path: `mesh.html?offers=${offers}`, meeting: { protocol: 'mesh' } });
+  await meshJoins(scene, t, { offers, order, delayMs: DELAY_MS });
+});
+
+scenario('a page whose offers cross those of the agent sees it at every join', ORDERS, { timeout: 400_000 }, async (scene, order, t) => {
+  await meshJoins(scene, t, { offers: 'both', order, delayMs: CROSSING_MS });
 });
 
 scenario('every page of a one-to-one room sees the agent at every join', NOOM, { timeout: 400_000 }, async (scene, { form, order }, t) => {

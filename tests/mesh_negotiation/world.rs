@@ -6,9 +6,9 @@ use std::collections::{BTreeMap, BinaryHeap};
 use std::time::{Duration, Instant};
 
 use roomcam::meeting::mesh::negotiation::{Action, Event, Negotiation};
-use roomcam::meeting::mesh::{Candidate, Dialect, Form, Names, ParticipantId, Signal, Step};
+use roomcam::meeting::mesh::{Dialect, Form, Names, ParticipantId, Signal, Step};
 
-use super::connection::{Connection, Credentials};
+use super::connection::Connection;
 
 /// How often (ms) it is looked which connections carry something.
 const LOOK: u64 = 200;
@@ -40,15 +40,15 @@ pub enum Kind {
 }
 
 impl Kind {
-    fn offers_to_found(self) -> bool {
+    pub fn offers_to_found(self) -> bool {
         matches!(self, Self::NewcomerOffers { .. } | Self::BothOffer { .. })
     }
 
-    fn offers_to_comers(self) -> bool {
+    pub fn offers_to_comers(self) -> bool {
         matches!(self, Self::ExistingOffers { .. } | Self::BothOffer { .. })
     }
 
-    fn restarts(self) -> bool {
+    pub fn restarts(self) -> bool {
         matches!(
             self,
             Self::NewcomerOffers { restarts: true }
@@ -59,7 +59,7 @@ impl Kind {
 }
 
 #[derive(Debug, Clone)]
-enum Message {
+pub enum Message {
     Join,
     Existing(Vec<u32>),
     Joined(u32),
@@ -99,13 +99,13 @@ pub struct Actor {
 }
 
 pub struct World {
-    one_to_one: bool,
+    pub one_to_one: bool,
     start: Instant,
     pub now: u64,
     queue: BinaryHeap<Reverse<(u64, u64)>>,
     happenings: BTreeMap<u64, Happening>,
     next: u64,
-    ids: u32,
+    pub ids: u32,
     random: u64,
     /// The longest that a message takes on each of its two ways, in ms.
     pub delay: u64,
@@ -149,7 +149,7 @@ impl World {
         self.happenings.insert(self.next, happening);
     }
 
-    fn random(&mut self, below: u64) -> u64 {
+    pub fn random(&mut self, below: u64) -> u64 {
         self.random ^= self.random << 13;
         self.random ^= self.random >> 7;
         self.random ^= self.random << 17;
@@ -164,7 +164,7 @@ impl World {
         *last
     }
 
-    fn say(&mut self, from: u32, message: Message) {
+    pub fn say(&mut self, from: u32, message: Message) {
         let when = self.arrival(from, 0);
         self.at(when, Happening::AtServer { from, message });
     }
@@ -206,7 +206,7 @@ impl World {
     }
 
     /// The other end of a connection that was closed hears of it, if anything is carried.
-    fn closed(&mut self, connection: &Connection) {
+    pub fn closed(&mut self, connection: &Connection) {
         if self.network_until_down.is_some() {
             return;
         }
@@ -394,78 +394,6 @@ impl World {
                 self.say(agent, Message::Signal(Self::number(&peer), step));
                 None
             }
-        }
-    }
-
-    fn page_hears(&mut self, page: u32, message: Message) {
-        let kind = self.actors[&page].kind;
-        match message {
-            Message::Existing(others) => {
-                for other in others {
-                    self.page_connection(page, other);
-                    if kind.offers_to_found() {
-                        self.page_offers(page, other);
-                    }
-                }
-            }
-            Message::Joined(other) => {
-                let with = if self.one_to_one { 0 } else { other };
-                self.page_connection(page, with);
-                if self.one_to_one || kind.offers_to_comers() {
-                    self.page_offers(page, with);
-                }
-            }
-            Message::Left(other) => {
-                if let Some(connection) = self.actors.get_mut(&page).unwrap().connections.remove(&other) {
-                    self.closed(&connection);
-                }
-            }
-            Message::Signal(other, step) => {
-                let with = if self.one_to_one { 0 } else { other };
-                self.page_connection(page, with);
-                let ids = &mut self.ids;
-                let connection = self.actors.get_mut(&page).unwrap().connections.get_mut(&with).unwrap();
-                match step {
-                    Step::Offer(sdp) => {
-                        let answer = connection.answer(&sdp, ids);
-                        self.page_says(page, with, Step::Answer(answer));
-                    }
-                    // Without an offer it is an error that the page does not look at.
-                    Step::Answer(sdp) => {
-                        connection.accept(&sdp);
-                    }
-                    Step::Candidate(_) => {}
-                }
-            }
-            Message::Join => unreachable!(),
-        }
-    }
-
-    fn page_connection(&mut self, page: u32, with: u32) {
-        let connections = &mut self.actors.get_mut(&page).unwrap().connections;
-        connections.entry(with).or_insert_with(|| Connection::new("-", &mut self.ids));
-    }
-
-    fn page_offers(&mut self, page: u32, with: u32) {
-        let connection = self.actors.get_mut(&page).unwrap().connections.get_mut(&with).unwrap();
-        let offer = connection.make_offer(false, &mut self.ids);
-        self.page_says(page, with, Step::Offer(offer));
-    }
-
-    /// A candidate follows each description, or overtakes it, as handlers in pages do.
-    fn page_says(&mut self, page: u32, with: u32, step: Step) {
-        let (Step::Offer(sdp) | Step::Answer(sdp)) = &step else { unreachable!() };
-        let fragment = format!("u{}", Credentials::read(sdp).fragment);
-        let candidate = Step::Candidate(Candidate {
-            candidate: "candidate:1".into(),
-            sdp_mid: Some("0".into()),
-            sdp_m_line_index: Some(0),
-            username_fragment: Some(fragment),
-        });
-        let overtakes = self.random(3) == 0;
-        let both = if overtakes { [candidate, step] } else { [step, candidate] };
-        for step in both {
-            self.say(page, Message::Signal(with, step));
         }
     }
 

@@ -3,12 +3,13 @@
 //!
 //! - Whoever is met is given some time to offer, then is offered to. Once that was decided, offers of theirs are ignored
 //!   until they have answered: pages take their own offer back when one of ours comes.
-//! - Two agents that have decided at the same time would ignore each other. They know each other by the origin of their
+//! - Two agents that have decided at the same time would ignore each other (glare). They know each other by the origin of their
 //!   descriptions, and the one whose certificate has the smaller fingerprint takes the other's offer. It does so with
 //!   anybody whose answer is late.
 //! - A connection that does not come about is closed and begun anew, each time after a longer wait.
 
 mod description;
+mod exchange;
 mod participant;
 
 use std::collections::{BTreeMap, VecDeque};
@@ -17,6 +18,8 @@ use std::time::{Duration, Instant};
 use self::participant::{Link, Met, Participant, Talk};
 use super::dialect::OfferWaits;
 use super::signal::{Candidate, ParticipantId, Signal, Step};
+
+pub use self::exchange::{Action, Event};
 
 /// Participants that are known at most; what a server says of more is ignored.
 const MAX_PARTICIPANTS: usize = 256;
@@ -36,71 +39,6 @@ const RETRY_CAME: Duration = Duration::from_millis(1500);
 const LONGEST_WAIT: Duration = Duration::from_secs(30);
 /// How long after somebody came to a one-to-one room its loss still counts as the old participant's.
 const SUCCESSION: Duration = Duration::from_secs(30);
-
-/// What happened.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Event {
-    /// Somebody was in the room when the agent came.
-    Found(ParticipantId),
-    /// Somebody came.
-    Came(ParticipantId),
-    /// Somebody left.
-    Left(ParticipantId),
-    /// A description or a candidate came.
-    Signal(Signal),
-    /// A description or a candidate of ours is ready: the description that an action asked for, or a candidate of a
-    /// connection whose description was ready before.
-    Described(Signal),
-    /// The connection carries media, for the first time or again.
-    Connected(ParticipantId),
-    /// The connection carries nothing at present.
-    Disconnected(ParticipantId),
-    /// The connection is lost for good, or a description could not be used.
-    Failed(ParticipantId),
-    /// The participant closed the connection.
-    Closed(ParticipantId),
-    /// An offer of ours is needed on a connection that is there: our answer has no place for a track, or we have other
-    /// addresses.
-    OfferNeeded(ParticipantId),
-    /// The connection that was to be opened cannot be: there are as many as there may be.
-    Refused(ParticipantId),
-    /// Time passed.
-    Tick,
-}
-
-/// What is to be done.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Action {
-    /// Make a connection; there is none to this participant.
-    Open(ParticipantId),
-    /// Make an offer, on a connection that is there already an ICE restart, and tell it with [`Event::Described`].
-    Offer(ParticipantId),
-    /// Answer this offer, which takes back an offer of ours that has no answer yet, and tell the answer with
-    /// [`Event::Described`].
-    Answer(ParticipantId, String),
-    /// Take in this answer to our offer.
-    Accept(ParticipantId, String),
-    /// Take in this candidate.
-    AddCandidate(ParticipantId, Candidate),
-    /// Close the connection.
-    Close(ParticipantId),
-    /// Send this to the participant.
-    Send(Signal),
-}
-
-impl Action {
-    fn peer(&self) -> &ParticipantId {
-        match self {
-            Self::Open(peer)
-            | Self::Offer(peer)
-            | Self::Answer(peer, _)
-            | Self::Accept(peer, _)
-            | Self::AddCandidate(peer, _)
-            | Self::Close(peer)
-            | Self::Send(Signal { peer, .. }) => peer,
-        }
-    }
-}
 
 /// The negotiations with all participants of one joined session.
 #[derive(Debug)]
@@ -188,11 +126,11 @@ impl Negotiation {
     fn forget(&mut self, id: &ParticipantId, now: Instant) {
         self.close(id);
         self.participants.remove(id);
-        self.seat_is_free(now);
+        self.admit_refused(now);
     }
 
-    /// Gives a seat that became free to somebody who had none.
-    fn seat_is_free(&mut self, now: Instant) {
+    /// A connection has ended, which makes room for one that was refused.
+    fn admit_refused(&mut self, now: Instant) {
         if let Some(next) = self.participants.values_mut().find(|each| each.talk == Talk::Refused) {
             next.talk = Talk::Waiting { offer_at: Some(now) };
         }
@@ -394,7 +332,7 @@ impl Negotiation {
         }
     }
 
-    /// Nobody answers. Leaves the seat to others for a while; in a one-to-one room there is nobody.
+    /// Nobody answers. Makes room for others for a while; in a one-to-one room there is nobody.
     fn give_up(&mut self, id: &ParticipantId, now: Instant) {
         if *id == ParticipantId::other() {
             return self.forget(id, now);
@@ -403,7 +341,7 @@ impl Negotiation {
         if let Some(participant) = self.participants.get_mut(id) {
             participant.talk = Talk::Waiting { offer_at: Some(now + LONGEST_WAIT) };
         }
-        self.seat_is_free(now);
+        self.admit_refused(now);
     }
 }
 

@@ -46,7 +46,7 @@ pub(super) enum Talk {
     Answering,
     /// Both have said what they had to.
     Settled,
-    /// There is no seat for them.
+    /// There are as many connections as there may be.
     Refused,
 }
 
