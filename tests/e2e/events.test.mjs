@@ -86,8 +86,8 @@ scenario('a relay and an agent that come back bring the picture back', STAGES, {
 // one keeps the player of the connection before, whose jump rule seeks in the player of the connection after
 // (docs/receivers.md §4.5, §5.2).
 scenario('who comes back to a restarted relay after the agent sees it', FEWER_STAGES, async (scene, stage, t) => {
-  // A join takes 0.6 s at least: something can happen in it.
-  const env = { QUERY_MS: '200' };
+  // A join takes 0.45 s at least: something can happen in it.
+  const env = { QUERY_MS: '150' };
   let other;
   const joins = async (relay) => void (other = await scene.participant(relay, 'other'));
   const room = await new Room(scene, stage, t).open({ prepare: joins, env });

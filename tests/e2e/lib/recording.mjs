@@ -31,29 +31,30 @@ export async function decodeRecording(chunks, trace, directory) {
   for (const [index, epoch] of epochs.entries()) {
     const file = join(directory, `epoch-${index}.webm`);
     writeFileSync(file, Buffer.concat(epoch.map(({ data }) => data)));
-    const { audio, video } = await decode(file);
+    const { audio, video } = await decode(file, Math.min(...[epoch[0].video_ms, epoch[0].audio_ms].filter((ms) => ms !== null)));
     share(audio, epoch, 'audio_ms', 'sounds');
     share(video, epoch, 'video_ms', 'pictures');
   }
   return epochs.flat();
 }
 
-/** Level and brightness of each frame: {audio, video}, lists of {mediaMs, level}. */
-async function decode(file) {
+/** Level and brightness of each frame of a file that begins at `fromMs`: {audio, video}, lists of {mediaMs, level}. */
+async function decode(file, fromMs) {
   const [audio, video] = [`${file}.audio`, `${file}.video`];
   await promisify(execFile)('ffmpeg', [
-    '-loglevel', 'error', '-copyts', '-i', file,
+    // Times are printed with six digits: not those of a timeline that begins at the time of day.
+    '-loglevel', 'error', '-copyts', '-itsoffset', String(-fromMs / 1_000), '-i', file,
     '-map', '0:a:0', '-af', `astats=metadata=1:reset=1,ametadata=mode=print:file=${audio}`, '-f', 'null', '-',
     '-map', '0:v:0', '-vf', `signalstats,metadata=mode=print:file=${video}`, '-f', 'null', '-',
   ]);
-  return { audio: levels(audio, 'Overall.RMS_level'), video: levels(video, 'signalstats.YAVG') };
+  return { audio: levels(audio, 'Overall.RMS_level', fromMs), video: levels(video, 'signalstats.YAVG', fromMs) };
 }
 
-function levels(printed, key) {
+function levels(printed, key, fromMs) {
   const frames = [];
   for (const line of readFileSync(printed, 'utf8').split('\n')) {
     const time = /pts_time:(-?[\d.]+)/.exec(line);
-    if (time) frames.push({ mediaMs: Number(time[1]) * 1_000, level: null });
+    if (time) frames.push({ mediaMs: fromMs + Number(time[1]) * 1_000, level: null });
     if (!line.includes(key)) continue;
     const level = line.split('=').at(-1);
     frames.at(-1).level = level === '-inf' ? -Infinity : Number(level);

@@ -76,9 +76,9 @@ export class Room {
   }
 
   /** Waits for a moment, ms on the viewer's page, that `happened` tells, and for pictures from then on. Returns it. */
-  async recovers(name, viewer, happened) {
+  async recovers(name, viewer, happened, { watchedMs = WATCHED_MS } = {}) {
     const fromMs = await until(name, 20_000, happened, 50);
-    await observeFor(WATCHED_MS);
+    await observeFor(watchedMs);
     await this.#time(name, viewer, await viewer.report('agent'), fromMs, PICTURE_AGAIN_MS);
     return fromMs;
   }

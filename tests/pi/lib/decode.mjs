@@ -72,17 +72,16 @@ class Epoch {
 
   #measureTone(frequency) {
     const input = Buffer.concat(this.chunks.map(({ data }) => data));
-    // The timeline goes on from epoch to epoch; silence is put before the first sample, and cut off again.
+    // Sound may begin after the picture: silence is put before the first sample.
     const raw = run('ffmpeg', [
-      '-copyts', '-i', '-', '-vn', '-af', 'aresample=async=1:min_hard_comp=0.02:first_pts=0',
+      '-copyts', '-i', '-', '-vn', '-af', `aresample=async=1:min_hard_comp=0.02:first_pts=${Math.round(this.fromTime * SAMPLE_RATE)}`,
       '-ac', '1', '-ar', String(SAMPLE_RATE), '-f', 'f32le', '-',
     ], input);
     const samples = new Float32Array(raw.buffer, raw.byteOffset, raw.length / 4);
     const length = SAMPLE_RATE * WINDOW_SECONDS;
     const levels = [];
-    const first = Math.ceil(this.fromTime / WINDOW_SECONDS) * length;
-    for (let start = first; start + length <= samples.length; start += length) {
-      levels.push({ time: start / SAMPLE_RATE, db: levelOf(samples.subarray(start, start + length), frequency) });
+    for (let start = 0; start + length <= samples.length; start += length) {
+      levels.push({ time: this.fromTime + start / SAMPLE_RATE, db: levelOf(samples.subarray(start, start + length), frequency) });
     }
     return levels;
   }
