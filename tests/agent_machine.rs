@@ -27,7 +27,7 @@ enum Step {
     MayPublish(bool),
     LateJoin,
     Redraw { again: bool },
-    ElderLeaves,
+    CardMoves,
     EndSession { refused: bool },
     Pass { millis: u64 },
 }
@@ -65,7 +65,7 @@ fn step() -> impl Strategy<Value = Step> {
         1 => any::<bool>().prop_map(Step::MayPublish),
         2 => Just(Step::LateJoin),
         2 => any::<bool>().prop_map(|again| Step::Redraw { again }),
-        1 => Just(Step::ElderLeaves),
+        1 => Just(Step::CardMoves),
         1 => any::<bool>().prop_map(|refused| Step::EndSession { refused }),
         6 => (0u64..8000).prop_map(|millis| Step::Pass { millis }),
     ]
@@ -376,7 +376,7 @@ impl World {
                 self.audience.late_join(self.now);
                 self.tell(Event::LateJoin);
             }
-            Step::ElderLeaves => self.tell(Event::ElderLeft),
+            Step::CardMoves => self.tell(Event::CardMoved),
             Step::Redraw { again } => {
                 let again_after = again.then_some(Duration::from_secs(2));
                 self.audience.redraws(again_after, self.now);
@@ -534,11 +534,11 @@ fn clients_of_the_first_generation_get_a_new_timeline_whenever_they_draw_anew() 
 }
 
 #[test]
-fn the_room_is_joined_again_when_somebody_leaves_who_was_there_before() {
+fn the_room_is_joined_again_when_the_agents_card_has_moved() {
     let mut world = first_generation();
     world.announced.clear();
 
-    world.step(Step::ElderLeaves);
+    world.step(Step::CardMoves);
 
     assert!(matches!(world.announced[..], [Action::JoinAgain(_)]), "{:?}", world.announced);
     assert_eq!(world.last_origin, Some(Origin::Zero));

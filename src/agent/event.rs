@@ -81,8 +81,9 @@ pub enum Event {
     MayPublish(bool),
     /// Somebody joined, or asks for a key frame.
     LateJoin,
-    /// Somebody left who was in the room before the agent.
-    ElderLeft,
+    /// Somebody left who was in the room before the agent, or came back who was there before the agent's connection was
+    /// lost: on their page, or everybody's, the agent has another place now.
+    CardMoved,
     /// The session with the relay is over.
     SessionEnded {
         /// Whether trying again soon cannot mend it: another login took the seat, the meeting is over, the

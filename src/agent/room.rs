@@ -14,6 +14,8 @@ pub(super) struct Room {
     others: Vec<Participant>,
     /// User ids of those who were there before the agent.
     elders: BTreeSet<String>,
+    /// User ids of those who were there when the agent's connection before was lost, and have not been seen since.
+    absent: BTreeSet<String>,
 }
 
 impl Room {
@@ -21,12 +23,17 @@ impl Room {
     pub(super) fn enter(&mut self, identity: Identity, participants: Vec<Participant>) {
         self.identity = Some(identity);
         self.see(participants);
-        self.elders = self.others.iter().map(|other| other.user_id.clone()).collect();
+        self.elders = self.user_ids();
+        self.absent.retain(|user_id| !self.elders.contains(user_id));
     }
 
     /// The agent is not in the room any more.
     pub(super) fn leave(&mut self) {
-        *self = Self::default();
+        let mut absent = std::mem::take(&mut self.absent);
+        if self.identity.is_some() {
+            absent = self.user_ids();
+        }
+        *self = Self { absent, ..Self::default() };
     }
 
     /// The room knows the agent by another user id.
@@ -80,14 +87,24 @@ impl Room {
         self.elders.remove(user_id)
     }
 
+    /// Whether somebody was there before the agent's connection was lost; asked when they have joined.
+    pub(super) fn has_returned(&mut self, user_id: &str) -> bool {
+        self.absent.remove(user_id)
+    }
+
     /// The agent has joined once more, and is behind everybody now.
     pub(super) fn join_again(&mut self) {
-        self.elders = self.others.iter().map(|other| other.user_id.clone()).collect();
+        self.elders = self.user_ids();
     }
 
     /// The entry of somebody else.
     pub(super) fn other_mut(&mut self, user_id: &str) -> Option<&mut Participant> {
         self.others.iter_mut().find(|other| other.user_id == user_id)
+    }
+
+    /// Of the others.
+    fn user_ids(&self) -> BTreeSet<String> {
+        self.others.iter().map(|other| other.user_id.clone()).collect()
     }
 
     fn is_agent(&self, participant: &Participant) -> bool {
@@ -151,6 +168,22 @@ mod tests {
         assert_eq!(ids(&room), ["ann"]);
         assert!(!room.remove("bob"));
         assert!(room.remove("ann"));
+    }
+
+    #[test]
+    fn who_comes_back_after_the_agent_did_is_known_once() {
+        let mut room = Room::default();
+        room.enter(Identity::new("s0", Some("pi")), vec![participant("ann", "s1"), participant("bob", "s2")]);
+        assert!(!room.has_returned("ann"), "nobody was away");
+        room.leave();
+        room.leave();
+
+        room.enter(Identity::new("s3", Some("pi")), vec![participant("bob", "s4")]);
+
+        assert!(!room.has_returned("bob"), "he hears that the agent joins");
+        assert!(!room.has_returned("eve"));
+        assert!(room.has_returned("ann"));
+        assert!(!room.has_returned("ann"), "told once");
     }
 
     #[test]

@@ -28,7 +28,7 @@ pub struct Encoding {
     pub frame_rate: u8,
     /// Whether width and height are halved: then another format begins, with a key frame.
     pub halved: bool,
-    /// Whether the picture is to stand still: the encoder then gets [`HELD_BITRATE`].
+    /// Whether the picture is to stand still: the encoder then aims at 10 kbit/s.
     pub hold: bool,
 }
 

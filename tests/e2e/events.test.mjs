@@ -20,7 +20,8 @@ const STAGES = [
   { generation: 'later', browser: 'firefox' },
   { generation: 'first', browser: 'firefox' },
 ];
-const CAMERA_STAGES = STAGES.filter(({ browser, generation }) => browser === 'chromium' && generation !== 'middle');
+/** The oldest and the newest client. */
+const FEWER_STAGES = STAGES.filter(({ browser, generation }) => browser === 'chromium' && generation !== 'middle');
 
 scenario('after each event in the room the picture moves', STAGES, { timeout: 240_000 }, async (scene, stage, t) => {
   const room = await new Room(scene, stage, t).open();
@@ -80,38 +81,52 @@ scenario('a relay and an agent that come back bring the picture back', STAGES, {
   room.verdict();
 });
 
-// Who was there all the time may still have the player of the agent's connection before: when cards change their places,
-// it lives on, and its jump rule seeks in the player of the connection after (docs/receivers.md §4.5).
-scenario('an agent that comes back after a relay did is played smoothly', [{ generation: 'later', browser: 'chromium' }], async (scene, stage, t) => {
+// Whoever was there before the relay was restarted, and comes back after the agent did, still has the agent's card; but it
+// belongs to another place now. A first-generation client has attached a chunk that came early to the card of before. A later
+// one keeps the player of the connection before, whose jump rule seeks in the player of the connection after
+// (docs/receivers.md §4.5, §5.2).
+scenario('who comes back to a restarted relay after the agent sees it', FEWER_STAGES, async (scene, stage, t) => {
+  // A join takes 0.6 s at least: something can happen in it.
+  const env = { QUERY_MS: '200' };
   let other;
   const joins = async (relay) => void (other = await scene.participant(relay, 'other'));
-  const room = await new Room(scene, stage, t).open({ prepare: joins });
+  const room = await new Room(scene, stage, t).open({ prepare: joins, env });
   const { viewer } = room;
   const { port, kind } = room.relay;
   // So long is what the player of this connection has.
   await observeFor(4_000);
 
-  await viewer.page.evaluate(() => client.socket.disconnect());
-  other.close();
+  await viewer.page.evaluate(() => client.socket.io.reconnection(false));
   await room.relay.kill();
-  const again = await startRelay(kind, { port });
+  other.close();
+  const again = await startRelay(kind, { port, env });
   scene.owns(again.child);
-  await until('the agent to be back', 20_000, async () => (await again.get('stats')).happenings.some(({ what }) => what === 'join'));
+  await until('the agent to be back', 20_000, async () => (await again.sender('agent'))?.chunks > 0);
   await joins(again);
-  await viewer.page.evaluate(() => client.socket.connect());
-  await until('the viewer to see the agent', 5_000, () => viewer.shows('agent'));
+  // The newcomer has been served, and chunks come evenly again.
   await observeFor(1_000);
+  const awayMs = await viewer.now();
+  const heard = async (what) => {
+    const lines = await viewer.page.evaluate(() => client.log.lines);
+    return lines.find(([atMs, event]) => atMs > awayMs && event === what)?.[0];
+  };
+  await viewer.page.evaluate(() => client.socket.connect());
+  await until('the viewer to be connected', 5_000, () => heard('connect'));
+  // For the first generation an epoch begins, before the viewer is told who is in the room.
+  await room.agent.control.mic(true);
+  await room.recovers('the viewer came back', viewer, () => heard('room-state'));
 
   await room.agent.stop();
   const joinedMs = await room.agentReturns(again, viewer);
   const lines = await viewer.page.evaluate(() => client.log.lines);
   const jumps = lines.filter(([atMs, what]) => what === 'jump' && atMs > joinedMs + SETTLED_MS);
-  assert.deepEqual(jumps, [], 'once it plays, nothing moves it');
+  // The other player would do so each 500 ms; a machine that stalls for seconds does it once.
+  assert.ok(jumps.length <= 1, `once it plays, it is moved: ${JSON.stringify(jumps)}`);
   room.verdict();
 });
 
 // All of it shares two cores with three encoders and their players: what is asserted is that the picture comes and goes on.
-scenario('two browsers with cameras in the room disturb nothing', CAMERA_STAGES, { timeout: 120_000 }, async (scene, stage, t) => {
+scenario('two browsers with cameras in the room disturb nothing', FEWER_STAGES, { timeout: 120_000 }, async (scene, stage, t) => {
   const room = await new Room(scene, stage, t).open();
   const { browser, generation } = room;
   const place = (user) => ({ relay: room.relay, room: scene.room, user });

@@ -23,16 +23,20 @@ scenario('after skips, epochs and lost connections the picture moves', STAGES, a
   const { agent, viewer } = room;
   const givenUp = () => agent.control.metric('roomcam_skipped_frames_total');
 
-  for (let time = 1; time <= TIMES; time += 1) {
+  const stall = async () => {
     const before = await givenUp();
-    await room.recovers(`the uplink has stalled, ${time}`, viewer, async () => {
-      proxy.hold();
-      await until('the agent to give media up', 15_000, async () => (await givenUp()) >= before + GIVEN_UP_FRAMES);
-      proxy.release();
-      return viewer.now();
-    });
+    proxy.hold();
+    await until('the agent to give media up', 15_000, async () => (await givenUp()) >= before + GIVEN_UP_FRAMES);
+    proxy.release();
+    return viewer.now();
+  };
 
-    // After a burst the kernel lets more wait: each stall has a new connection.
+  for (let time = 1; time <= TIMES; time += 1) {
+    // What the kernel kept comes in a burst, of which a first-generation client may lose some for good (docs/receivers.md
+    // §5.2).
+    if (stage.generation !== 'first') await room.recovers(`the uplink has stalled, ${time}`, viewer, stall);
+
+    // After a burst the kernel keeps more: each stall has a new connection.
     const lostMs = await viewer.now();
     proxy.cut();
     await room.recovers(`the connection was lost, ${time}`, viewer, () => room.agentJoined(viewer, lostMs));

@@ -167,7 +167,7 @@ impl Machine {
                 }
             }
             Event::LateJoin => self.repeat_state(),
-            Event::ElderLeft => self.elder_left(),
+            Event::CardMoved => self.card_moved(),
             Event::SessionEnded { refused, random } => self.session_ended(refused, random, now),
         }
         self.settle(now);
@@ -216,9 +216,8 @@ impl Machine {
         }
     }
 
-    /// The agent may have moved to another place of a first-generation client's page, which keeps the MediaSource of the
-    /// element that was there. It throws that away when we join (docs/receivers.md §5).
-    fn elder_left(&mut self) {
+    /// A first-generation client keeps the MediaSource of the element that was at the agent's former place. It throws that away when we join (docs/receivers.md §5).
+    fn card_moved(&mut self) {
         if self.is_among_first_generation() {
             let presence = Presence { has_video: self.camera.told, is_muted: !self.mic.told };
             self.joined_as = presence;

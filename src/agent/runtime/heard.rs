@@ -83,6 +83,9 @@ impl Runtime {
                     self.tell_state();
                 }
                 self.late_join().await;
+                if self.room.has_returned(&user_id) {
+                    self.decide(Event::CardMoved).await;
+                }
             }
             ServerEvent::UserLeft { user_id } => {
                 if self.room.remove(&user_id) {
@@ -90,7 +93,7 @@ impl Runtime {
                     self.tell_state();
                 }
                 if self.room.was_elder(&user_id) {
-                    self.decide(Event::ElderLeft).await;
+                    self.decide(Event::CardMoved).await;
                 } else {
                     self.clients_redraw(None);
                 }
@@ -114,6 +117,8 @@ impl Runtime {
             ServerEvent::RoomState(state) => {
                 let may_publish = state.can_broadcast(identity);
                 self.see(Some(state.participants), Some(may_publish)).await;
+                // The answer to joining again: only now are the others told, and throw away what they have.
+                self.clients_redraw(None);
             }
             ServerEvent::PresenterChange(change) => {
                 let may_publish = change.can_broadcast(identity);

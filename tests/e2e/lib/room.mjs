@@ -25,15 +25,17 @@ export class Room {
     this.settleMs = ['first', 'middle'].includes(generation) ? 200 : undefined;
   }
 
-  /** `prepare`: is called with the relay before the agent comes, and may return what that connects to instead. */
-  async open({ prepare = () => undefined } = {}) {
+  /** `prepare`: is called with the relay before the agent comes, and may return what that connects to instead. `env`:
+   *  options of the relay. */
+  async open({ prepare = () => undefined, env } = {}) {
     const { scene, generation } = this;
-    this.relay = await scene.relay(GENERATIONS[generation]);
+    this.relay = await scene.relay(GENERATIONS[generation], { env });
     this.browser = await scene.browser({ kind: this.kind });
     const place = { relay: this.relay, room: scene.room };
     this.viewer = await this.browser.client(generation, { ...place, user: 'resident' });
     this.newcomer = await this.browser.client(generation, { ...place, user: 'newcomer' });
     await this.viewer.join({ settleMs: this.settleMs });
+    await until('the viewer to be in the room', 5_000, async () => (await this.viewer.state()).roomStateAt);
     await observeFor(500);
     const origin = (await prepare(this.relay)) ?? this.relay;
     const fromMs = await this.viewer.now();
