@@ -174,7 +174,7 @@ async fn an_email_as_user_id_publishes_under_the_id_that_the_gateway_gives() {
         let state = agent.until("known by its id", |state| state["user_id"] == UUID).await;
 
         assert_eq!(state["meeting"], "joined");
-        assert_eq!(state["participants"], json!([{ "user_id": "ann", "username": "Ann" }]));
+        assert_eq!(state["participants"], json!([{ "user_id": "ann", "username": "Ann", "media": null }]));
         chunk(&mut server).await;
         chunk(&mut server).await;
         agent.control.command(Command::Camera { on: false }).await.unwrap().unwrap();

@@ -90,13 +90,14 @@ fn where_gaps_are_expected_the_voice_waits_for_no_picture() {
         let chunks = run(&mut segmenter, 3000, 5000, 100_000, 30);
         let behind =
             |(at, chunk): (u64, &Chunk)| 3000 + at * CADENCE_MS - chunk.mic.unwrap().first.as_millis();
-        (0..).zip(&chunks).skip(20 - chunks.len()).map(behind).max().unwrap()
+        let beats = 2000 / CADENCE_MS - chunks.len() as u64;
+        (beats..).zip(&chunks).skip(5).map(behind).max().unwrap()
     };
 
     let (waited, expected) = (waits(false), waits(true));
 
     assert!(
-        expected <= 250 && waited >= expected + 50,
+        waited >= expected + 80,
         "{waited} ms, and {expected} ms where gaps are expected"
     );
 }
@@ -108,7 +109,7 @@ fn a_picture_that_is_held_goes_on_with_a_key_frame_and_costs_the_voice_nothing()
 
     segmenter.hold_picture(true);
     let held = run(&mut segmenter, 3000, 5000, 10, 30);
-    assert!(!segmenter.wants_key_frame() || held.iter().all(|chunk| chunk.camera.is_none()));
+    assert!(!segmenter.wants_key_frame(), "it would be given up");
     let heard: u64 = held.iter().filter_map(|chunk| chunk.mic).map(|mic| mic.frames).sum();
     assert!(heard >= 2000 / PACKET_MS - 10, "{heard} packets in two seconds");
     // What had a place when the hold began is sent; nothing after it.

@@ -187,6 +187,9 @@ impl Segmenter {
     /// Whether something waits for a key frame of the camera: the stream, a new epoch or a replay.
     pub fn wants_key_frame(&self) -> bool {
         let VideoFeed::Camera(camera) = &self.video else { return false };
+        if self.picture_held {
+            return false;
+        }
         if camera.awaiting_key {
             return !self.key_frame_waits();
         }
