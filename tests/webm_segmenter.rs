@@ -96,10 +96,7 @@ fn where_gaps_are_expected_the_voice_waits_for_no_picture() {
 
     let (waited, expected) = (waits(false), waits(true));
 
-    assert!(
-        waited >= expected + 80,
-        "{waited} ms, and {expected} ms where gaps are expected"
-    );
+    assert!(waited >= expected + 80, "{waited} ms, and {expected} ms where gaps are expected");
 }
 
 #[test]

@@ -164,24 +164,19 @@ fn stream(stream: &StreamStatus, state: &State, paint: Paint) -> String {
 }
 
 fn uplink(uplink: &UplinkStatus, paint: Paint) -> String {
-    let why = match uplink.reason.as_str() {
-        "full" => "",
-        "link" => ", which is what the network carries",
-        "minimum" => ", more than the network carries",
-        "stall" => ", and the network carries nothing",
-        "encoder" => ", because the encoder makes more than it is asked for",
-        other => return format!("unknown: {}", clean(other)),
+    let video = format!("video of {} kbit/s", kilobits(u64::from(uplink.video_bitrate)));
+    let carries = match uplink.reason.as_str() {
+        "full" => "carries the whole picture".to_owned(),
+        "link" => format!("carries {video} with {} fps", uplink.frame_rate),
+        "minimum" => format!("carries no {video}"),
+        "stall" => "carries nothing".to_owned(),
+        "encoder" => format!("carries {video}, of which the encoder makes more than it is asked for"),
+        other => format!("is in a state of another version: {}", clean(other)),
     };
-    let picture = if uplink.picture_held {
-        paint.on(BUSY, "picture held for the voice")
-    } else {
-        "picture moving".to_owned()
-    };
-    format!(
-        "{picture}, video at most {} kbit/s with {} fps{why}",
-        kilobits(u64::from(uplink.video_bitrate)),
-        uplink.frame_rate
-    )
+    match uplink.picture_held {
+        true => format!("{carries}, {}", paint.on(BUSY, "the picture stands still for the voice")),
+        false => carries,
+    }
 }
 
 fn frames(stream: &StreamStatus, paint: Paint) -> String {

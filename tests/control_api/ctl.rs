@@ -45,6 +45,7 @@ fn the_state_is_a_page_that_is_read_at_a_glance() {
     lamps   pin 17: mic-muted, on
     here    Ann
     stream  flowing, 812 of 832 kbit/s, epoch 3, 12.3 MB sent in 1200 chunks
+    network carries the whole picture
     frames  9000 captured, 10 skipped, 20 filled in
     queue   2 chunks wait, 200 ms of media, 14.3 kB
     faults  31 s ago mic: hw:1 is busy
@@ -82,6 +83,7 @@ fn trouble_stands_out() {
     lamps   pin 17: mic-muted, on
     here    nobody else
     stream  nothing leaves, 812 of 832 kbit/s, epoch 3, 12.3 MB sent in 1200 chunks
+    network carries the whole picture
     frames  9000 captured, 10 skipped, 20 filled in
     queue   2 chunks wait, 200 ms of media, 14.3 kB
     faults  1 min ago camera (goes on): /dev/video0 is gone; plug it in
@@ -146,6 +148,7 @@ fn a_device_that_just_started_says_so() {
     camera  on (wanted: off)
     mic     none configured
     stream  flowing, 0 of 0 kbit/s, epoch 3, 0 B sent in 0 chunks
+    network carries the whole picture
     frames  0 captured, 0 skipped, 0 filled in
     queue   nothing waits to be sent
     ");
