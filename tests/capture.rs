@@ -9,8 +9,8 @@ use gst::prelude::*;
 use gstreamer as gst;
 
 use roomcam::capture::{
-    CameraSettings, CaptureError, CaptureEvent, MediaClock, MicSettings, OPEN_TIMEOUT, Profile, Profiles,
-    devices, open_camera, open_mic, probe, still,
+    CameraSettings, CaptureError, CaptureEvent, Encoding, MediaClock, MicSettings, OPEN_TIMEOUT, Profile,
+    Profiles, devices, open_camera, open_mic, probe, still,
 };
 use roomcam::media::{Frame, Track, VideoCodec, VideoFormat};
 use tokio::sync::mpsc::Receiver;
@@ -171,7 +171,13 @@ async fn a_lower_bitrate_is_kept_to_without_a_break() {
     frames(&mut events, 30).await;
     let before = frames(&mut events, 30).await;
 
-    pipeline.set_bitrate(100_000);
+    pipeline.set_encoding(Encoding {
+        bitrate: 100_000,
+        frame_rate: 0,
+        drop: true,
+        halved: false,
+        hold: false,
+    });
 
     let settling = frames(&mut events, 10).await;
     let after = frames(&mut events, 20).await;

@@ -56,7 +56,13 @@ async fn a_frame_rate_is_kept_without_a_new_key_frame_and_its_pictures_get_more_
     let (pipeline, mut events) = open().await;
     frames(&mut events, Duration::from_secs(1)).await;
 
-    pipeline.set_encoding(Encoding { bitrate: 800_000, frame_rate: 10, halved: false, hold: false });
+    pipeline.set_encoding(Encoding {
+        bitrate: 800_000,
+        frame_rate: 10,
+        drop: true,
+        halved: false,
+        hold: false,
+    });
     frames(&mut events, Duration::from_millis(500)).await;
     let slow = frames(&mut events, Duration::from_secs(2)).await;
 
@@ -72,7 +78,13 @@ async fn the_bitrate_asked_for_is_the_one_that_comes_whatever_is_seen() {
     for pattern in ["pattern=smpte", "pattern=zone-plate kx2=20 ky2=20 kt=5", "pattern=snow"] {
         let (pipeline, mut events) = open_pattern(pattern).await;
         for bitrate in [400_000, 800_000] {
-            pipeline.set_encoding(Encoding { bitrate, frame_rate: 0, halved: false, hold: false });
+            pipeline.set_encoding(Encoding {
+                bitrate,
+                frame_rate: 0,
+                drop: true,
+                halved: false,
+                hold: false,
+            });
             frames(&mut events, Duration::from_secs(1)).await;
             let made = frames(&mut events, Duration::from_secs(4)).await;
             let rate = bits(&made) as f64 / 4.0 / f64::from(bitrate);
@@ -86,7 +98,13 @@ async fn the_bitrate_asked_for_is_the_one_that_comes_whatever_is_seen() {
 #[tokio::test]
 async fn a_still_picture_takes_next_to_nothing() {
     let (pipeline, mut events) = open_pattern("pattern=smpte75").await;
-    pipeline.set_encoding(Encoding { bitrate: 400_000, frame_rate: 0, halved: false, hold: false });
+    pipeline.set_encoding(Encoding {
+        bitrate: 400_000,
+        frame_rate: 0,
+        drop: true,
+        halved: false,
+        hold: false,
+    });
     frames(&mut events, Duration::from_secs(1)).await;
 
     let still = frames(&mut events, Duration::from_secs(2)).await;
@@ -99,7 +117,13 @@ async fn a_halved_picture_is_another_format_and_begins_with_a_key_frame() {
     let (pipeline, mut events) = open().await;
     frames(&mut events, Duration::from_millis(500)).await;
 
-    pipeline.set_encoding(Encoding { bitrate: 200_000, frame_rate: 0, halved: true, hold: false });
+    pipeline.set_encoding(Encoding {
+        bitrate: 200_000,
+        frame_rate: 0,
+        drop: true,
+        halved: true,
+        hold: false,
+    });
 
     let format = loop {
         match tokio::time::timeout(PATIENCE, events.recv()).await.expect("no other format in time").unwrap() {

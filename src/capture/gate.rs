@@ -26,6 +26,8 @@ pub struct Encoding {
     pub bitrate: u32,
     /// Pictures a second that may enter it, at most; 0 lets all in.
     pub frame_rate: u8,
+    /// Whether the encoder may leave out pictures to keep to its target.
+    pub drop: bool,
     /// Whether width and height are halved: then another format begins, with a key frame.
     pub halved: bool,
     /// Whether the picture is to stand still: the encoder then aims at 10 kbit/s.

@@ -54,8 +54,7 @@ impl Pipeline {
 
     /// Changes what a camera's encoder makes, without a key frame and within the same format unless the size changes.
     pub fn set_encoding(&self, encoding: Encoding) {
-        self.thread.wake(Wake::SetHalved(encoding.halved));
-        self.set_bitrate(encoding.target());
+        self.thread.wake(Wake::SetEncoding(encoding));
         self.gate.set_frame_rate(encoding.frame_rate);
     }
 

@@ -78,6 +78,9 @@ pub struct VideoProfile {
     /// How many bits per second one unit of that property is: 1, or 1000 for kbit/s.
     #[serde(default = "one")]
     pub bitrate_scale: u32,
+    /// The encoder's property that lets it leave out pictures to keep to its bitrate: how full its buffer must be in percent
+    /// not to, or 0 for never.
+    pub drop_property: Option<String>,
 }
 
 /// The `[audio]` table. The encoder makes Opus packets of 20 ms at 48 kHz.

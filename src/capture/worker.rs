@@ -12,7 +12,7 @@ use tokio::sync::{mpsc, oneshot};
 
 use super::event::CaptureEvent;
 use super::fault::{self, Phase};
-use super::gate::FrameGate;
+use super::gate::{Encoding, FrameGate};
 use super::launch::{Launch, Request, SINK, SIZE};
 use super::profile::{self, Overlay, Profile};
 use super::sink::{self, Intake, SharedOutlet};
@@ -27,6 +27,9 @@ const RETRY: Duration = Duration::from_millis(20);
 
 /// How long a failed state change waits for its explanation.
 pub(super) const EXPLANATION: Duration = Duration::from_millis(500);
+
+/// How full, in percent, the encoder's buffer must be for it to leave out no picture.
+const DROP_BELOW: u32 = 30;
 
 /// How soon an attempt that is given up ends, where no driver holds the thread.
 const ATTENTION: Duration = Duration::from_millis(20);
@@ -44,8 +47,8 @@ pub(super) enum Wake {
     Bus(gst::Message),
     /// Change the encoder's target.
     SetBitrate(u32),
-    /// Halve the camera's picture, or do not.
-    SetHalved(bool),
+    /// Change what a camera's encoder makes.
+    SetEncoding(Encoding),
     /// Close the device and end.
     Stop,
 }
@@ -190,7 +193,7 @@ impl Worker {
                     }
                 }
                 Wake::Stop => break,
-                Wake::SetBitrate(_) | Wake::SetHalved(_) => {}
+                Wake::SetBitrate(_) | Wake::SetEncoding(_) => {}
             }
         }
         CaptureError::Device {
@@ -207,7 +210,7 @@ impl Worker {
             match self.wakes.recv().ok()? {
                 Wake::Stop => return None,
                 Wake::SetBitrate(bits_per_second) => set_bitrate(launch, pipeline, bits_per_second),
-                Wake::SetHalved(halved) => set_halved(pipeline, halved),
+                Wake::SetEncoding(encoding) => set_encoding(launch, pipeline, encoding),
                 Wake::Bus(message) => match message.view() {
                     gst::MessageView::Error(error) => {
                         return Some(fault::explain(error, launch, Phase::Running));
@@ -321,6 +324,14 @@ fn rewind(pipeline: &gst::Pipeline, flags: gst::SeekFlags) -> bool {
         .is_ok()
 }
 
+fn set_encoding(launch: &Launch, pipeline: &gst::Pipeline, encoding: Encoding) {
+    set_bitrate(launch, pipeline, encoding.target());
+    if let Some(property) = &launch.drop_property {
+        set_encoder(launch, pipeline, property, if encoding.drop || encoding.hold { DROP_BELOW } else { 0 });
+    }
+    set_halved(pipeline, encoding.halved);
+}
+
 /// Lets the scaler before the encoder halve the picture, whatever size the camera gives. Even sides stay even.
 fn set_halved(pipeline: &gst::Pipeline, halved: bool) {
     let Some(size) = pipeline.by_name(SIZE) else { return };
@@ -341,15 +352,18 @@ fn set_halved(pipeline: &gst::Pipeline, halved: bool) {
 }
 
 fn set_bitrate(launch: &Launch, pipeline: &gst::Pipeline, bits_per_second: u32) {
-    let value = launch.scale_bitrate(bits_per_second);
+    set_encoder(launch, pipeline, &launch.bitrate_property, launch.scale_bitrate(bits_per_second));
+}
+
+fn set_encoder(launch: &Launch, pipeline: &gst::Pipeline, property: &str, value: u32) {
     let encoder = pipeline.by_name(profile::ENCODER);
     let set = encoder.ok_or("there is none");
-    if let Err(reason) = set.and_then(|encoder| set_number(&encoder, &launch.bitrate_property, value)) {
+    if let Err(reason) = set.and_then(|encoder| set_number(&encoder, property, value)) {
         tracing::warn!(
             profile = launch.profile,
-            property = launch.bitrate_property,
+            property,
             value,
-            "the encoder's bitrate stays as it is: {reason}"
+            "the encoder's property stays as it is: {reason}"
         );
     }
 }

@@ -75,6 +75,7 @@ impl Uplink {
         Encoding {
             bitrate: self.rate.encoder_bitrate(),
             frame_rate: if reason == Reason::Full { 0 } else { quality.frame_rate },
+            drop: self.leaves_out_pictures(),
             halved: quality.size == SizeStep::Half,
             hold: self.holds_picture(),
         }

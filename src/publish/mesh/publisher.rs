@@ -240,7 +240,13 @@ impl Publisher {
     pub fn encoding(&self) -> Encoding {
         let (quality, reason) = self.quality;
         let frame_rate = if reason == Reason::Full { 0 } else { quality.frame_rate };
-        Encoding { bitrate: quality.bitrate, frame_rate, halved: quality.size == SizeStep::Half, hold: false }
+        Encoding {
+            bitrate: quality.bitrate,
+            frame_rate,
+            drop: reason != Reason::Full,
+            halved: quality.size == SizeStep::Half,
+            hold: false,
+        }
     }
 
     /// Follows what the links carry. Says whether the encoder is to make something else. About ten times a second are
