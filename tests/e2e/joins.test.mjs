@@ -7,7 +7,7 @@ import { quantile } from './lib/measures.mjs';
 import { isMoving, keepLog, longestGapMs, spread } from './lib/pictures.mjs';
 import { randomNumbers, seed } from './lib/random.mjs';
 import { scenario } from './lib/scene.mjs';
-import { observeFor } from './lib/waiting.mjs';
+import { observeFor, until } from './lib/waiting.mjs';
 
 /** Joins per stage, unless `JOINS` says how many. */
 const JOINS = { 'first chromium': 40, 'later chromium': 40, 'first firefox': 12, 'later firefox': 12 };
@@ -41,6 +41,8 @@ scenario('every newcomer sees the picture, and who watches sees nothing of it', 
   const resident = await browser.client(generation, { relay, room, user: 'resident' });
   const newcomer = await browser.client(generation, { relay, room, user: 'newcomer' });
   await resident.join();
+  // A client of the first generation that is told of the agent before it is told who is there forgets the agent.
+  await until('the resident is in the room', 5_000, async () => (await resident.state()).roomStateAt !== null);
   scene.agent(relay, 'agent');
   const residentSaw = await isMoving(resident, 'agent', 0, 8_000);
   if (!residentSaw) for (const line of await keepLog(resident, `joins-${generation}-${kind}-resident`)) t.diagnostic(line);

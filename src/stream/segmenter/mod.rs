@@ -32,7 +32,7 @@ pub const LEAD_IN: Duration = Duration::from_millis(5800);
 
 /// How much filler a timeline from zero begins with. Receivers that do not steer have so much media in hand from then on,
 /// also those that had begun a moment before (docs/receivers.md §5.2).
-const IN_HAND: Duration = Duration::from_millis(200);
+const IN_HAND: Duration = Duration::from_millis(400);
 
 /// Where the timeline of a new epoch begins.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
