@@ -7,8 +7,8 @@ import { Stats } from './stats.js';
 import { TrackWriter, initOf, mimeOf } from './tracks.js';
 import { WebmReader } from './webm.js';
 
-/** Appends that may wait for a busy browser. */
-const MAX_BACKLOG = 30;
+/** Appends that may wait for a busy browser, of both tracks: some 7 s. A page that was held up gets all that it missed at once. */
+const MAX_BACKLOG = 150;
 /** An init segment whose media ends this much before the newest starts a new timeline (seconds). A replay for
  *  a late joiner also goes back, but ends where the sender is. */
 const RESTART_BEHIND = 1;
