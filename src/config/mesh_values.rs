@@ -3,66 +3,30 @@
 use std::fmt;
 use std::str::FromStr;
 
-use super::values::{ValueError, whole_number};
+use super::values::{ValueError, whole_number, words};
 
-/// How the meeting is spoken to, and how media travel.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub enum Protocol {
-    /// A relay forwards chunks of WebM.
-    Relay,
-    /// WebRTC to each participant; the server addresses them by their sockets.
-    Mesh,
-    /// WebRTC to one participant; the server addresses the room.
-    Noom,
-}
-
-impl Protocol {
-    /// What is allowed, in words.
-    pub const ALLOWED: &'static str = r#""relay", "mesh" or "noom""#;
-}
-
-impl FromStr for Protocol {
-    type Err = ValueError;
-
-    fn from_str(text: &str) -> Result<Self, ValueError> {
-        match text {
-            "relay" => Ok(Self::Relay),
-            "mesh" => Ok(Self::Mesh),
-            "noom" => Ok(Self::Noom),
-            _ => Err(ValueError::new(Self::ALLOWED)),
-        }
+words! {
+    /// How the meeting is spoken to, and how media travel.
+    Protocol, r#""relay", "mesh" or "noom""#, {
+        /// A relay forwards chunks of WebM.
+        Relay = "relay",
+        /// WebRTC to each participant; the server addresses them by their sockets.
+        Mesh = "mesh",
+        /// WebRTC to one participant; the server addresses the room.
+        Noom = "noom",
     }
 }
-
-/// How the events of `noom` are written.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub enum Form {
-    /// One object: `{offer, roomName}`.
-    Object,
-    /// Arguments: `offer, roomName`.
-    Args,
-    /// Arguments, and many participants that are addressed by socket.
-    Mesh,
-}
-
-impl Form {
-    /// What is allowed, in words.
-    pub const ALLOWED: &'static str = r#""object", "args" or "mesh""#;
-}
-
-impl FromStr for Form {
-    type Err = ValueError;
-
-    fn from_str(text: &str) -> Result<Self, ValueError> {
-        match text {
-            "object" => Ok(Self::Object),
-            "args" => Ok(Self::Args),
-            "mesh" => Ok(Self::Mesh),
-            _ => Err(ValueError::new(Self::ALLOWED)),
-        }
+words! {
+    /// How the events of `noom` are written.
+    Form, r#""object", "args" or "mesh""#, {
+        /// One object: `{offer, roomName}`.
+        Object = "object",
+        /// Arguments: `offer, roomName`.
+        Args = "args",
+        /// Arguments, and many participants that are addressed by socket.
+        Mesh = "mesh",
     }
 }
-
 whole_number! {
     /// How many participants are sent to over WebRTC, each over a connection of its own.
     MaxPeers(u8), |number| (1..=32).contains(&number), "a whole number of participants from 1 to 32"

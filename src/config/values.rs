@@ -54,7 +54,46 @@ macro_rules! whole_number {
     };
 }
 
-pub(super) use whole_number;
+macro_rules! words {
+    ($(#[$doc:meta])* $name:ident, $allowed:literal, { $($(#[$word_doc:meta])* $variant:ident = $word:literal,)* }) => {
+        $(#[$doc])*
+        #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+        pub enum $name {
+            $($(#[$word_doc])* $variant,)*
+        }
+
+        impl $name {
+            /// What is allowed, in words.
+            pub const ALLOWED: &'static str = $allowed;
+
+            /// The word for it in the configuration.
+            pub const fn as_str(self) -> &'static str {
+                match self {
+                    $(Self::$variant => $word,)*
+                }
+            }
+        }
+
+        impl FromStr for $name {
+            type Err = ValueError;
+
+            fn from_str(text: &str) -> Result<Self, ValueError> {
+                match text {
+                    $($word => Ok(Self::$variant),)*
+                    _ => Err(ValueError::new(Self::ALLOWED)),
+                }
+            }
+        }
+
+        impl fmt::Display for $name {
+            fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str(self.as_str())
+            }
+        }
+    };
+}
+
+pub(super) use {whole_number, words};
 
 whole_number! {
     /// Width or height of the picture in pixels. Even, because VP8 halves it for the colours (4:2:0).
