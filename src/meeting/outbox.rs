@@ -340,7 +340,7 @@ impl OutboxReceiver {
         let mut queue = self.0.lock();
         if let Some((bytes, duration, since)) = queue.in_flight.take() {
             if let (Some(from), Some(send_queue)) = (queue.could_leave(Some(since)), &queue.send_queue) {
-                let end = send_queue.progress().taken;
+                let end = send_queue.taken();
                 queue.taken.push_back((end, from));
             }
             queue.release(bytes, duration);

@@ -24,9 +24,7 @@ struct Shared {
 /// How far the bytes of a connection have come, each counted since it was opened, with what TLS and WebSocket add.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct SendProgress {
-    /// Bytes that the kernel took.
-    pub taken: u64,
-    /// Those of them that the other end has, as far as it has said: also behind a gap of what was lost on the way.
+    /// Bytes that the other end has, as far as it has said: also behind a gap of what was lost on the way.
     pub delivered: u64,
     /// Those of them that it has without a gap.
     pub acknowledged: u64,
@@ -45,12 +43,16 @@ impl SendQueue {
         self.0.taken.fetch_add(bytes as u64, Ordering::Relaxed);
     }
 
+    /// Bytes that the kernel took since the connection was opened.
+    pub fn taken(&self) -> u64 {
+        self.0.taken.load(Ordering::Relaxed)
+    }
+
     /// How far the bytes have come. On a kernel that does not tell, all that it took was delivered at once.
     pub fn progress(&self) -> SendProgress {
-        let Shared { taken, socket } = &*self.0;
-        let taken = taken.load(Ordering::Relaxed);
-        let all = SendProgress { taken, delivered: taken, acknowledged: taken, round_trip: Duration::ZERO };
-        TcpInfo::of(socket).and_then(|info| info.progress(taken)).unwrap_or(all)
+        let taken = self.taken();
+        let all = SendProgress { delivered: taken, acknowledged: taken, round_trip: Duration::ZERO };
+        TcpInfo::of(&self.0.socket).and_then(|info| info.progress(taken)).unwrap_or(all)
     }
 }
 
@@ -82,7 +84,6 @@ impl TcpInfo {
         let acknowledged = self.u64(120)?.saturating_sub(1).min(taken);
         let delivered = acknowledged + u64::from(behind_gap) * u64::from(segment);
         Some(SendProgress {
-            taken,
             delivered: delivered.min(taken),
             acknowledged,
             round_trip: Duration::from_micros(u64::from(self.u32(148)?)),
@@ -119,7 +120,7 @@ mod tests {
 
         queue.take(stream.write(&vec![0; 1 << 20]).await.unwrap());
 
-        let SendProgress { taken, acknowledged, .. } = queue.progress();
+        let (taken, SendProgress { acknowledged, .. }) = (queue.taken(), queue.progress());
         assert!(taken > 64 * 1024, "the kernel took {taken} bytes");
         assert!(acknowledged < taken / 2, "a peer that does not read acknowledged {acknowledged} of {taken}");
 
