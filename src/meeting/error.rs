@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use super::event::EncodeError;
 use super::refusal::ErrorKind;
+use super::session_config::SessionConfig;
 use crate::socketio::{ConnectionError, Fault};
 
 /// Why a session ended, naming the relay and what to do.
@@ -120,6 +121,15 @@ pub enum SessionError {
 }
 
 impl SessionError {
+    /// The relay did not answer the join in the time that is configured.
+    pub(super) fn join_timeout(config: &SessionConfig) -> Self {
+        Self::JoinTimeout {
+            url: config.endpoint.url(),
+            room: config.room.clone(),
+            after: config.join_timeout,
+        }
+    }
+
     /// Connecting failed.
     pub(super) fn connecting(error: ConnectionError) -> Self {
         match error {

@@ -160,13 +160,7 @@ impl Session {
             Connection::connect(&config.endpoint, &config.limits).await.map_err(SessionError::connecting)?;
         let room = match timeout(config.join_timeout, self.join(&mut connection)).await {
             Ok(joined) => joined?,
-            Err(_) => {
-                return Err(SessionError::JoinTimeout {
-                    url: self.config.endpoint.url(),
-                    room: self.config.room.clone(),
-                    after: self.config.join_timeout,
-                });
-            }
+            Err(_) => return Err(SessionError::join_timeout(&self.config)),
         };
         let mut identity = Identity::new(connection.sid(), self.config.user_id.as_deref());
         identity.adopt(&room.participants);

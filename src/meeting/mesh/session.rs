@@ -137,13 +137,7 @@ impl Session {
             Connection::connect(&config.endpoint, &config.limits).await.map_err(SessionError::connecting)?;
         let (others, early) = match timeout(config.join_timeout, self.join(&mut connection)).await {
             Ok(joined) => joined?,
-            Err(_) => {
-                return Err(SessionError::JoinTimeout {
-                    url: self.config.endpoint.url(),
-                    room: self.config.room.clone(),
-                    after: self.config.join_timeout,
-                });
-            }
+            Err(_) => return Err(SessionError::join_timeout(&self.config)),
         };
         self.sid = ParticipantId::new(connection.sid());
         let others = others.into_iter().filter(|other| other.id != self.sid).collect();
