@@ -198,7 +198,13 @@ async fn a_bitrate_that_the_named_property_cannot_hold_leaves_the_camera_running
         let (pipeline, mut events) = open_camera(&clock, &wrong, &camera("auto")).await.unwrap();
         next_frame(&mut events).await;
 
-        pipeline.set_bitrate(100_000);
+        pipeline.set_encoding(Encoding {
+            bitrate: 100_000,
+            frame_rate: 0,
+            drop: false,
+            halved: false,
+            hold: false,
+        });
 
         frames(&mut events, 40).await;
         pipeline.close().await.unwrap();

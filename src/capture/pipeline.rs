@@ -47,11 +47,6 @@ impl Pipeline {
         }
     }
 
-    /// Changes the encoder's target, in bits per second, without interrupting it.
-    pub fn set_bitrate(&self, bits_per_second: u32) {
-        self.thread.wake(Wake::SetBitrate(bits_per_second));
-    }
-
     /// Changes what a camera's encoder makes, without a key frame and within the same format unless the size changes.
     pub fn set_encoding(&self, encoding: Encoding) {
         self.thread.wake(Wake::SetEncoding(encoding));

@@ -45,8 +45,6 @@ struct Attempt<'a> {
 pub(super) enum Wake {
     /// The bus has something to say.
     Bus(gst::Message),
-    /// Change the encoder's target.
-    SetBitrate(u32),
     /// Change what a camera's encoder makes.
     SetEncoding(Encoding),
     /// Close the device and end.
@@ -193,7 +191,7 @@ impl Worker {
                     }
                 }
                 Wake::Stop => break,
-                Wake::SetBitrate(_) | Wake::SetEncoding(_) => {}
+                Wake::SetEncoding(_) => {}
             }
         }
         CaptureError::Device {
@@ -209,7 +207,6 @@ impl Worker {
             // The sending half is ours too, so the channel cannot end before `Stop` arrives.
             match self.wakes.recv().ok()? {
                 Wake::Stop => return None,
-                Wake::SetBitrate(bits_per_second) => set_bitrate(launch, pipeline, bits_per_second),
                 Wake::SetEncoding(encoding) => set_encoding(launch, pipeline, encoding),
                 Wake::Bus(message) => match message.view() {
                     gst::MessageView::Error(error) => {
@@ -325,7 +322,7 @@ fn rewind(pipeline: &gst::Pipeline, flags: gst::SeekFlags) -> bool {
 }
 
 fn set_encoding(launch: &Launch, pipeline: &gst::Pipeline, encoding: Encoding) {
-    set_bitrate(launch, pipeline, encoding.target());
+    set_encoder(launch, pipeline, &launch.bitrate_property, launch.scale_bitrate(encoding.target()));
     if let Some(property) = &launch.drop_property {
         set_encoder(launch, pipeline, property, if encoding.drop || encoding.hold { DROP_BELOW } else { 0 });
     }
@@ -349,10 +346,6 @@ fn set_halved(pipeline: &gst::Pipeline, halved: bool) {
     if size.property::<gst::Caps>("caps") != caps {
         size.set_property("caps", caps);
     }
-}
-
-fn set_bitrate(launch: &Launch, pipeline: &gst::Pipeline, bits_per_second: u32) {
-    set_encoder(launch, pipeline, &launch.bitrate_property, launch.scale_bitrate(bits_per_second));
 }
 
 fn set_encoder(launch: &Launch, pipeline: &gst::Pipeline, property: &str, value: u32) {
