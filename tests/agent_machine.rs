@@ -1,13 +1,18 @@
 //! The agent's laws, over arbitrary interleavings of what people, devices, the relay and time can do. A model of
 //! the world carries out the machine's actions, tells the audience what it is to know, and checks after every step.
+//! Whatever way out there is does the same things; what of them is pure runs here: the audience of a relay, and the tracks
+//! of WebRTC, which never stop.
 
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
 use std::time::{Duration, Instant};
 
+use bytes::Bytes;
 use proptest::prelude::*;
 use roomcam::agent::machine::{Action, Choice, Device, Event, Machine, Seat, Which};
+use roomcam::media::{CaptureTime, Frame, Track};
 use roomcam::panel::{Camera, Command, Mic, PanelState};
+use roomcam::publish::mesh::Tracks;
 use roomcam::publish::relay::audience::Service;
 use roomcam::publish::relay::{Audience, LATE_JOIN_INTERVAL, LONGEST_SETTLING, LateJoinStrategy};
 use roomcam::stream::{Origin, ReplayFrom};
@@ -71,6 +76,10 @@ fn step() -> impl Strategy<Value = Step> {
     ]
 }
 
+/// What devices capture, and what is shown instead of a camera.
+const CAPTURED: Bytes = Bytes::from_static(b"captured");
+const BLACK: Bytes = Bytes::from_static(b"black");
+
 /// A device as the world has it.
 #[derive(Debug, Default, Clone, Copy)]
 struct RealDevice {
@@ -88,6 +97,8 @@ struct RealDevice {
 struct World {
     machine: Machine,
     audience: Audience,
+    tracks: Tracks,
+    began: Instant,
     now: Instant,
     camera: RealDevice,
     mic: RealDevice,
@@ -131,6 +142,8 @@ impl World {
         let mut world = Self {
             machine: Machine::new(now, choice),
             audience: Audience::default(),
+            tracks: Tracks::new(),
+            began: now,
             now,
             camera: device(camera),
             mic: device(mic),
@@ -151,6 +164,33 @@ impl World {
         };
         world.tell(Event::Tick);
         world
+    }
+
+    fn capture_time(&self) -> CaptureTime {
+        CaptureTime::from_millis(60_000).after(self.now - self.began)
+    }
+
+    /// What the device captured goes into the tracks. Law 1: none of it leaves while a lamp says that none does.
+    fn capture(&mut self, which: Which) {
+        let track = match which {
+            Which::Camera => Track::Video,
+            Which::Mic => Track::Audio,
+        };
+        let frame = Frame { track, captured: self.capture_time(), key: true, data: CAPTURED };
+        let left = self.tracks.carry(frame);
+        assert_eq!(left.is_some(), self.device(which).carried, "of the {which:?}");
+        let Some(lamps) = self.lamps.filter(|_| left.is_some()) else { return };
+        match which {
+            Which::Camera => assert_ne!(lamps.camera, Camera::Off, "a picture behind a lamp that says off"),
+            Which::Mic => assert_ne!(lamps.mic, Mic::Muted, "a voice behind a lamp that says muted"),
+        }
+    }
+
+    /// What fills the tracks meanwhile was never captured.
+    fn fill(&mut self) {
+        while let Some(filler) = self.tracks.filler(self.capture_time()) {
+            assert_ne!(filler.data, CAPTURED);
+        }
     }
 
     fn device(&mut self, which: Which) -> &mut RealDevice {
@@ -256,9 +296,19 @@ impl World {
                 assert!(!device.carried && device.open);
                 assert!(device.told || !joined, "media before the state event");
                 device.carried = true;
+                match which {
+                    Which::Camera => self.tracks.show_camera(),
+                    Which::Mic => self.tracks.hear_microphone(),
+                }
             }
-            Action::ShowBlack => self.camera.carried = false,
-            Action::HearSilence => self.mic.carried = false,
+            Action::ShowBlack => {
+                self.camera.carried = false;
+                self.tracks.show_black(Some(BLACK), self.capture_time());
+            }
+            Action::HearSilence => {
+                self.mic.carried = false;
+                self.tracks.hear_silence(self.capture_time());
+            }
             Action::StartMedia => {
                 self.last_origin = Some(self.audience.start(self.now));
                 assert!(!std::mem::replace(&mut self.flowing, true), "starts twice");
@@ -306,6 +356,7 @@ impl World {
 
     /// What must hold whenever the machine is at rest.
     fn check(&mut self) {
+        self.fill();
         for which in [Which::Camera, Which::Mic] {
             let device = *self.device(which);
             assert!(device.open || !matches!(self.machine.device(which), Device::Live { .. }));
@@ -358,6 +409,7 @@ impl World {
             Step::Deliver(which) => {
                 if self.device(which).open {
                     self.tell(Event::Frame(which));
+                    self.capture(which);
                 }
             }
             Step::Fail(which) => {

@@ -16,4 +16,5 @@ mod viewers;
 
 pub use meeting::{Delivery, Happened, Meeting};
 pub use publisher::{Publisher, Settings};
+pub use tracks::Tracks;
 pub use viewers::Refused;

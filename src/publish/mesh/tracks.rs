@@ -44,7 +44,7 @@ enum Audio {
 
 /// The two tracks.
 #[derive(Debug)]
-pub(super) struct Tracks {
+pub struct Tracks {
     video: Video,
     audio: Audio,
     last_video: Option<CaptureTime>,
@@ -53,17 +53,17 @@ pub(super) struct Tracks {
 
 impl Tracks {
     /// Tracks that carry the devices.
-    pub(super) fn new() -> Self {
+    pub fn new() -> Self {
         Self { video: Video::Camera, audio: Audio::Microphone, last_video: None, last_audio: None }
     }
 
     /// The camera, from its next frame on.
-    pub(super) fn show_camera(&mut self) {
+    pub fn show_camera(&mut self) {
         self.video = Video::Camera;
     }
 
     /// `picture`, a key frame, from now on; without it nothing, until there is one.
-    pub(super) fn show_black(&mut self, picture: Option<Bytes>, now: CaptureTime) {
+    pub fn show_black(&mut self, picture: Option<Bytes>, now: CaptureTime) {
         self.video = match picture {
             Some(picture) => Video::Black { picture, since: now, due: now },
             None => Video::Nothing,
@@ -71,31 +71,31 @@ impl Tracks {
     }
 
     /// The microphone, from its next packet on.
-    pub(super) fn hear_microphone(&mut self) {
+    pub fn hear_microphone(&mut self) {
         self.audio = Audio::Microphone;
     }
 
     /// Silence, from now on.
-    pub(super) fn hear_silence(&mut self, now: CaptureTime) {
+    pub fn hear_silence(&mut self, now: CaptureTime) {
         if self.audio == Audio::Microphone {
             self.audio = Audio::Silence { due: now };
         }
     }
 
     /// Whether the video track shows black.
-    pub(super) fn is_black(&self) -> bool {
+    pub fn is_black(&self) -> bool {
         matches!(self.video, Video::Black { .. })
     }
 
     /// Somebody has no picture: black is due at once.
-    pub(super) fn hasten(&mut self, now: CaptureTime) {
+    pub fn hasten(&mut self, now: CaptureTime) {
         if let Video::Black { due, .. } = &mut self.video {
             *due = now.min(*due);
         }
     }
 
     /// What a device captured, if its track carries it.
-    pub(super) fn carry(&mut self, frame: Frame) -> Option<Frame> {
+    pub fn carry(&mut self, frame: Frame) -> Option<Frame> {
         let carried = match frame.track {
             Track::Video => matches!(self.video, Video::Camera),
             Track::Audio => self.audio == Audio::Microphone,
@@ -104,7 +104,7 @@ impl Tracks {
     }
 
     /// When [`Tracks::filler`] has something.
-    pub(super) fn due(&self) -> Option<CaptureTime> {
+    pub fn due(&self) -> Option<CaptureTime> {
         let video = match self.video {
             Video::Black { due, .. } => Some(due),
             Video::Nothing | Video::Camera => None,
@@ -117,7 +117,7 @@ impl Tracks {
     }
 
     /// The filler that is due at `now`; to be asked until there is none.
-    pub(super) fn filler(&mut self, now: CaptureTime) -> Option<Frame> {
+    pub fn filler(&mut self, now: CaptureTime) -> Option<Frame> {
         let captured = now.before(FILLER_AGE);
         if let Audio::Silence { due } = &mut self.audio
             && now >= *due
