@@ -142,7 +142,7 @@ impl World {
         let mut world = Self {
             machine: Machine::new(now, choice),
             audience: Audience::default(),
-            tracks: Tracks::new(),
+            tracks: Tracks::default(),
             began: now,
             now,
             camera: device(camera),

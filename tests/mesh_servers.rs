@@ -21,6 +21,7 @@ const PATIENCE: Duration = Duration::from_secs(20);
 struct Server {
     process: Child,
     origin: String,
+    namespace: &'static str,
 }
 
 impl Server {
@@ -38,7 +39,7 @@ impl Server {
             });
         let mut origin = String::new();
         BufReader::new(process.stdout.take().unwrap()).read_line(&mut origin).unwrap();
-        Self { process, origin: origin.trim().to_owned() }
+        Self { process, origin: origin.trim().to_owned(), namespace: "/" }
     }
 
     fn mesh(names: &str) -> Self {
@@ -50,7 +51,8 @@ impl Server {
     }
 
     fn join(&self, dialect: &Dialect, name: &str) -> SessionHandle {
-        let endpoint = Endpoint::new(&self.origin).unwrap();
+        let mut endpoint = Endpoint::new(&self.origin).unwrap();
+        endpoint.namespace = self.namespace.into();
         session::spawn(SessionConfig::new(endpoint, "room-1", name), dialect.clone())
     }
 }
@@ -148,6 +150,28 @@ async fn two_meet_in_a_one_to_one_room_of_each_form() {
         bob.shutdown().await;
         ann.shutdown().await;
     }
+}
+
+#[tokio::test]
+async fn a_meeting_may_be_in_another_namespace() {
+    let env = [("FORM", "args"), ("NAMESPACE", "/ws")];
+    let mut server = Server::start("node", "noom.mjs", &env);
+    let dialect = Dialect::Noom(Form::Args);
+    server.namespace = "/elsewhere";
+    let mut lost = server.join(&dialect, "lost");
+    let SessionEvent::Ended(error) = next(&mut lost).await else { panic!("there is no such namespace") };
+    assert!(error.to_string().contains("check meeting.namespace"), "{error}");
+
+    server.namespace = "/ws";
+    let mut ann = server.join(&dialect, "ann");
+    joined(&mut ann).await;
+    let mut bob = server.join(&dialect, "bob");
+    joined(&mut bob).await;
+    let Heard::Came(_) = heard(&mut ann).await else { panic!("bob came") };
+    let other = ParticipantId::other();
+    negotiate(&mut ann, &other, &mut bob, &other).await;
+    bob.shutdown().await;
+    ann.shutdown().await;
 }
 
 #[tokio::test]

@@ -155,6 +155,7 @@ pub fn session_config(meeting: &Meeting, capture: &Capture) -> Result<SessionCon
     let token = meeting.token.as_ref().map(Secret::expose);
     // Servers of WebRTC meetings expect no credentials, and some refuse whoever sends any (docs/signalling.md §1).
     endpoint.auth = credentials(token, is_relay.then_some(user_id));
+    endpoint.namespace = meeting.namespace.as_str().to_owned().into();
     endpoint.ca_file.clone_from(&meeting.ca_file);
     let mut config = SessionConfig::new(endpoint, meeting.room.as_str(), meeting.username.as_str());
     // An id that the device derived by itself is known to no server; it is a guest there.

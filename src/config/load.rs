@@ -147,6 +147,7 @@ fn meeting(layers: &mut Layers, host: &Host, ambient: AmbientToken) -> Option<Me
     let late_join = layers.text(&schema::LATE_JOIN);
     let protocol = layers.text(&schema::PROTOCOL);
     let max_peers = layers.number(&schema::MAX_PEERS);
+    let namespace = layers.text(&schema::NAMESPACE);
     let form = layers.text(&schema::FORM);
     let names = layers.text(&schema::NAMES);
     Some(Meeting {
@@ -161,6 +162,7 @@ fn meeting(layers: &mut Layers, host: &Host, ambient: AmbientToken) -> Option<Me
         late_join: late_join?,
         protocol: protocol?,
         max_peers: max_peers?,
+        namespace: namespace?,
         form: form?,
         names: names?,
     })

@@ -33,8 +33,8 @@ pub use panel_values::{
 pub use schema::{KEYS, Key, LISTS, List, Unset};
 pub use secret::{Secret, SecretError};
 pub use values::{
-    AudioBitrate, AvatarUrl, Cadence, DeviceChoice, Fps, LateJoin, Mute, Name, Pixels, ProfileName, RelayUrl,
-    ValueError, VideoBitrate,
+    AudioBitrate, AvatarUrl, Cadence, DeviceChoice, Fps, LateJoin, Mute, Name, Namespace, Pixels,
+    ProfileName, RelayUrl, ValueError, VideoBitrate,
 };
 pub use warning::Warning;
 
@@ -79,6 +79,8 @@ pub struct Meeting {
     pub protocol: Protocol,
     /// How many participants are sent to over WebRTC. Of no use to relays.
     pub max_peers: MaxPeers,
+    /// The namespace of the server that the meeting is in.
+    pub namespace: Namespace,
     /// How the events of `noom` are written. Of no use to the others.
     pub form: Form,
     /// What the events and fields of `mesh` are called. Of no use to the others.

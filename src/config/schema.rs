@@ -6,8 +6,8 @@ use super::panel_values::{
     Backend, ButtonCommand, ChipChoice, DebounceMs, HoldMs, LedName, Percent, Pin, Pull, Shows,
 };
 use super::values::{
-    AudioBitrate, AvatarUrl, Cadence, DeviceChoice, Fps, LateJoin, Mute, Name, Pixels, ProfileName, RelayUrl,
-    VideoBitrate, WrittenPath,
+    AudioBitrate, AvatarUrl, Cadence, DeviceChoice, Fps, LateJoin, Mute, Name, Namespace, Pixels,
+    ProfileName, RelayUrl, VideoBitrate, WrittenPath,
 };
 
 /// A key of the configuration.
@@ -92,6 +92,7 @@ pub(super) static CA_FILE: Key = Key::new("meeting", "ca_file", Unset::Computed,
 pub(super) static LATE_JOIN: Key = Key::new("meeting", "late_join", Unset::Fixed("auto"), LateJoin::ALLOWED);
 pub(super) static PROTOCOL: Key = Key::new("meeting", "protocol", Unset::Fixed("relay"), Protocol::ALLOWED);
 pub(super) static MAX_PEERS: Key = Key::new("meeting", "max_peers", Unset::Fixed("8"), MaxPeers::ALLOWED);
+pub(super) static NAMESPACE: Key = Key::new("meeting", "namespace", Unset::Fixed("/"), Namespace::ALLOWED);
 pub(super) static FORM: Key = Key::new("meeting", "form", Unset::Fixed("object"), Form::ALLOWED);
 pub(super) static NAMES: Key = Key::new("meeting", "names", Unset::Fixed("usual"), NameTable::ALLOWED);
 
@@ -188,7 +189,7 @@ pub(super) static BUTTONS: List = List {
 pub static LISTS: [&List; 2] = [&LAMPS, &BUTTONS];
 
 /// Every key that is in no list, in the order of the example file.
-pub static KEYS: [&Key; 31] = [
+pub static KEYS: [&Key; 32] = [
     &URL,
     &ROOM,
     &USERNAME,
@@ -199,6 +200,7 @@ pub static KEYS: [&Key; 31] = [
     &LATE_JOIN,
     &PROTOCOL,
     &MAX_PEERS,
+    &NAMESPACE,
     &FORM,
     &NAMES,
     &PROFILE,

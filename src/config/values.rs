@@ -373,6 +373,35 @@ impl FromStr for AvatarUrl {
     }
 }
 
+/// A namespace of a Socket.IO server.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Namespace(String);
+
+impl Namespace {
+    /// What is allowed, in words.
+    pub const ALLOWED: &'static str =
+        r#"a namespace such as "/ws", or "/" for the one that servers have by default"#;
+
+    /// The namespace as text.
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+impl FromStr for Namespace {
+    type Err = ValueError;
+
+    fn from_str(text: &str) -> Result<Self, ValueError> {
+        // A comma ends it in packets, and what follows a question mark is a query.
+        let fits = |c: char| c.is_ascii_graphic() && c != ',' && c != '?';
+        if text.len() <= 128 && text.starts_with('/') && text.chars().all(fits) {
+            Ok(Self(text.to_owned()))
+        } else {
+            Err(ValueError::new(Self::ALLOWED))
+        }
+    }
+}
+
 fn web_url(text: &str, allowed: &str) -> Result<Url, ValueError> {
     let url = Url::parse(text).map_err(|error| ValueError::new(format!("{allowed} ({error})")))?;
     if !url.has_host() {

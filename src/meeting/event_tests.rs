@@ -10,7 +10,7 @@ use super::event::*;
 use super::identity::Identity;
 use super::refusal::ErrorKind;
 use super::roster::*;
-use crate::socketio::{Body, Event, Packet};
+use crate::socketio::{Body, DEFAULT_NAMESPACE, Event, Packet};
 
 const SEAT: Seat<'static> = Seat { room_id: "r", user_id: "u" };
 
@@ -20,7 +20,7 @@ fn called(user_id: &str) -> Identity {
 }
 
 fn said(event: &ClientEvent<'_>) -> String {
-    Packet::new(Body::Event(event.to_event().unwrap())).encode().text
+    Packet::new(DEFAULT_NAMESPACE, Body::Event(event.to_event().unwrap())).encode().text
 }
 
 fn heard(json: &str) -> ServerEvent {

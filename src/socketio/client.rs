@@ -5,6 +5,7 @@
 //! anything. So a task can wait for packets, for the end of a write and for its own business in one `select!`,
 //! and a stalled write keeps nothing from being read.
 
+use std::borrow::Cow;
 use std::collections::VecDeque;
 use std::future::poll_fn;
 use std::pin::Pin;
@@ -38,9 +39,13 @@ pub enum Progress {
     Sent,
 }
 
-/// An open connection whose default namespace has accepted us.
+/// What Node's socket.io says of a namespace that it does not have.
+const NO_NAMESPACE: &str = "Invalid namespace";
+
+/// An open connection of which a namespace has accepted us.
 pub struct Connection {
     url: String,
+    namespace: Cow<'static, str>,
     sid: String,
     max_payload: usize,
     send_queue: SendQueue,
@@ -63,12 +68,13 @@ impl Connection {
         let tcp = timeout_at(deadline, tcp).await.map_err(late(Phase::Tcp))??;
         let upgrade = dial::upgrade(endpoint, tcp, limits);
         let (socket, send_queue) = timeout_at(deadline, upgrade).await.map_err(late(Phase::Upgrade))??;
+        let namespace = endpoint.namespace.clone();
         let mut link = Link::new(socket, limits);
         let handshake = timeout_at(deadline, link.opened()).await.map_err(late(Phase::Open))??;
         let auth = endpoint.auth.as_ref().map(super::Auth::json);
-        link.queue(EnginePacket::Message(Packet::new(Body::Connect(auth))).encode());
+        link.queue(EnginePacket::Message(Packet::new(namespace.clone(), Body::Connect(auth))).encode());
         let sid = timeout_at(deadline, link.accepted()).await.map_err(late(Phase::Connect))??;
-        Ok(Self { url: endpoint.url(), sid, max_payload: handshake.max_payload, send_queue, link })
+        Ok(Self { url: endpoint.url(), namespace, sid, max_payload: handshake.max_payload, send_queue, link })
     }
 
     /// The Socket.IO session id that the server gave us.
@@ -91,10 +97,10 @@ impl Connection {
         !self.link.sending
     }
 
-    /// Queues `body` for the default namespace; [`Connection::next`] writes it and reports
+    /// Queues `body` for the namespace; [`Connection::next`] writes it and reports
     /// [`Progress::Sent`]. Refuses, queueing nothing, what the server would refuse.
     pub fn send(&mut self, body: Body) -> Result<(), ConnectionError> {
-        let wire = Packet::new(body).encode();
+        let wire = Packet::new(self.namespace.clone(), body).encode();
         let size = wire.largest_frame();
         if size > self.max_payload {
             return Err(self.error(Fault::AboveMaxPayload { size, max: self.max_payload }));
@@ -116,15 +122,15 @@ impl Connection {
                 Step::Packet(EnginePacket::Message(packet)) => packet,
                 Step::Packet(_) => continue,
             };
-            // We joined the default namespace only; what a server says in others is not for us.
-            if packet.namespace != "/" {
+            // What a server says in other namespaces is not for us.
+            if packet.namespace != self.namespace {
                 continue;
             }
             match packet.body {
                 Body::Event(event) => return Ok(Progress::Event(event)),
                 Body::Ack(ack) => return Ok(Progress::Ack(ack)),
                 Body::Disconnect => return Err(Fault::Disconnected),
-                Body::ConnectError(json) => return Err(refusal(&json)),
+                Body::ConnectError(json) => return Err(refusal(&packet.namespace, &json)),
                 Body::Connect(_) => {}
             }
         }
@@ -132,7 +138,7 @@ impl Connection {
 
     /// Says goodbye and closes. Takes as long as the server does: for use under a timeout.
     pub async fn close(mut self) {
-        self.link.queue(Packet::new(Body::Disconnect).encode());
+        self.link.queue(Packet::new(self.namespace.clone(), Body::Disconnect).encode());
         self.link.outgoing.push_back(Message::Close(None));
         self.link.sending = true;
         // Whatever ends the loop ends the connection: flushed, or broken.
@@ -242,7 +248,7 @@ impl Link {
                 Body::Connect(None) => {
                     return Err(Fault::WrongVersion("its CONNECT has no sid, as in Socket.IO 2"));
                 }
-                Body::ConnectError(json) => return Err(refusal(&json)),
+                Body::ConnectError(json) => return Err(refusal(&packet.namespace, &json)),
                 Body::Disconnect => return Err(Fault::Disconnected),
                 Body::Event(_) | Body::Ack(_) => {}
             }
@@ -333,7 +339,7 @@ impl Link {
 }
 
 /// `44{"message":"…"}`, or the bare text.
-fn refusal(json: &super::Json) -> Fault {
+fn refusal(namespace: &str, json: &super::Json) -> Fault {
     #[derive(Deserialize)]
     struct Refusal {
         message: String,
@@ -342,5 +348,8 @@ fn refusal(json: &super::Json) -> Fault {
         Ok(Refusal { message }) => message,
         Err(_) => json.read().unwrap_or_else(|_| json.as_str().to_owned()),
     };
+    if message == NO_NAMESPACE {
+        return Fault::NoNamespace(quote(namespace));
+    }
     Fault::ConnectRefused { message: quote(&message) }
 }

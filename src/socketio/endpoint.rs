@@ -1,5 +1,6 @@
 //! Where to connect, and with which secret.
 
+use std::borrow::Cow;
 use std::fmt;
 use std::path::PathBuf;
 use std::time::Duration;
@@ -7,7 +8,7 @@ use std::time::Duration;
 use serde_json::{Map, Value};
 use url::{Host, Url};
 
-use super::packet::Json;
+use super::packet::{DEFAULT_NAMESPACE, Json};
 
 /// The largest message accepted from a relay, in bytes, attachments of one packet together. Relays forward
 /// the chunks of other participants and accept 1 MB each by default; 4 MiB leaves room for those configured
@@ -46,6 +47,8 @@ pub struct Endpoint {
     port: u16,
     /// Path of the Socket.IO server, `/socket.io/` at its end.
     path: String,
+    /// The namespace to join, `/` at its beginning; `/` itself is the one that servers have by default.
+    pub namespace: Cow<'static, str>,
     /// What the CONNECT packet carries, if anything.
     pub auth: Option<Auth>,
     /// A PEM file with certificates to trust beside the platform's.
@@ -68,7 +71,7 @@ pub enum BadUrl {
 
 impl Endpoint {
     /// The server at `url` (http, https, ws or wss; a path is kept as a prefix; user, query and fragment are
-    /// ignored), without credentials, trusting the platform's certificate authorities.
+    /// ignored), its default namespace, without credentials, trusting the platform's certificate authorities.
     pub fn new(url: &str) -> Result<Self, BadUrl> {
         let parsed = Url::parse(url).map_err(|error| BadUrl::Unreadable(url.to_owned(), error))?;
         let secure = match parsed.scheme() {
@@ -80,7 +83,8 @@ impl Endpoint {
         let port = parsed.port_or_known_default().unwrap_or(if secure { 443 } else { 80 });
         let prefix = parsed.path().trim_end_matches('/');
         let prefix = prefix.strip_suffix("/socket.io").unwrap_or(prefix);
-        Ok(Self { secure, host, port, path: format!("{prefix}/socket.io/"), auth: None, ca_file: None })
+        let path = format!("{prefix}/socket.io/");
+        Ok(Self { secure, host, port, path, namespace: DEFAULT_NAMESPACE, auth: None, ca_file: None })
     }
 
     /// The URL of the WebSocket, without anything secret; it stands in every error.

@@ -144,6 +144,9 @@ pub enum Fault {
         /// The relay's words.
         message: String,
     },
+    /// The server has no such namespace, in the words of Node's socket.io.
+    #[error("has no namespace {0:?}; check meeting.namespace")]
+    NoNamespace(String),
     /// A packet that is valid but cannot stand where it came.
     #[error("sent {0} where the open packet was due; it is no Socket.IO 4 relay")]
     NoOpen(&'static str),

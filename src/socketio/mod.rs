@@ -23,5 +23,8 @@ pub use decoder::Decoder;
 pub use endpoint::{Auth, BadUrl, Endpoint, Limits};
 pub(crate) use error::quote;
 pub use error::{ConnectionError, Fault, Phase};
-pub use packet::{Ack, Body, EnginePacket, Event, Handshake, Json, Packet, PacketError, Placeholder, Wire};
+pub use packet::{
+    Ack, Body, DEFAULT_NAMESPACE, EnginePacket, Event, Handshake, Json, Packet, PacketError, Placeholder,
+    Wire,
+};
 pub use send_queue::{SendProgress, SendQueue};

@@ -191,6 +191,9 @@ pub enum EnginePacket {
     Noop,
 }
 
+/// The namespace that servers have by default.
+pub const DEFAULT_NAMESPACE: Cow<'static, str> = Cow::Borrowed("/");
+
 /// A Socket.IO packet and the namespace it belongs to.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Packet {
@@ -363,9 +366,9 @@ impl EnginePacket {
 }
 
 impl Packet {
-    /// A packet of the default namespace `/`.
-    pub const fn new(body: Body) -> Self {
-        Self { namespace: Cow::Borrowed("/"), body }
+    /// A packet of a namespace.
+    pub const fn new(namespace: Cow<'static, str>, body: Body) -> Self {
+        Self { namespace, body }
     }
 
     /// The wire form, the leading `4` of the Engine.IO message included.

@@ -13,7 +13,7 @@ fn decode(frame: &str) -> Result<Option<EnginePacket>, PacketError> {
 }
 
 fn message(body: Body) -> EnginePacket {
-    EnginePacket::Message(Packet::new(body))
+    EnginePacket::Message(Packet::new(DEFAULT_NAMESPACE, body))
 }
 
 fn in_namespace(namespace: &'static str, body: Body) -> EnginePacket {

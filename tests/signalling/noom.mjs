@@ -3,13 +3,13 @@
 //
 // Prints its origin. `GET /test/said` lists what participants said, `GET /test/users?room=ROOM` how many are in a room.
 //
-// Environment: PORT; FORM=object (deployed), document (the object form as documented: `candidate` for `ice`), args or mesh;
+// Environment: PORT; NAMESPACE=/, or /ws as in one deployment; FORM=object (deployed), document (the object form as documented: `candidate` for `ice`), args or mesh;
 // LIMIT=none, silent (a third is not let in and not told), room_full or reject_join, at two, in a mesh at five.
 
 import { createServer } from 'node:http';
 import { Server } from 'socket.io';
 
-const { PORT = '0', FORM = 'object', LIMIT = 'none' } = process.env;
+const { PORT = '0', NAMESPACE = '/', FORM = 'object', LIMIT = 'none' } = process.env;
 const said = [];
 
 const http = createServer((request, response) => {
@@ -19,8 +19,8 @@ const http = createServer((request, response) => {
   if (answer) response.setHeader('content-type', 'application/json').end(JSON.stringify(answer()));
   else if (!url.pathname.startsWith('/socket.io/')) response.writeHead(404).end();
 });
-const io = new Server(http, { cors: { origin: '*' } });
-const sizeOf = (room) => io.sockets.adapter.rooms.get(room)?.size ?? 0;
+const io = new Server(http, { cors: { origin: '*' } }).of(NAMESPACE);
+const sizeOf = (room) => io.adapter.rooms.get(room)?.size ?? 0;
 
 /** Whether somebody is let in; who is not may be told. */
 function admits(socket, room, most) {
@@ -63,7 +63,7 @@ const FORMS = {
       if (!admits(socket, room, 5)) return;
       socket.join(room);
       Object.assign(socket.data, { room, nickname });
-      const sockets = [...io.sockets.adapter.rooms.get(room)].map((id) => io.sockets.sockets.get(id));
+      const sockets = [...io.adapter.rooms.get(room)].map((id) => io.sockets.get(id));
       socket.emit('accept_join', sockets.map(({ id, data }) => ({ socketId: id, nickname: data.nickname })));
     });
     on('offer', (offer, to, nickname) => io.to(to).emit('offer', offer, socket.id, nickname));

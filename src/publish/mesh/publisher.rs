@@ -62,7 +62,7 @@ impl Publisher {
             format,
             clock,
             stream: format!("roomcam-{:08x}", rand::random::<u32>()),
-            tracks: Tracks::new(),
+            tracks: Tracks::default(),
             viewers: Viewers::new(settings.max_peers),
             quality: (settings.limits.best_quality(), Reason::Full),
             settings,

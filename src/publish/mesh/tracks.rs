@@ -24,10 +24,11 @@ const FIRST: Duration = Duration::from_secs(1);
 /// The least that two frames of a track are apart.
 const TICK: Duration = Duration::from_millis(1);
 
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, Default)]
 enum Video {
     /// Nothing yet.
     Nothing,
+    #[default]
     Camera,
     Black {
         picture: Bytes,
@@ -36,14 +37,17 @@ enum Video {
     },
 }
 
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 enum Audio {
+    #[default]
     Microphone,
-    Silence { due: CaptureTime },
+    Silence {
+        due: CaptureTime,
+    },
 }
 
-/// The two tracks.
-#[derive(Debug)]
+/// The two tracks; at first they carry the devices.
+#[derive(Debug, Default)]
 pub struct Tracks {
     video: Video,
     audio: Audio,
@@ -52,11 +56,6 @@ pub struct Tracks {
 }
 
 impl Tracks {
-    /// Tracks that carry the devices.
-    pub fn new() -> Self {
-        Self { video: Video::Camera, audio: Audio::Microphone, last_video: None, last_audio: None }
-    }
-
     /// The camera, from its next frame on.
     pub fn show_camera(&mut self) {
         self.video = Video::Camera;
@@ -185,7 +184,7 @@ mod tests {
 
     #[test]
     fn a_track_that_shows_filler_carries_nothing_captured() {
-        let mut tracks = Tracks::new();
+        let mut tracks = Tracks::default();
         assert!(tracks.carry(frame(Track::Video, 10)).is_some());
         assert!(tracks.carry(frame(Track::Audio, 10)).is_some());
         tracks.show_black(Some(Bytes::from_static(b"black")), at(20));
@@ -199,7 +198,7 @@ mod tests {
 
     #[test]
     fn black_is_frequent_at_first_and_comes_at_once_when_somebody_needs_it() {
-        let mut tracks = Tracks::new();
+        let mut tracks = Tracks::default();
         tracks.show_black(Some(Bytes::from_static(b"black")), at(1000));
         assert_eq!(tracks.due(), Some(at(1000)));
         assert_eq!(fill(&mut tracks, 1000, 2000).len(), 10);
@@ -215,7 +214,7 @@ mod tests {
 
     #[test]
     fn silence_follows_the_microphone_without_a_gap_and_lets_it_go_on() {
-        let mut tracks = Tracks::new();
+        let mut tracks = Tracks::default();
         for millis in (100..1000).step_by(20) {
             tracks.carry(frame(Track::Audio, millis));
         }
@@ -231,7 +230,7 @@ mod tests {
 
     #[test]
     fn a_loop_that_was_held_up_does_not_make_up_for_it() {
-        let mut tracks = Tracks::new();
+        let mut tracks = Tracks::default();
         tracks.hear_silence(at(0));
         fill(&mut tracks, 0, 100);
         assert!(fill(&mut tracks, 10_000, 10_001).len() <= 2);
@@ -239,7 +238,7 @@ mod tests {
 
     #[test]
     fn time_never_goes_back() {
-        let mut tracks = Tracks::new();
+        let mut tracks = Tracks::default();
         tracks.show_black(Some(Bytes::from_static(b"black")), at(1000));
         let black = fill(&mut tracks, 1000, 1901);
         tracks.show_camera();
