@@ -31,7 +31,8 @@ enum Step {
     Join { may_publish: bool, late_join: LateJoinStrategy },
     MayPublish(bool),
     LateJoin,
-    Redraw { again: bool },
+    OtherChanged { news: bool },
+    OtherLeft,
     CardMoves,
     EndSession { refused: bool },
     Pass { millis: u64 },
@@ -69,7 +70,8 @@ fn step() -> impl Strategy<Value = Step> {
             .prop_map(|(may_publish, late_join)| Step::Join { may_publish, late_join }),
         1 => any::<bool>().prop_map(Step::MayPublish),
         2 => Just(Step::LateJoin),
-        2 => any::<bool>().prop_map(|again| Step::Redraw { again }),
+        2 => any::<bool>().prop_map(|news| Step::OtherChanged { news }),
+        1 => Just(Step::OtherLeft),
         1 => Just(Step::CardMoves),
         1 => any::<bool>().prop_map(|refused| Step::EndSession { refused }),
         6 => (0u64..8000).prop_map(|millis| Step::Pass { millis }),
@@ -258,7 +260,7 @@ impl World {
                     "says what the room knows"
                 );
                 self.camera.told = has_video;
-                self.audience.redraws(None, self.now);
+                self.audience.detach();
             }
             Action::AnnounceMic { is_muted } => {
                 assert!(
@@ -266,13 +268,13 @@ impl World {
                     "says what the room knows"
                 );
                 self.mic.told = !is_muted;
-                self.audience.redraws(None, self.now);
+                self.audience.detach();
             }
             Action::JoinAgain(presence) => {
                 assert!(self.joined && self.late_join == LateJoinStrategy::Restart);
                 assert_eq!((presence.has_video, presence.is_muted), (self.camera.told, !self.mic.told));
                 self.announced.push(action);
-                self.audience.redraws(None, self.now);
+                self.audience.detach();
             }
             Action::Open(which) => {
                 // Law 1, going live: the lamp no longer says "muted" or "off" when the device opens.
@@ -429,9 +431,13 @@ impl World {
                 self.tell(Event::LateJoin);
             }
             Step::CardMoves => self.tell(Event::CardMoved),
-            Step::Redraw { again } => {
-                let again_after = again.then_some(Duration::from_secs(2));
-                self.audience.redraws(again_after, self.now);
+            Step::OtherChanged { news } => {
+                self.tell(Event::OtherChanged { news });
+                self.audience.detach();
+                self.serve();
+            }
+            Step::OtherLeft => {
+                self.audience.detach();
                 self.serve();
             }
             Step::EndSession { refused } => {
@@ -569,10 +575,11 @@ fn first_generation() -> World {
 }
 
 #[test]
-fn clients_of_the_first_generation_get_a_new_timeline_whenever_they_draw_anew() {
+fn clients_of_the_first_generation_get_a_new_timeline_whenever_a_participant_changes() {
     for step in [
         Step::LateJoin,
-        Step::Redraw { again: false },
+        Step::OtherLeft,
+        Step::OtherChanged { news: false },
         Step::Choose(Which::Mic, false),
         Step::Choose(Which::Camera, false),
     ] {
@@ -597,14 +604,27 @@ fn the_room_is_joined_again_when_the_agents_card_has_moved() {
 }
 
 #[test]
-fn a_reaction_is_drawn_twice() {
+fn whoever_changes_its_own_state_hears_of_ours() {
     let mut world = first_generation();
-    world.step(Step::Redraw { again: true });
-    assert_eq!(world.last_origin.take(), Some(Origin::Zero));
-    world.pass(Duration::from_millis(1990));
-    assert_eq!(world.last_origin, None);
-    world.pass(Duration::from_millis(20));
-    assert_eq!(world.last_origin, Some(Origin::Zero), "when it is taken away");
+    let ours = [Action::AnnounceMic { is_muted: false }];
+    world.announced.clear();
+    world.step(Step::OtherChanged { news: true });
+    assert_eq!(world.announced, ours);
+
+    world.announced.clear();
+    world.step(Step::OtherChanged { news: false });
+    assert!(world.announced.is_empty(), "another agent that answers is not answered");
+    world.step(Step::OtherChanged { news: true });
+    assert_eq!(world.announced, ours, "the next change is");
+
+    world.announced.clear();
+    for _ in 0..5 {
+        world.pass(Duration::from_secs(1));
+        world.step(Step::Deliver(Which::Camera));
+        world.step(Step::Deliver(Which::Mic));
+    }
+    world.step(Step::OtherChanged { news: false });
+    assert_eq!(world.announced, ours, "a newcomer says how its devices are");
 }
 
 #[test]
@@ -625,7 +645,10 @@ fn newer_clients_keep_their_timeline_whatever_others_do() {
     world.step(Step::Deliver(Which::Camera));
     world.step(Step::Deliver(Which::Mic));
     world.last_origin = None;
-    world.step(Step::Redraw { again: true });
+    world.announced.clear();
+    world.step(Step::OtherLeft);
+    world.step(Step::OtherChanged { news: true });
+    assert!(world.announced.is_empty());
     world.step(Step::LateJoin);
     world.step(Step::Choose(Which::Mic, false));
     world.pass(Duration::from_secs(3));

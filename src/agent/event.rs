@@ -81,6 +81,11 @@ pub enum Event {
     MayPublish(bool),
     /// Somebody joined, or asks for a key frame.
     LateJoin,
+    /// Somebody turned a camera or a microphone on or off, or says how they are.
+    OtherChanged {
+        /// Whether the room did not know it.
+        news: bool,
+    },
     /// Somebody left who was in the room before the agent, or came back who was there before the agent's connection was
     /// lost: on their page, or everybody's, the agent has another place now.
     CardMoved,

@@ -4,8 +4,6 @@
 //! meeting can go on without them; an event that cannot be understood at all becomes
 //! [`ServerEvent::Malformed`], which is logged and ignored.
 
-use std::time::Duration;
-
 use bytes::Bytes;
 use serde::de::{DeserializeOwned, Error as _};
 use serde::{Deserialize, Deserializer, Serialize};
@@ -171,9 +169,6 @@ pub enum EncodeError {
     Packet(#[from] PacketError),
 }
 
-/// How long deployed clients show a reaction (docs/receivers.md §5.1).
-const REACTION_SHOWN: Duration = Duration::from_secs(2);
-
 /// What a participant hears.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum ServerEvent {
@@ -216,12 +211,6 @@ pub enum ServerEvent {
     },
     /// `room-ended`.
     RoomEnded,
-    /// Something for clients to show, which draw anew: a message, a reaction, another title. What it says was not looked
-    /// at.
-    ClientsRedraw {
-        /// After this time they draw once more.
-        again_after: Option<Duration>,
-    },
     /// An event that is none of the agent's business; its content was not looked at.
     Ignored {
         /// Its name.
@@ -260,8 +249,6 @@ impl ServerEvent {
                 Self::Error { message, kind }
             }),
             "room-ended" => Ok(Self::RoomEnded),
-            "chat-message" | "meeting-title-updated" => Ok(Self::ClientsRedraw { again_after: None }),
-            "reaction-received" => Ok(Self::ClientsRedraw { again_after: Some(REACTION_SHOWN) }),
             name => Ok(Self::Ignored { name: quote(name) }),
         };
         read.unwrap_or_else(|why| Self::Malformed { event: event.name().to_owned(), why: quote(&why) })

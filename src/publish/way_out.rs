@@ -278,10 +278,10 @@ impl WayOut {
         }
     }
 
-    /// Something happened at which a relay's clients draw anew, and once more after `again_after`.
-    pub fn clients_redraw(&mut self, again_after: Option<Duration>) {
+    /// Something happened at which clients of a relay of the first generation throw away what they have.
+    pub fn receivers_detach(&mut self) {
         if let Some(publisher) = self.relay_mut() {
-            publisher.clients_redraw(again_after);
+            publisher.receivers_detach();
         }
     }
 

@@ -37,6 +37,9 @@ scenario('after each event in the room the picture moves', STAGES, { timeout: 24
   await room.step('the other mutes', () => say('mic-state-changed', { isMuted: true }), passive);
   await room.step('the other turns a camera on', () => say('camera-state-changed', { hasVideo: true }), passive);
   await room.step('somebody sends a reaction', () => viewer.react(), passive);
+  // Whoever changes its own state hears no event of it.
+  await room.step('the viewer unmutes', () => viewer.mute(false), passive);
+  await room.step('the viewer mutes', () => viewer.mute(true), passive);
   await room.step('the other leaves', () => other.close(), passive);
 
   await room.cameraOff('the camera goes off');

@@ -22,6 +22,8 @@ pub const SILENT_DEVICE: Duration = Duration::from_secs(5);
 pub const DEVICE_RETRY: Duration = Duration::from_secs(2);
 /// How long the voice waits for a camera that is opening, at the start of a stream.
 pub const OPENING_GRACE: Duration = Duration::from_millis(1500);
+/// After so long, what is no news is answered again too: it comes from a newcomer, not from another agent.
+const ANSWERED_AGAIN: Duration = Duration::from_secs(5);
 
 /// The place in the meeting.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -74,6 +76,8 @@ pub struct Machine {
     backoff: Backoff,
     /// What the relay was told at the join.
     joined_as: Presence,
+    /// When our state was last repeated because somebody's had changed.
+    repeated: Option<Instant>,
     actions: VecDeque<Action>,
 }
 
@@ -94,6 +98,7 @@ impl Machine {
             shown: None,
             backoff: Backoff::default(),
             joined_as: Presence { has_video: false, is_muted: true },
+            repeated: None,
             actions: VecDeque::new(),
         };
         if choice.camera == Some(false) {
@@ -167,6 +172,7 @@ impl Machine {
                 }
             }
             Event::LateJoin => self.repeat_state(),
+            Event::OtherChanged { news } => self.other_changed(news, now),
             Event::CardMoved => self.card_moved(),
             Event::SessionEnded { refused, random } => self.session_ended(refused, random, now),
         }
@@ -212,6 +218,18 @@ impl Machine {
             self.actions.push_back(Action::AnnounceCamera { has_video: self.camera.told });
         }
         if self.mic.told == is_muted {
+            self.actions.push_back(Action::AnnounceMic { is_muted: !self.mic.told });
+        }
+    }
+
+    /// At an event of somebody first-generation clients throw away what they have, but for the client that told of it,
+    /// which hears no event. It does as the others at one of ours, which costs them nothing more. Agents in the same room
+    /// answer each other only once: what they repeat is no news (docs/receivers.md §5.2).
+    fn other_changed(&mut self, news: bool, now: Instant) {
+        let is_due =
+            news || self.repeated.is_none_or(|at| now.saturating_duration_since(at) >= ANSWERED_AGAIN);
+        if self.is_among_first_generation() && is_due {
+            self.repeated = Some(now);
             self.actions.push_back(Action::AnnounceMic { is_muted: !self.mic.told });
         }
     }

@@ -1,7 +1,5 @@
 //! What comes from the relay.
 
-use std::time::Duration;
-
 use super::Runtime;
 use crate::agent::absence::absence;
 use crate::agent::faults::Part;
@@ -95,20 +93,18 @@ impl Runtime {
                 if self.room.was_elder(&user_id) {
                     self.decide(Event::CardMoved).await;
                 } else {
-                    self.clients_redraw(None);
+                    self.receivers_detach();
                 }
             }
             ServerEvent::CameraStateChanged { user_id, has_video } => {
-                if let Some(other) = self.room.other_mut(&user_id) {
-                    other.has_video = has_video;
-                }
-                self.clients_redraw(None);
+                let known = self.room.other_mut(&user_id).map(|other| &mut other.has_video);
+                let news = known.is_none_or(|known| std::mem::replace(known, has_video) != has_video);
+                self.other_changed(news).await;
             }
             ServerEvent::MicStateChanged { user_id, is_muted } => {
-                if let Some(other) = self.room.other_mut(&user_id) {
-                    other.is_muted = is_muted;
-                }
-                self.clients_redraw(None);
+                let known = self.room.other_mut(&user_id).map(|other| &mut other.is_muted);
+                let news = known.is_none_or(|known| std::mem::replace(known, is_muted) != is_muted);
+                self.other_changed(news).await;
             }
             ServerEvent::RequestKeyframe { from } => {
                 tracing::debug!(from, "asked for a key frame");
@@ -118,7 +114,7 @@ impl Runtime {
                 let may_publish = state.can_broadcast(identity);
                 self.see(Some(state.participants), Some(may_publish)).await;
                 // The answer to joining again: only now are the others told, and throw away what they have.
-                self.clients_redraw(None);
+                self.receivers_detach();
             }
             ServerEvent::PresenterChange(change) => {
                 let may_publish = change.can_broadcast(identity);
@@ -130,7 +126,6 @@ impl Runtime {
                 let (url, room) = (self.session_config.endpoint.url(), self.session_config.room.clone());
                 self.session_ended(&SessionError::RoomEnded { url, room }).await;
             }
-            ServerEvent::ClientsRedraw { again_after } => self.clients_redraw(again_after),
             ServerEvent::Ignored { .. } | ServerEvent::Malformed { .. } => {}
         }
     }
@@ -141,9 +136,15 @@ impl Runtime {
         self.decide(Event::LateJoin).await;
     }
 
-    /// Somebody left, changed the state of a camera or a microphone, or wrote something.
-    fn clients_redraw(&mut self, again_after: Option<Duration>) {
-        self.publisher.clients_redraw(again_after);
+    /// Somebody turned a camera or a microphone on or off, or says again how they are.
+    async fn other_changed(&mut self, news: bool) {
+        self.decide(Event::OtherChanged { news }).await;
+        self.receivers_detach();
+    }
+
+    /// Something happened at which clients of the first generation throw away what they have.
+    fn receivers_detach(&mut self) {
+        self.publisher.receivers_detach();
         self.serve_receivers();
     }
 

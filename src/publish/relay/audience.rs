@@ -16,8 +16,8 @@ pub enum LateJoinStrategy {
     Replay,
     /// Have everybody throw their MediaSource away, and begin at zero.
     Reset,
-    /// Begin at zero, and also whenever clients draw anew: those of the first generation throw their MediaSources away
-    /// then, without being asked to.
+    /// Begin at zero, and also whenever a participant changes: clients of the first generation throw their MediaSources
+    /// away then, without being asked to.
     Restart,
 }
 
@@ -46,8 +46,6 @@ pub struct Audience {
     late_joiners: LateJoiners,
     /// Receivers throw away what they have, so a new timeline is due.
     restart_due: bool,
-    /// When clients draw anew once more.
-    redrawn_again: Option<Instant>,
 }
 
 impl Audience {
@@ -96,19 +94,15 @@ impl Audience {
         }
     }
 
-    /// Something happened at which clients draw anew: somebody left, changed the state of a camera or a microphone, or
-    /// wrote something. After `again_after` they draw once more.
-    pub fn redraws(&mut self, again_after: Option<Duration>, now: Instant) {
+    /// Something happened at which clients of the first generation throw away what they have: somebody left, or changed
+    /// the state of a camera or a microphone.
+    pub fn detach(&mut self) {
         self.restart_due |= self.is_first_generation();
-        self.redrawn_again = again_after.map(|after| now + after).or(self.redrawn_again);
     }
 
     /// What is to be done at `now`; to be asked until there is nothing, after everything that happened and when
     /// [`Audience::poll_timeout`] says so.
     pub fn poll(&mut self, now: Instant) -> Option<Service> {
-        if self.redrawn_again.take_if(|again| now >= *again).is_some() {
-            self.restart_due |= self.is_first_generation();
-        }
         let restart_due = std::mem::take(&mut self.restart_due);
         let strategy = self.strategy.filter(|_| self.flowing)?;
         if restart_due {
@@ -123,7 +117,7 @@ impl Audience {
 
     /// When [`Audience::poll`] is due, if nothing else happens before.
     pub fn poll_timeout(&self) -> Option<Instant> {
-        [self.late_joiners.poll_timeout(), self.redrawn_again].into_iter().flatten().min()
+        self.late_joiners.poll_timeout()
     }
 
     /// Only clients that jump are helped by a lead-in; it is those of relays whose late joiners get a replay.

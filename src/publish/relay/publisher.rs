@@ -244,7 +244,7 @@ impl Publisher {
         outbox.announce(change);
         if matches!(change, StateChange::Camera { .. } | StateChange::Mic { .. } | StateChange::JoinAgain(_))
         {
-            self.audience.redraws(None, Instant::now());
+            self.audience.detach();
         }
     }
 
@@ -253,9 +253,9 @@ impl Publisher {
         self.audience.late_join(Instant::now());
     }
 
-    /// Something happened at which clients draw anew, and once more after `again_after`.
-    pub fn clients_redraw(&mut self, again_after: Option<Duration>) {
-        self.audience.redraws(again_after, Instant::now());
+    /// Something happened at which clients of the first generation throw away what they have.
+    pub fn receivers_detach(&mut self) {
+        self.audience.detach();
     }
 
     /// Does what the receivers need by now. To be called after everything that happened, and when

@@ -9,7 +9,7 @@ import { Sender } from './sender.js';
 
 /** `lists`: takes over lists of participants, and sends only with the presenter's seat. */
 const GENERATIONS = {
-  first: { media: FirstMedia, renderMs: 5, refsAtEachRender: true, cadenceMs: 100 },
+  first: { media: FirstMedia, renderMs: 5, refsFollowParticipants: true, cadenceMs: 100 },
   middle: { media: MiddleMedia, renderMs: 8, resets: true, cadenceMs: 100 },
   later: { media: LaterMedia, renderMs: 8, resets: true, lists: true, cadenceMs: 200 },
   'later-5s': { media: LaterMedia, renderMs: 8, resets: true, lists: true, cadenceMs: 200 },
@@ -34,8 +34,8 @@ class Client {
       this.socket.emit('request-keyframe', { roomId: this.room, userId });
     };
     this.media = new this.traits.media({ log, requestKeyframe, generation });
-    const { refsAtEachRender = false, renderMs } = this.traits;
-    this.screen = new Screen({ log, refsAtEachRender, renderMs, onRef: (userId, video) => this.media.handed(userId, video) });
+    const { refsFollowParticipants = false, renderMs } = this.traits;
+    this.screen = new Screen({ log, refsFollowParticipants, renderMs, onRef: (userId, video) => this.media.handed(userId, video) });
   }
 
   /** `camera`: sends its own camera and microphone. `settleMs`: how long after connecting the browser opens a camera
@@ -101,7 +101,7 @@ class Client {
     });
 
     on('connect', () => {
-      socket.emit('join-room', { roomId: this.room, username: this.user, hasVideo: this.camera && !traits.refsAtEachRender, isMuted: !this.camera });
+      socket.emit('join-room', { roomId: this.room, username: this.user, hasVideo: this.camera && !traits.refsFollowParticipants, isMuted: !this.camera });
       if (!traits.lists) this.#openDevices();
     });
     on('disconnect', () => {});
@@ -200,7 +200,7 @@ class Client {
     if (this.left) return;
     this.log.add('devices opened');
     this.screen.changed();
-    const userId = this.traits.refsAtEachRender ? `${this.user}@users.example` : this.user;
+    const userId = this.traits.refsFollowParticipants ? `${this.user}@users.example` : this.user;
     this.socket.emit('camera-state-changed', { roomId: this.room, userId, hasVideo: this.camera });
     this.socket.emit('mic-state-changed', { roomId: this.room, userId, isMuted: !this.camera });
   }

@@ -1,4 +1,4 @@
-// The first generation: neither seeks nor steers, and attaches every element anew at every render.
+// The first generation: neither seeks nor steers, and attaches every element anew when the participants are set.
 
 import { Media } from './media.js';
 

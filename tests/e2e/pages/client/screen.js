@@ -6,20 +6,22 @@ export class Screen {
   #channel = new MessageChannel();
   #due = false;
   #participants = [];
+  #areSetAnew = false;
   #layout = 'speaker';
 
-  /** `onRef(userId, video)`: what the client does with an element that React hands it. `refsAtEachRender`: the
-   *  first generation's card has a new ref at each render, so React hands it every element again, whatever was
-   *  rendered; later cards hand it over when it is mounted and once more in an effect. `renderMs`: how long a render
-   *  keeps the page busy. */
-  constructor({ onRef, log, refsAtEachRender, renderMs }) {
-    Object.assign(this, { onRef, log, refsAtEachRender, renderMs });
+  /** `onRef(userId, video)`: what the client does with an element that React hands it. `refsFollowParticipants`: the
+   *  first generation's callback depends on the participants, so React hands it every element again when they were
+   *  set, changed or not, and only then; later ones get an element when it is mounted and once more in an effect.
+   *  `renderMs`: how long a render keeps the page busy. */
+  constructor({ onRef, log, refsFollowParticipants, renderMs }) {
+    Object.assign(this, { onRef, log, refsFollowParticipants, renderMs });
     this.#channel.port1.onmessage = () => this.#render();
   }
 
   /** Who is to be shown. */
   set(participants) {
     this.#participants = participants;
+    this.#areSetAnew = true;
     this.changed();
   }
 
@@ -53,19 +55,21 @@ export class Screen {
       card.remove();
       this.#cards.delete(key);
     }
+    const allAnew = this.refsFollowParticipants && this.#areSetAnew;
+    this.#areSetAnew = false;
     const handed = [];
     for (const [key, participant] of wanted) {
       const shown = this.#cards.get(key) ?? this.#mount(key);
       const isNew = shown.userId !== participant.userId;
       this.#show(shown, participant);
-      if (isNew || this.refsAtEachRender) handed.push(shown);
+      if (isNew || allAnew) handed.push(shown);
     }
     this.log.add('render', { cards: [...wanted.keys()] });
     for (const { video, userId } of handed) {
-      if (this.refsAtEachRender) video.srcObject = null;
+      if (this.refsFollowParticipants) video.srcObject = null;
       this.onRef(userId, video);
     }
-    if (!this.refsAtEachRender && handed.length > 0) this.#afterwards(handed);
+    if (!this.refsFollowParticipants && handed.length > 0) this.#afterwards(handed);
   }
 
   /** Effects run some 5 to 15 ms later. */
@@ -87,7 +91,7 @@ export class Screen {
       const { userId } = participant;
       if (this.#layout === 'grid') placed.set(`grid ${userId}`, participant);
       else if (index > 0) placed.set(`strip ${userId}`, participant);
-      else placed.set(this.refsAtEachRender ? `main ${userId}` : 'main', participant);
+      else placed.set(this.refsFollowParticipants ? `main ${userId}` : 'main', participant);
     });
     return placed;
   }
@@ -111,7 +115,6 @@ export class Screen {
     card.dataset.userId = userId;
     card.dataset.shows = hasVideo ? 'video' : 'avatar';
     video.dataset.userId = userId;
-    if (this.refsAtEachRender) video.style.display = hasVideo ? 'block' : 'none';
-    else video.style.visibility = hasVideo ? 'visible' : 'hidden';
+    video.style.visibility = hasVideo ? 'visible' : 'hidden';
   }
 }
