@@ -159,6 +159,27 @@ fn in_the_middle_of_a_timeline_a_replay_has_enough_to_jump_into() {
 }
 
 #[test]
+fn who_watched_until_now_is_sent_what_it_may_go_on_from() {
+    let mut segmenter = Segmenter::new(StreamFormat { video: Some(FORMAT) }, 1 << 20);
+    let mut sent = run(&mut segmenter, 1000, 3000, 10, 30);
+    // A key frame that a replay to jump into would begin with.
+    segmenter.lose_pictures();
+    sent.extend(run(&mut segmenter, 3000, 3600, 10, 30));
+    segmenter.request_replay(ReplayFrom::Earlier);
+
+    let (between, replay) = run_to_replay(&mut segmenter, 3600, 4000);
+
+    sent.extend(between);
+    let mut repeated = replay.repeated_len;
+    let first = sent.iter().rfind(|chunk| {
+        repeated -= chunk.cluster().len();
+        repeated == 0
+    });
+    let back = replay.end.as_millis() - first.unwrap().start().as_millis();
+    assert!(back >= 1250, "{back} ms");
+}
+
+#[test]
 fn receivers_that_cannot_seek_get_everything_since_the_start_of_the_timeline() {
     let mut segmenter = Segmenter::new(StreamFormat { video: Some(FORMAT) }, 1 << 20);
     run(&mut segmenter, 1000, 3000, 10, 30);

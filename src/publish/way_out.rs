@@ -271,10 +271,17 @@ impl WayOut {
         }
     }
 
-    /// Somebody joined, or asks for a key frame.
+    /// Somebody joined.
     pub fn late_join(&mut self) {
         if let Some(publisher) = self.relay_mut() {
             publisher.late_join();
+        }
+    }
+
+    /// Somebody who watched asks for a key frame.
+    pub fn player_lost(&mut self) {
+        if let Some(publisher) = self.relay_mut() {
+            publisher.player_lost();
         }
     }
 

@@ -10,6 +10,10 @@ use crate::media::{Chunk, MediaTime};
 /// How much media a receiver needs that begins in the middle of a timeline: its jump to the live edge goes up to
 /// 350 ms back from the end of what it has, and in front of the media it would wait for seconds.
 pub(super) const ENOUGH_TO_JUMP_INTO: Duration = Duration::from_millis(400);
+/// How much media a receiver needs that watched until its player was torn down: the next one goes on from where that was,
+/// or from up to 350 ms before what was the end when it asked for a replay, and that comes up to 750 ms later
+/// (docs/receivers.md §4.6).
+const ENOUGH_TO_GO_ON_FROM: Duration = Duration::from_millis(1250);
 /// How long everything is kept that was sent since a timeline began at zero. Receivers that cannot seek have no use for
 /// less; who comes later is served by a new timeline.
 const KEPT_FROM_ZERO: Duration = Duration::from_millis(3500);
@@ -19,6 +23,9 @@ const KEPT_FROM_ZERO: Duration = Duration::from_millis(3500);
 pub enum ReplayFrom {
     /// At the newest key frame that is far enough back to be jumped into.
     KeyFrame,
+    /// At the newest key frame that is far enough back for whoever watched until now; as far back as there is one, if none
+    /// is.
+    Earlier,
     /// At the start of the timeline, for receivers that do not seek.
     Start,
 }
@@ -65,7 +72,7 @@ impl ReplayCache {
         self.clusters.push_back(Cluster { bytes, start: chunk.start(), end: chunk.end, entry });
         if !self.begins_at_zero() || chunk.end.as_millis() > KEPT_FROM_ZERO.as_millis() as u64 {
             // A later entry only grows in reach, so what lies before the newest sufficient one is never needed.
-            let needless = self.newest_sufficient_entry().unwrap_or(0);
+            let needless = self.newest_entry(ENOUGH_TO_GO_ON_FROM).unwrap_or(0);
             self.drop_front(needless);
         }
         while self.bytes > self.max_bytes || self.clusters.front().is_some_and(|first| first.entry.is_none())
@@ -92,7 +99,10 @@ impl ReplayCache {
 
     fn entry(&self, from: ReplayFrom) -> Option<usize> {
         match from {
-            ReplayFrom::KeyFrame => self.newest_sufficient_entry(),
+            ReplayFrom::KeyFrame => self.newest_entry(ENOUGH_TO_JUMP_INTO),
+            ReplayFrom::Earlier => {
+                self.newest_entry(ENOUGH_TO_GO_ON_FROM).or_else(|| self.oldest_entry(ENOUGH_TO_JUMP_INTO))
+            }
             ReplayFrom::Start => self.begins_at_zero().then_some(0),
         }
     }
@@ -101,12 +111,18 @@ impl ReplayCache {
         self.clusters.front().is_some_and(|first| first.entry.is_some() && first.start == MediaTime::ZERO)
     }
 
-    fn newest_sufficient_entry(&self) -> Option<usize> {
-        let end = self.clusters.back()?.end.as_millis();
-        self.clusters.iter().rposition(|cluster| {
-            let reach = cluster.entry.map_or(0, |entry| end.saturating_sub(entry.as_millis()));
-            reach >= ENOUGH_TO_JUMP_INTO.as_millis() as u64
-        })
+    fn newest_entry(&self, reach: Duration) -> Option<usize> {
+        self.clusters.iter().rposition(|cluster| self.reach(cluster) >= reach)
+    }
+
+    fn oldest_entry(&self, reach: Duration) -> Option<usize> {
+        self.clusters.iter().position(|cluster| self.reach(cluster) >= reach)
+    }
+
+    /// How much there is to decode from the entry of `cluster` on; none without one.
+    fn reach(&self, cluster: &Cluster) -> Duration {
+        let (Some(last), Some(entry)) = (self.clusters.back(), cluster.entry) else { return Duration::ZERO };
+        Duration::from_millis(last.end.as_millis().saturating_sub(entry.as_millis()))
     }
 
     fn drop_front(&mut self, count: usize) {

@@ -108,7 +108,8 @@ impl Runtime {
             }
             ServerEvent::RequestKeyframe { from } => {
                 tracing::debug!(from, "asked for a key frame");
-                self.late_join().await;
+                self.publisher.player_lost();
+                self.decide(Event::LateJoin).await;
             }
             ServerEvent::RoomState(state) => {
                 let may_publish = state.can_broadcast(identity);
@@ -130,7 +131,7 @@ impl Runtime {
         }
     }
 
-    /// Somebody joined, or asks for a key frame.
+    /// Somebody joined.
     async fn late_join(&mut self) {
         self.publisher.late_join();
         self.decide(Event::LateJoin).await;

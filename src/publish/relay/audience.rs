@@ -85,10 +85,19 @@ impl Audience {
         self.late_joiners.send_away();
     }
 
-    /// Somebody joined, or asks for a key frame.
+    /// Somebody joined.
     pub fn late_join(&mut self, now: Instant) {
+        self.admit(now, LateJoiners::add);
+    }
+
+    /// Somebody who watched asks for a key frame: its player is another one now.
+    pub fn player_lost(&mut self, now: Instant) {
+        self.admit(now, LateJoiners::add_again);
+    }
+
+    fn admit(&mut self, now: Instant, add: fn(&mut LateJoiners, Instant)) {
         match self.strategy {
-            Some(LateJoinStrategy::Replay) if self.flowing => self.late_joiners.add(now),
+            Some(LateJoinStrategy::Replay) if self.flowing => add(&mut self.late_joiners, now),
             Some(LateJoinStrategy::Replay) | None => {}
             Some(LateJoinStrategy::Reset | LateJoinStrategy::Restart) => self.restart_due = true,
         }
@@ -109,6 +118,7 @@ impl Audience {
             return Some(Service::Restart { hold: self.late_joiners.restart(now) });
         }
         let from = match strategy {
+            LateJoinStrategy::Replay if self.late_joiners.have_watched() => ReplayFrom::Earlier,
             LateJoinStrategy::Replay => ReplayFrom::KeyFrame,
             LateJoinStrategy::Reset | LateJoinStrategy::Restart => ReplayFrom::Start,
         };

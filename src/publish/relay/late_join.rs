@@ -27,6 +27,8 @@ pub(super) struct LateJoiners {
     /// Due times, the soonest first.
     due: Vec<Instant>,
     last: Option<Instant>,
+    /// Whether one of them watched before.
+    watched: bool,
     /// Since when changes of the participants follow each other without a new timeline between them.
     unsettled: Option<(Instant, Instant)>,
 }
@@ -34,10 +36,22 @@ pub(super) struct LateJoiners {
 impl LateJoiners {
     /// Somebody came whose client begins with a replay.
     pub(super) fn add(&mut self, now: Instant) {
+        self.watched &= !self.due.is_empty();
         let ready = now + NEWCOMER_READY;
         let first = self.last.map_or(ready, |last| ready.max(last + LATE_JOIN_INTERVAL));
         self.due = vec![first];
         self.due.extend(REPLAYED_AGAIN.map(|after| first + after));
+    }
+
+    /// Somebody who watched has another player now.
+    pub(super) fn add_again(&mut self, now: Instant) {
+        self.add(now);
+        self.watched = true;
+    }
+
+    /// Whether one of those who wait watched before.
+    pub(super) const fn have_watched(&self) -> bool {
+        self.watched
     }
 
     /// A stream begins that all receivers begin with; it is replayed for those whose page is busy.
@@ -114,6 +128,20 @@ mod tests {
         late_joiners.add(after(start, 300));
         late_joiners.add(after(start, 600));
         assert_eq!(served(&mut late_joiners, start), [700, 1250, 1950, 4700]);
+    }
+
+    #[test]
+    fn who_watched_before_is_known_until_everybody_is_served() {
+        let start = Instant::now();
+        let mut late_joiners = LateJoiners::default();
+        late_joiners.add(start);
+        assert!(!late_joiners.have_watched());
+        late_joiners.add_again(after(start, 200));
+        late_joiners.add(after(start, 300));
+        assert!(late_joiners.have_watched());
+        served(&mut late_joiners, start);
+        late_joiners.add(after(start, 9000));
+        assert!(!late_joiners.have_watched());
     }
 
     #[test]

@@ -248,9 +248,14 @@ impl Publisher {
         }
     }
 
-    /// Somebody joined, or asks for a key frame.
+    /// Somebody joined.
     pub fn late_join(&mut self) {
         self.audience.late_join(Instant::now());
+    }
+
+    /// Somebody who watched asks for a key frame.
+    pub fn player_lost(&mut self) {
+        self.audience.player_lost(Instant::now());
     }
 
     /// Something happened at which clients of the first generation throw away what they have.

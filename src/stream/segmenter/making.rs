@@ -84,7 +84,7 @@ impl Segmenter {
         let patient = since.is_some_and(|since| now.since(since) < REPLAY_PATIENCE);
         let key_frame_to_come = !has_key_frame && !matches!(self.video, VideoFeed::Absent);
         if patient
-            && (key_frame_to_come || now.since(self.even_since) < EVEN_FOR && from == ReplayFrom::KeyFrame)
+            && (key_frame_to_come || now.since(self.even_since) < EVEN_FOR && from != ReplayFrom::Start)
         {
             return None;
         }

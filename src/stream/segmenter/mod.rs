@@ -195,7 +195,7 @@ impl Segmenter {
         }
         let request = self.replay_request.is_some_and(|request| {
             self.replay.reaches(request.from)
-                || (request.from == ReplayFrom::KeyFrame && !self.replay.has_entry())
+                || (request.from != ReplayFrom::Start && !self.replay.has_entry())
         });
         request && !self.key_frame_waits() && !self.unsent.has_key_frame()
     }

@@ -55,7 +55,7 @@ fn op(input: &mut Unstructured) -> Result<Op> {
         22 => Op::SendJoined,
         23 => Op::TakeBack { chunks: input.int_in_range(1..=4)? },
         24 => Op::BeginEpoch(*input.choose(&[Origin::Continue, Origin::LeadIn, Origin::Zero])?),
-        25 => Op::Replay(*input.choose(&[ReplayFrom::KeyFrame, ReplayFrom::Start])?),
+        25 => Op::Replay(*input.choose(&[ReplayFrom::KeyFrame, ReplayFrom::Earlier, ReplayFrom::Start])?),
         26 => Op::MaxChunkBytes(input.int_in_range(0..=20_000)?),
         27 => Op::ShowBlack,
         28 => Op::ShowCamera { fps: fps(input)? },
