@@ -1,0 +1,48 @@
+//! Which way media of a description go. Pure.
+
+/// Whether a description asks to receive and sends nothing: each section of it that is for media says `recvonly` or
+/// `inactive` (RFC 8866 §6.7; without a word a section would send).
+pub(super) fn only_receives(sdp: &str) -> bool {
+    let attribute = |line: &str, names: [&str; 2]| names.iter().any(|name| line.starts_with(name));
+    // Some readers let the last of several attributes decide, some the first.
+    if sdp.lines().any(|line| attribute(line, ["a=sendrecv", "a=sendonly"])) {
+        return false;
+    }
+    let sections = sdp.split("\nm=").skip(1);
+    let mut media = sections.filter(|section| !section.starts_with("application "));
+    media.all(|section| section.lines().any(|line| attribute(line, ["a=recvonly", "a=inactive"])))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::only_receives;
+
+    const SESSION: &str = "v=0\r\no=- 1 2 IN IP4 127.0.0.1\r\ns=-\r\nt=0 0\r\n";
+
+    fn sdp(sections: &[(&str, &str)]) -> String {
+        let section = |(media, attribute): &(&str, &str)| {
+            format!("m={media} 9 UDP/TLS/RTP/SAVPF 96\r\na=mid:0\r\n{attribute}")
+        };
+        SESSION.to_owned() + &sections.iter().map(section).collect::<String>()
+    }
+
+    #[test]
+    fn each_section_for_media_must_say_that_it_receives() {
+        for receives in [
+            sdp(&[("video", "a=recvonly\r\n"), ("audio", "a=inactive\r\n")]),
+            sdp(&[("video", "a=recvonly\r\n"), ("application", "")]),
+            sdp(&[("application", "")]),
+        ] {
+            assert!(only_receives(&receives), "{receives}");
+        }
+        for sends in [
+            sdp(&[("video", "a=recvonly\r\n"), ("audio", "")]),
+            sdp(&[("video", "a=recvonly\r\n"), ("audio", "a=sendonly\r\n")]),
+            sdp(&[("video", "a=sendrecv\r\na=recvonly\r\n")]),
+            sdp(&[("video", "a=recvonly\r\na=sendrecv\r\n")]),
+            sdp(&[("video", "")]).replace("t=0 0\r\n", "t=0 0\r\na=recvonly\r\n"),
+        ] {
+            assert!(!only_receives(&sends), "{sends}");
+        }
+    }
+}
