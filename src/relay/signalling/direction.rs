@@ -1,16 +1,18 @@
 //! Which way media of a description go. Pure.
 
 /// Whether a description asks to receive and sends nothing: each section of it that is for media says `recvonly` or
-/// `inactive` (RFC 8866 §6.7; without a word a section would send).
+/// `inactive` (RFC 8866 §6.7; without a word a section would send). What stands before the sections is for those without a
+/// word of their own; Firefox writes `sendrecv` there.
 pub(super) fn only_receives(sdp: &str) -> bool {
-    let attribute = |line: &str, names: [&str; 2]| names.iter().any(|name| line.starts_with(name));
-    // Some readers let the last of several attributes decide, some the first.
-    if sdp.lines().any(|line| attribute(line, ["a=sendrecv", "a=sendonly"])) {
-        return false;
-    }
+    let says = |section: &str, attributes: [&str; 2]| {
+        section.lines().any(|line| attributes.iter().any(|attribute| line.starts_with(attribute)))
+    };
     let sections = sdp.split("\nm=").skip(1);
     let mut media = sections.filter(|section| !section.starts_with("application "));
-    media.all(|section| section.lines().any(|line| attribute(line, ["a=recvonly", "a=inactive"])))
+    // Of several words, some readers let the first decide, some the last.
+    media.all(|section| {
+        says(section, ["a=recvonly", "a=inactive"]) && !says(section, ["a=sendrecv", "a=sendonly"])
+    })
 }
 
 #[cfg(test)]
@@ -31,7 +33,8 @@ mod tests {
         for receives in [
             sdp(&[("video", "a=recvonly\r\n"), ("audio", "a=inactive\r\n")]),
             sdp(&[("video", "a=recvonly\r\n"), ("application", "")]),
-            sdp(&[("application", "")]),
+            sdp(&[("application", "a=sendrecv\r\n")]),
+            sdp(&[("video", "a=recvonly\r\n")]).replace("t=0 0\r\n", "t=0 0\r\na=sendrecv\r\n"),
         ] {
             assert!(only_receives(&receives), "{receives}");
         }

@@ -12,6 +12,12 @@ const NEW_PICTURE_PATIENCE = 3000;
 /** A cluster's time is whole milliseconds; a frame of its start may be reported a little before (seconds). */
 const ROUNDING = 0.005;
 
+/** Why there is no connection to a participant, in words. */
+const PROBLEMS = {
+  unanswered: { title: 'tile.unanswered', text: 'tile.unanswered.text' },
+  unreachable: { title: 'tile.unreachable', text: 'tile.unreachable.text' },
+};
+
 /**
  * Plays the media of one participant in one <video>: `ChunkPlayer` what comes through a relay, `StreamPlayer` what comes
  * over WebRTC. It is made of the element and of these events:
@@ -120,11 +126,11 @@ export class Tile {
     this.player.take(media);
   }
 
-  /** Says why there is no connection to the participant: 'unanswered' or 'unreachable'; null if there is one. */
+  /** Says why there is no connection to the participant: a key of `PROBLEMS`; null if there is one. */
   setProblem(problem) {
     if (problem === this.#problem) return;
     this.#problem = problem;
-    if (problem) this.#showProblem(say(`tile.${problem}`, { name: this.#name }), say(`tile.${problem}.text`));
+    if (problem) this.#showProblem(this.#problemTitle(), say(PROBLEMS[problem].text));
     else if (this.#state === 'problem') this.#setState(this.#hasVideo ? 'waiting' : 'avatar');
   }
 
@@ -241,7 +247,7 @@ export class Tile {
     const words = [
       this.#state === 'avatar' && say('tile.camera-off'),
       this.#state === 'waiting' && say('tile.waiting'),
-      this.#problem && say(`tile.${this.#problem}`, { name: this.#name }),
+      this.#problem && this.#problemTitle(),
       this.#muted && say('tile.muted'),
       speaking && say('tile.speaking'),
     ];
@@ -250,6 +256,10 @@ export class Tile {
 
   #unplayable(type) {
     if (this.#hasVideo) this.#showProblem(say('tile.unplayable'), say('tile.unplayable.text', { type }));
+  }
+
+  #problemTitle() {
+    return say(PROBLEMS[this.#problem].title, { name: this.#name });
   }
 
   #showProblem(title, text) {
