@@ -195,3 +195,25 @@ fn everybody_may_broadcast_again_when_the_presenter_leaves() {
     assert!(changed.participants[0].can_broadcast);
     assert!(registry.seat(bob).unwrap().can_broadcast);
 }
+
+#[test]
+fn a_room_for_two_has_one_seat_for_those_who_watch() {
+    use crate::meeting::mesh::Form;
+    let two = Dialect::Noom(Form::Object);
+    let mut registry = Registry::new(2, 256);
+    let [ann, bob, eve, zoe] = [(); 4].map(|()| {
+        let sid = Sid::new();
+        registry.connect(sid, identity(&sid.to_string(), Role::Publisher, Proof::Nothing), 0, None);
+        sid
+    });
+    let watching = || JoinRoom { watch: true, ..wish("r", "") };
+
+    registry.join(ann, two, watching()).unwrap();
+    assert_eq!(registry.join(bob, two, watching()).unwrap_err(), JoinRefusal::Watched);
+    registry.join(bob, two, wish("r", "")).unwrap();
+    assert_eq!(registry.join(eve, two, wish("r", "")).unwrap_err(), JoinRefusal::RoomFull(2));
+    // A room of the same name for others.
+    registry.join(eve, Dialect::Mesh, watching()).unwrap();
+    registry.join(zoe, Dialect::Mesh, watching()).unwrap();
+    assert_eq!(registry.leave(ann).map(|left| left.dialect), Some(two));
+}
