@@ -179,7 +179,7 @@ async fn a_full_mesh_is_said_in_words_and_open_again_when_somebody_leaves() {
     let error = ended(&mut server.join(&mesh(), "bob", None)).await;
     assert!(error.to_string().contains("limit of 1 participants"), "{error}");
     ann.shutdown().await;
-    // The relay notices that ann is gone before it reads what bob says, or lets bob try again.
+    // The relay may hear of bob before it has noticed that ann is gone.
     let mut bob = server.join(&mesh(), "bob", None);
     while let SessionEvent::Ended(_) = next(&mut bob).await {
         bob = server.join(&mesh(), "bob", None);
@@ -262,6 +262,16 @@ async fn those_who_speak_differently_do_not_meet() {
     meshed.event("user-joined").await;
     let (_other, _) = Peer::join(server.addr, "other", "room-1").await;
     relayed.event("user-joined").await;
+}
+
+#[tokio::test]
+async fn an_agent_is_told_why_its_join_was_rejected() {
+    let server = Server::start(RelayOptions { max_joins_per_second: 1, ..RelayOptions::default() }).await;
+    let mut first = server.peer(json!({})).await;
+    first.emit("join_room", json!({ "roomName": "room-1" })).await;
+    first.emit("join_room", json!({ "roomName": "room-1" })).await;
+    let why = first.event("reject_join").await["message"].clone();
+    assert!(why.as_str().unwrap().starts_with("Too many people join"), "{why}");
 }
 
 #[tokio::test]

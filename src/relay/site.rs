@@ -9,8 +9,8 @@ use axum::response::{IntoResponse, Response};
 use axum::routing::get;
 
 /// What the page may do: nothing but run its own scripts, show its own styles, play what it has put
-/// together itself (MediaSource) or gets by WebRTC and talk to this relay. Images may come from elsewhere, over HTTPS: participants
-/// name their avatars.
+/// together itself (MediaSource) or gets by WebRTC, and talk to this relay. Images may come from elsewhere, over
+/// HTTPS: participants name their avatars.
 const CONTENT_SECURITY_POLICY: HeaderValue = HeaderValue::from_static(
     "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data: https:; media-src blob:; \
      connect-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'self'",

@@ -154,6 +154,28 @@ scenario('a second viewer comes and goes, and the first sees nothing of it', BRO
   await first.frames(10, { sinceMs: await first.now() });
 });
 
+scenario('what people write gets to the device, and its answer to the page', ['mesh', 'noom'], async (scene, protocol) => {
+  const relay = await scene.relay('embedded');
+  const { control } = agentIn(scene, relay, protocol);
+  const browser = await scene.browser({ flags: FLAGS });
+  const watcher = await Watcher.open(browser, pageOf(relay, scene.room, protocol));
+  await watcher.frames(10);
+  const { page } = watcher;
+  await page.click('#chat-button');
+  await page.fill('#chat [name=username]', 'Ann');
+  await page.fill('#chat [name=message]', 'can you hear me?');
+  await page.click('#chat [type=submit]');
+  const written = await until('the line', 3_000, async () => (await control.status()).chat[0]);
+  assert.equal(written.text, 'can you hear me?');
+  // Between two, nobody says a name.
+  if (protocol === 'mesh') assert.equal(written.from, 'Ann');
+
+  assert.equal((await control.ask('POST', '/v1/say', { text: 'yes, we can' })).status, 200);
+  const lines = () => page.evaluate(() => [...document.querySelectorAll('#chat li p')].map((line) => line.textContent));
+  await until('the answer', 3_000, async () => (await lines()).includes('yes, we can'));
+  assert.deepEqual(await lines(), ['can you hear me?', 'yes, we can'], 'each once');
+});
+
 const ORDERS = ['mesh', 'noom'].map((protocol) => ({ protocol, order: 'viewer first' }));
 scenario('the page waits for a camera, and sees it come, go and come back', ORDERS, async (scene, { protocol }) => {
   const relay = await scene.relay('embedded');

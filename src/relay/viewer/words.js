@@ -40,12 +40,12 @@ const TABLE = {
   ],
   'tile.unanswered': ['{name} does not answer', '{name}에서 응답이 없습니다'],
   'tile.unanswered.text': [
-    'It may send to as many viewers as it can already. It is asked again and again.',
+    'It may already be sending to as many viewers as it can. The page keeps trying.',
     '이미 보낼 수 있는 만큼 많은 시청자에게 보내고 있을 수 있습니다. 계속 다시 요청합니다.',
   ],
   'tile.unreachable': ['No connection to {name}', '{name}에 연결되지 않습니다'],
   'tile.unreachable.text': [
-    'Picture and sound come straight from it, over UDP. A firewall or another network may be in between. It is tried again and again.',
+    'Picture and sound come straight from it over UDP; a firewall or another network may be in between. The page keeps trying.',
     '영상과 소리는 UDP로 직접 전달됩니다. 방화벽이나 다른 네트워크에 막혔을 수 있습니다. 계속 다시 시도합니다.',
   ],
   'tile.pin': ['Pin {name}', '{name} 고정'],
