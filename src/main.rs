@@ -100,8 +100,7 @@ async fn demo(args: DemoArgs) -> Outcome {
     let relay = Relay::bind(args.listen, tokens.relay_options()).await?;
     let listens = relay.local_addr();
     let config = args.config(demo::reachable(listens), &tokens.publish)?;
-    let room: String = url::form_urlencoded::byte_serialize(args.room.as_bytes()).collect();
-    let page = |addr| format!("http://{addr}/?room={room}#token={}", tokens.view);
+    let page = |addr| format!("http://{addr}{}#token={}", args.page(), tokens.view);
     say(&format!("Watch at {}\n", page(demo::reachable(listens))))?;
     if let Some(elsewhere) = demo::reachable_from_elsewhere(listens) {
         let address = page(elsewhere);

@@ -45,7 +45,7 @@ fn help_of_each_command_names_its_flags() {
             "run",
             &["--config", "--trace-chunks", "--set", "--room", "--url", "--camera", "--mic", "--profile"],
         ),
-        ("demo", &["--listen", "--camera", "--mic", "--profile", "--room", "127.0.0.1:8080"]),
+        ("demo", &["--listen", "--camera", "--mic", "--profile", "--room", "--protocol", "127.0.0.1:8080"]),
         (
             "relay",
             &[

@@ -68,6 +68,7 @@ Examples:
   roomcam demo                                         a moving test picture and a tone
   roomcam demo --camera auto --mic default             this machine's camera and microphone
   roomcam demo --listen 0.0.0.0:8080                   to be watched from other machines
+  roomcam demo --protocol mesh                         over WebRTC, straight from the camera to each browser
 
 It prints the address to open in a browser, with a token: only who has the address can watch. To be
 watched from other machines it also shows a QR code. Ctrl-C ends it.")]
@@ -136,6 +137,10 @@ pub struct DemoArgs {
     /// Id of the room
     #[arg(long, value_name = "ROOM", default_value = "demo")]
     pub room: String,
+
+    /// How media get to the page: through the relay, or by WebRTC; "noom" is for one viewer at a time
+    #[arg(long, value_name = "PROTOCOL", default_value = "relay", value_parser = ["relay", "mesh", "noom"])]
+    pub protocol: String,
 }
 
 /// `roomcam relay`.
@@ -286,6 +291,17 @@ impl ConfigArgs {
 }
 
 impl DemoArgs {
+    /// The path of the page to watch: what the page is to know stands in the query.
+    pub fn page(&self) -> String {
+        let mut query = url::form_urlencoded::Serializer::new(String::new());
+        query.append_pair("room", &self.room);
+        // The page takes the relay for granted.
+        if self.protocol != "relay" {
+            query.append_pair("protocol", &self.protocol);
+        }
+        format!("/?{}", query.finish())
+    }
+
     /// The configuration of an agent that publishes to the relay at `address` with this token. The environment and the
     /// system's configuration have no say: a demonstration shows the same on every machine.
     ///
@@ -296,6 +312,7 @@ impl DemoArgs {
         let mut set = |key, value: &str| overrides.set("roomcam demo", key, value);
         set("meeting.url", &format!("ws://{address}"));
         set("meeting.username", "roomcam demo");
+        set("meeting.protocol", &self.protocol);
         let CaptureArgs { camera, mic, .. } = &self.capture;
         match (camera, mic) {
             (None, None) => set("capture.profile", "test-pattern"),

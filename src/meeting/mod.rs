@@ -34,6 +34,7 @@
 
 mod announcer;
 pub mod backoff;
+mod bounded_list;
 pub mod error;
 pub mod event;
 #[cfg(test)]

@@ -1,11 +1,10 @@
 //! Who is in the room, and who may broadcast: what `room-state` and the presenter events carry.
 
-use std::fmt;
-
-use serde::de::{DeserializeOwned, Error as _, IgnoredAny, SeqAccess, Visitor};
+use serde::de::{DeserializeOwned, Error as _};
 use serde::{Deserialize, Deserializer};
 use serde_json::value::RawValue;
 
+use super::bounded_list::bounded_list;
 use super::identity::Identity;
 
 /// Most participants kept from one list; what a relay says beyond that is skipped. Bounds the memory that a
@@ -141,27 +140,7 @@ pub(super) fn id<'de, D: Deserializer<'de>>(deserializer: D) -> Result<String, D
 /// A list of at most [`MAX_PARTICIPANTS`]; entries that are no participants are left out. What is no list is
 /// an empty one.
 fn participants<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Vec<Participant>, D::Error> {
-    struct List;
-    impl<'de> Visitor<'de> for List {
-        type Value = Vec<Participant>;
-
-        fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-            f.write_str("a list of participants")
-        }
-
-        fn visit_seq<A: SeqAccess<'de>>(self, mut seq: A) -> Result<Self::Value, A::Error> {
-            let mut list = Vec::new();
-            while list.len() < MAX_PARTICIPANTS {
-                let Some(entry) = seq.next_element::<Box<RawValue>>()? else { return Ok(list) };
-                list.extend(serde_json::from_str::<Participant>(entry.get()));
-            }
-            while seq.next_element::<IgnoredAny>()?.is_some() {}
-            Ok(list)
-        }
-    }
     let raw = Box::<RawValue>::deserialize(deserializer)?;
-    if !raw.get().starts_with('[') {
-        return Ok(Vec::new());
-    }
-    serde_json::Deserializer::from_str(raw.get()).deserialize_seq(List).map_err(D::Error::custom)
+    let read = |entry: &RawValue| serde_json::from_str(entry.get()).ok();
+    Ok(bounded_list(raw.get(), MAX_PARTICIPANTS, read).unwrap_or_default())
 }

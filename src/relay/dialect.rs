@@ -30,6 +30,9 @@ pub(super) struct JoinRoom {
     pub has_video: bool,
     #[serde(default = "muted")]
     pub is_muted: bool,
+    /// Whether it only watches: a word of this relay's page, where participants connect to each other.
+    #[serde(default)]
+    pub watch: bool,
 }
 
 fn muted() -> bool {
@@ -106,6 +109,9 @@ pub(super) struct Participant {
     pub is_muted: bool,
     pub can_broadcast: bool,
     pub socket_id: String,
+    /// Whether it only watches, of its own will or because it may not do more.
+    #[serde(skip)]
+    pub watches: bool,
 }
 
 /// Who may broadcast in a room.

@@ -5,36 +5,37 @@ use std::time::{Instant, SystemTime, UNIX_EPOCH};
 
 use serde::Serialize;
 use serde::de::DeserializeOwned;
-use tracing::field;
 
 use super::client_log::{ClientLog, Topic};
 use super::dialect::{
     About, CameraState, ChatMessage, ForwardedChunk, JoinRoom, KeyframeRequested, MediaChunk, MicState,
-    NoMore, Reaction, Refused, RequestKeyframe, Said, SetPresenter, UserLeft,
+    NoMore, Reaction, RequestKeyframe, Said, SetPresenter,
 };
 use super::message::{Budget, Message};
 use super::options::{Access, RelayOptions, Role};
-use super::outgoing::Slow;
 use super::refusal::{Code, Refusal};
-use super::registry::{Audience, Left, Registry, Seat};
+use super::registry::{Registry, Seat};
 use super::session::{Session, Sid};
 use super::sessions::Sessions;
 use super::shared_rate::SharedRate;
+use super::signalling::Dialect;
+use super::telling::{deliver, deliver_to_others};
 use crate::socketio::{Event, Placeholder};
 
 /// Longest chat message in bytes.
-const MAX_CHAT_BYTES: usize = 2000;
+pub(super) const MAX_CHAT_BYTES: usize = 2000;
 /// Longest emoji in bytes: some are joined from many characters.
 const MAX_EMOJI_BYTES: usize = 64;
 /// Longest type of media in bytes.
 const MAX_MIME_BYTES: usize = 128;
+
 /// See the module's documentation.
 pub(super) struct Gateway {
     registry: Mutex<Registry<Arc<Session>>>,
     joins: Mutex<SharedRate>,
     pub(super) access: Access,
-    budget: Arc<Budget>,
-    sessions: Arc<Sessions>,
+    pub(super) budget: Arc<Budget>,
+    pub(super) sessions: Arc<Sessions>,
     pub(super) log: Arc<ClientLog>,
 }
 
@@ -62,7 +63,8 @@ impl Gateway {
             let mut registry = self.registry();
             if let Some(left) = registry.disconnect(sid) {
                 if let Some(more) = self.log.admit(Topic::Presence) {
-                    tracing::info!(room = &*left.room_id, user = &*left.user_id, "disconnected{more}");
+                    let (room, user) = (&*left.room_id, &*left.participant.user_id);
+                    tracing::info!(room, user, "disconnected{more}");
                 }
                 self.announce_left(&left, sid, &mut slow);
             }
@@ -84,11 +86,25 @@ impl Gateway {
         }
         lock(&session.meters).event(event.name(), now)?;
         match event.name() {
-            "join-room" => self.join_room(session, argument(event)?),
+            "join-room" => self.join(session, Dialect::Relay, argument(event)?, None),
+            "join_room" => self.join_signalling(session, event),
             "leave-room" => {
                 self.leave_room(session, event);
                 Ok(())
             }
+            _ => {
+                let seat = self.registry().seat(session.id);
+                match seat.filter(|seat| seat.dialect != Dialect::Relay) {
+                    Some(seat) => self.signalling_event(session, &seat, event),
+                    None => self.relay_event(session, event),
+                }
+            }
+        }
+    }
+
+    /// Any event but those of joining and leaving and media, of a client in a room of the relay's dialect or in none.
+    fn relay_event(&self, session: &Arc<Session>, event: &Event) -> Result<(), Refusal> {
+        match event.name() {
             "camera-state-changed" => {
                 let camera: CameraState = argument(event)?;
                 let seat = self.registry().set_camera(session.id, camera);
@@ -118,7 +134,15 @@ impl Gateway {
         }
     }
 
-    fn join_room(&self, session: &Arc<Session>, wish: JoinRoom) -> Result<(), Refusal> {
+    /// Seats a client in the room that it asks for, and tells it and the others. `ack` is the id under which the client
+    /// wants to hear of it.
+    pub(super) fn join(
+        &self,
+        session: &Arc<Session>,
+        dialect: Dialect,
+        wish: JoinRoom,
+        ack: Option<u64>,
+    ) -> Result<(), Refusal> {
         if lock(&self.joins).admit(session.client, Instant::now()).is_err() {
             self.warn(Topic::Join, session, "refused a join: too many per second");
             return Err(Refusal::new(
@@ -132,7 +156,7 @@ impl Gateway {
             if let Some(left) = registry.leave(session.id) {
                 self.announce_left(&left, session.id, &mut slow);
             }
-            match registry.join(session.id, wish) {
+            match registry.join(session.id, dialect, wish) {
                 Ok(joined) => {
                     let newcomer = &joined.newcomer;
                     if let Some(more) = self.log.admit(Topic::Presence) {
@@ -144,8 +168,12 @@ impl Gateway {
                         );
                     }
                     // Under the lock, so that the joiner sees this before anything else of the room.
-                    self.tell(session, "room-state", &joined.state, &mut slow);
-                    self.tell_others(&joined.audience, session.id, "user-joined", newcomer, &mut slow);
+                    if dialect == Dialect::Relay {
+                        self.tell(session, "room-state", &joined.state, &mut slow);
+                        self.tell_others(&joined.audience, session.id, "user-joined", newcomer, &mut slow);
+                    } else {
+                        self.announce_joined(session, &joined, ack, &mut slow);
+                    }
                     None
                 }
                 Err(refusal) => Some(refusal),
@@ -167,8 +195,7 @@ impl Gateway {
             }
         }
         if let Some(id) = event.ack() {
-            let answer = Message::text(&format!(r#"43{id}[{{"success":true}}]"#), &self.budget);
-            deliver(session, &answer, &mut slow);
+            self.acknowledge(session, id, r#"[{"success":true}]"#, &mut slow);
         }
         self.cut_off(slow);
     }
@@ -182,7 +209,7 @@ impl Gateway {
         if seat.role == Role::Viewer {
             return Err(viewers_only_watch());
         }
-        if !seat.can_broadcast {
+        if !seat.can_broadcast || seat.dialect != Dialect::Relay {
             return Ok(());
         }
         let sent: MediaChunk = argument(event)?;
@@ -213,11 +240,8 @@ impl Gateway {
             let message = format!("A chat message has {MAX_CHAT_BYTES} bytes at most");
             return Err(Refusal::new(Code::TooLarge, message));
         }
-        let (seat, username) = {
-            let registry = self.registry();
-            let username = registry.participant(session.id).map(|participant| participant.username.clone());
-            (registry.seat(session.id), username.unwrap_or_default())
-        };
+        let seat = self.registry().seat(session.id);
+        let username = self.username(session);
         let timestamp = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default().as_millis();
         let said = Said {
             username: &username,
@@ -284,77 +308,10 @@ impl Gateway {
         Ok(())
     }
 
-    /// Tells a client why something was not done.
-    pub fn refuse(&self, session: &Arc<Session>, refusal: &Refusal) {
-        let mut slow = Vec::new();
-        self.tell(session, "error", &Refused { message: &refusal.message, code: refusal.code }, &mut slow);
-        self.cut_off(slow);
-    }
-
-    /// Tells a client why, and ends its session in order.
-    pub fn dismiss(&self, session: &Session, refusal: &Refusal) {
-        let why = self.encode("error", &Refused { message: &refusal.message, code: refusal.code });
-        let end = [Message::text("41", &self.budget), Message::close(&self.budget)];
-        session.finish(&why.into_iter().chain(end).collect::<Vec<_>>());
-    }
-
-    /// Cuts off participants for whom too much waits. Telling the others may be too much for further ones, hence
-    /// the loop.
-    pub(super) fn cut_off(&self, mut slow: Vec<Arc<Session>>) {
-        loop {
-            let next =
-                slow.pop().or_else(|| self.budget.is_exceeded().then(|| self.sessions.fullest()).flatten());
-            let Some(session) = next else { return };
-            session.cut_off();
-            let mut registry = self.registry();
-            if let Some(left) = registry.disconnect(session.id) {
-                if let Some(more) = self.log.admit(Topic::CutOff) {
-                    let (room, user) = (&*left.room_id, &*left.user_id);
-                    tracing::warn!(room, user, "cut off a participant that cannot keep up{more}");
-                }
-                self.announce_left(&left, session.id, &mut slow);
-            }
-        }
-    }
-
-    pub(super) fn announce_left(&self, left: &Left<Arc<Session>>, sid: Sid, slow: &mut Vec<Arc<Session>>) {
-        let gone = UserLeft { user_id: &left.user_id, socket_id: &sid.to_string() };
-        self.tell_others(&left.audience, sid, "user-left", &gone, slow);
-        if let Some(changed) = &left.presenter {
-            self.tell_others(&left.audience, sid, "broadcast-presenter-changed", changed, slow);
-        }
-    }
-
-    fn tell_others(
-        &self,
-        audience: &Audience<Arc<Session>>,
-        sender: Sid,
-        event: &str,
-        payload: &impl Serialize,
-        slow: &mut Vec<Arc<Session>>,
-    ) {
-        if let Some(message) = self.encode(event, payload) {
-            deliver_to_others(audience, sender, &message, slow);
-        }
-    }
-
-    fn tell(&self, to: &Arc<Session>, event: &str, payload: &impl Serialize, slow: &mut Vec<Arc<Session>>) {
-        if let Some(message) = self.encode(event, payload) {
-            deliver(to, &message, slow);
-        }
-    }
-
-    fn encode(&self, event: &str, payload: &impl Serialize) -> Option<Arc<Message>> {
-        Message::event(event, payload, &self.budget)
-            .inspect_err(|error| tracing::error!(event, %error, "cannot encode an event"))
-            .ok()
-    }
-
-    /// Logs what a client was refused.
-    pub(super) fn warn(&self, topic: Topic, session: &Session, what: &str) {
-        if let Some(more) = self.log.admit(topic) {
-            tracing::warn!(sid = %session.id, client = session.client.map(field::display), "{what}{more}");
-        }
+    /// The name that a client has in its room.
+    pub(super) fn username(&self, session: &Session) -> String {
+        let registry = self.registry();
+        registry.participant(session.id).map(|participant| participant.username.clone()).unwrap_or_default()
     }
 
     pub(super) fn registry(&self) -> MutexGuard<'_, Registry<Arc<Session>>> {
@@ -373,23 +330,9 @@ fn argument<T: DeserializeOwned>(event: &Event) -> Result<T, Refusal> {
     }
 }
 
-fn viewers_only_watch() -> Refusal {
+/// Somebody publishes who may only watch.
+pub(super) fn viewers_only_watch() -> Refusal {
     Refusal::new(Code::NotAllowed, "Who has the token to watch cannot publish; use the token to publish")
-}
-
-fn deliver_to_others(
-    audience: &Audience<Arc<Session>>,
-    sender: Sid,
-    message: &Arc<Message>,
-    slow: &mut Vec<Arc<Session>>,
-) {
-    audience.iter().filter(|(sid, _)| *sid != sender).for_each(|(_, to)| deliver(to, message, slow));
-}
-
-fn deliver(to: &Arc<Session>, message: &Arc<Message>, slow: &mut Vec<Arc<Session>>) {
-    if to.send(message) == Err(Slow) {
-        slow.push(to.clone());
-    }
 }
 
 fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {

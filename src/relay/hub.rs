@@ -16,7 +16,8 @@ use super::session::{Patience, Session, Terms};
 use super::sessions::Sessions;
 use crate::socketio::{Body, EnginePacket, Handshake, Json, Packet};
 
-/// Longest text of a message: the largest event, a chat message, with what is around it.
+/// Longest text of a message. The largest events are WebRTC descriptions: those of browsers have some 7000 bytes, and
+/// 4000 more for each further camera or screen.
 pub(super) const MAX_TEXT_BYTES: usize = 16 * 1024;
 /// As `socket.io` has them.
 const PING_INTERVAL: Duration = Duration::from_secs(25);

@@ -18,6 +18,7 @@ pub(super) struct Meters {
     speaking: Rate,
     states: Rate,
     keyframes: Rate,
+    signals: Rate,
     joins: Rate,
     refusals: Rate,
 }
@@ -35,6 +36,7 @@ impl Meters {
             speaking: of(rates.speaking),
             states: of(rates.states),
             keyframes: of(rates.keyframes),
+            signals: of(rates.signals),
             joins: of(rates.joins),
             refusals: of(rates.refusals),
         }
@@ -54,15 +56,18 @@ impl Meters {
     /// Counts an event by its name. One that the relay does not know is not counted.
     pub fn event(&mut self, name: &str, now: Instant) -> Result<(), Refusal> {
         let (rate, what) = match name {
-            "chat-message" => (&mut self.chat, "chat messages"),
+            "chat-message" | "message" | "chat" => (&mut self.chat, "chat messages"),
             "reaction" => (&mut self.reactions, "reactions"),
             "set-presenter" => (&mut self.presenter, "changes of the presenter"),
             "speaking-start" | "speaking-stop" => (&mut self.speaking, "speaking events"),
-            "camera-state-changed" | "mic-state-changed" | "stream-reset" => {
-                (&mut self.states, "state changes")
-            }
+            "camera-state-changed"
+            | "mic-state-changed"
+            | "stream-reset"
+            | "toggle_video"
+            | "toggle_audio" => (&mut self.states, "state changes"),
+            "offer" | "answer" | "ice_candidate" | "ice" => (&mut self.signals, "signals"),
             "request-keyframe" => (&mut self.keyframes, "requests for a key frame"),
-            "join-room" | "leave-room" => (&mut self.joins, "joins"),
+            "join-room" | "join_room" | "leave-room" => (&mut self.joins, "joins"),
             _ => return Ok(()),
         };
         if rate.admits(now) {

@@ -1,7 +1,7 @@
 //! The embedded relay, for a LAN with no other server, and its viewer page.
 //!
 //! Speaks the relay dialect (docs/protocol.md §2) over WebSocket and HTTP long-polling, as deployed web
-//! clients expect it. It relays and never stores.
+//! clients expect it, and both dialects of WebRTC signalling (docs/signalling.md). It relays and never stores.
 //!
 //! `registry` knows who sits where, `admission` lets in, and `gateway` does what each event wants. `session` is one
 //! client, and `outgoing` what waits for it, as `message`s that are encoded once for all; `websocket` and `polling` are
@@ -29,7 +29,9 @@ mod server;
 mod session;
 mod sessions;
 mod shared_rate;
+mod signalling;
 mod site;
+mod telling;
 mod websocket;
 
 pub use options::{Access, BadOrigin, Origin, Rates, RelayOptions, Token};

@@ -89,6 +89,8 @@ pub struct Rates {
     pub states: Allowance,
     /// `request-keyframe`.
     pub keyframes: Allowance,
+    /// Of WebRTC: offers, answers and candidates.
+    pub signals: Allowance,
     /// `join-room` and `leave-room`.
     pub joins: Allowance,
     /// Refusals, before the participant is disconnected.
@@ -107,6 +109,8 @@ impl Default for Rates {
             speaking: Allowance::new(10, 30),
             states: Allowance::new(5, 20),
             keyframes: Allowance::new(2, 10),
+            // Some 15 for each of 32 participants at once, and again.
+            signals: Allowance::new(100, 1000),
             joins: Allowance::new(1, 10),
             refusals: Allowance::new(1, 30),
         }

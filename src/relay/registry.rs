@@ -14,6 +14,7 @@ use super::dialect::{
 use super::options::{Role, Token};
 use super::refusal::Code;
 use super::session::Sid;
+use super::signalling::Dialect;
 
 /// Longest room id in bytes.
 const MAX_ROOM_ID: usize = 128;
@@ -31,6 +32,8 @@ pub(super) enum JoinRefusal {
     TooManyRooms(usize),
     #[error("The room holds its limit of {0} participants; try again when somebody has left")]
     RoomFull(usize),
+    #[error("Somebody watches this room for two already; try again when they have left")]
+    Watched,
     #[error("This connection has been closed")]
     NotConnected,
 }
@@ -39,7 +42,7 @@ impl JoinRefusal {
     /// The same for programs.
     pub fn code(&self) -> Code {
         match self {
-            Self::TooManyRooms(_) | Self::RoomFull(_) => Code::RoomFull,
+            Self::TooManyRooms(_) | Self::RoomFull(_) | Self::Watched => Code::RoomFull,
             Self::BadRoomId | Self::NotConnected => Code::BadRequest,
         }
     }
@@ -52,6 +55,7 @@ pub(super) type Audience<H> = Arc<[(Sid, H)]>;
 /// What a joiner and the others are to be told.
 #[derive(Debug)]
 pub(super) struct Joined<H> {
+    pub dialect: Dialect,
     /// For the joiner.
     pub state: RoomState,
     /// For the others: the joiner.
@@ -63,8 +67,10 @@ pub(super) struct Joined<H> {
 /// What those who stay are to be told when somebody has left.
 #[derive(Debug)]
 pub(super) struct Left<H> {
+    pub dialect: Dialect,
     pub room_id: Arc<str>,
-    pub user_id: Arc<str>,
+    /// Who has left.
+    pub participant: Participant,
     /// Those who stay.
     pub audience: Audience<H>,
     /// Set if it was the presenter who left: now everybody may broadcast again.
@@ -74,6 +80,7 @@ pub(super) struct Left<H> {
 /// Where a participant sits, as the forwarding of its events needs it.
 #[derive(Debug, Clone)]
 pub(super) struct Seat<H> {
+    pub dialect: Dialect,
     pub room_id: Arc<str>,
     pub user_id: Arc<str>,
     pub role: Role,
@@ -128,8 +135,19 @@ pub(super) enum Seated<H> {
 struct Connection<H> {
     identity: Identity,
     handle: H,
-    room: Option<Arc<str>>,
+    room: Option<RoomKey>,
 }
+
+/// What a room is found by.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+struct RoomKey {
+    dialect: Dialect,
+    id: Arc<str>,
+}
+
+/// Seats of a one-to-one room, and how many of them are for those who only watch.
+const ONE_TO_ONE: usize = 2;
+const ONE_TO_ONE_WATCHING: usize = 1;
 
 struct Member {
     sid: Sid,
@@ -147,6 +165,20 @@ struct Room<H> {
 impl<H> Room<H> {
     fn participants(&self) -> Vec<Participant> {
         self.members.iter().map(|m| m.participant.clone()).collect()
+    }
+
+    /// Why somebody cannot be let in.
+    fn refuses(&self, dialect: Dialect, watches: bool, max_participants: usize) -> Option<JoinRefusal> {
+        let one_to_one = dialect.is_one_to_one();
+        let most = if one_to_one { max_participants.min(ONE_TO_ONE) } else { max_participants };
+        let watching = || self.members.iter().filter(|member| member.participant.watches).count();
+        if self.members.len() >= most {
+            Some(JoinRefusal::RoomFull(most))
+        } else if one_to_one && watches && watching() >= ONE_TO_ONE_WATCHING {
+            Some(JoinRefusal::Watched)
+        } else {
+            None
+        }
     }
 
     fn broadcast_mode(&self) -> BroadcastMode {
@@ -189,7 +221,7 @@ pub(super) struct Registry<H> {
     max_participants: usize,
     connections: HashMap<Sid, Connection<H>>,
     users: HashMap<Arc<str>, Sid>,
-    rooms: HashMap<Arc<str>, Room<H>>,
+    rooms: HashMap<RoomKey, Room<H>>,
 }
 
 impl<H: Clone> Registry<H> {
@@ -236,20 +268,21 @@ impl<H: Clone> Registry<H> {
     }
 
     /// Seats a connection in a room. The caller has made it leave its former room ([`Registry::leave`]).
-    pub fn join(&mut self, sid: Sid, wish: JoinRoom) -> Result<Joined<H>, JoinRefusal> {
+    pub fn join(&mut self, sid: Sid, dialect: Dialect, wish: JoinRoom) -> Result<Joined<H>, JoinRefusal> {
         if wish.room_id.is_empty() || wish.room_id.len() > MAX_ROOM_ID {
             return Err(JoinRefusal::BadRoomId);
         }
         let room_count = self.rooms.len();
         let connection = self.connections.get_mut(&sid).ok_or(JoinRefusal::NotConnected)?;
-        let room_id: Arc<str> = wish.room_id.as_str().into();
-        let room = match self.rooms.get_mut(&room_id) {
-            Some(room) if room.members.len() >= self.max_participants => {
-                return Err(JoinRefusal::RoomFull(self.max_participants));
-            }
-            Some(room) => room,
+        let key = RoomKey { dialect, id: wish.room_id.as_str().into() };
+        let watches = wish.watch || connection.identity.role == Role::Viewer;
+        let room = match self.rooms.get_mut(&key) {
+            Some(room) => match room.refuses(dialect, watches, self.max_participants) {
+                Some(refusal) => return Err(refusal),
+                None => room,
+            },
             None if room_count >= self.max_rooms => return Err(JoinRefusal::TooManyRooms(self.max_rooms)),
-            None => self.rooms.entry(room_id.clone()).or_insert_with(|| Room {
+            None => self.rooms.entry(key.clone()).or_insert_with(|| Room {
                 members: Vec::new(),
                 presenter: None,
                 audience: Arc::from([]),
@@ -270,11 +303,13 @@ impl<H: Clone> Registry<H> {
             is_muted: wish.is_muted || !can_broadcast,
             can_broadcast,
             socket_id: sid.to_string(),
+            watches,
         };
-        connection.room = Some(room_id.clone());
+        connection.room = Some(key);
         room.members.push(Member { sid, role: *role, participant: newcomer.clone() });
         room.audience = room.audience.iter().cloned().chain([(sid, connection.handle.clone())]).collect();
         Ok(Joined {
+            dialect,
             state: RoomState {
                 title: wish.room_id.clone(),
                 room_id: wish.room_id,
@@ -291,29 +326,31 @@ impl<H: Clone> Registry<H> {
     /// Takes a connection out of its room. `None` if it was in none.
     pub fn leave(&mut self, sid: Sid) -> Option<Left<H>> {
         let connection = self.connections.get_mut(&sid)?;
-        let room_id = connection.room.take()?;
-        let user_id = connection.identity.user_id.clone();
-        let room = self.rooms.get_mut(&room_id)?;
-        room.members.retain(|member| member.sid != sid);
+        let key = connection.room.take()?;
+        let room = self.rooms.get_mut(&key)?;
+        let index = room.members.iter().position(|member| member.sid == sid)?;
+        let Member { participant, .. } = room.members.remove(index);
         room.audience = room.audience.iter().filter(|(other, _)| *other != sid).cloned().collect();
         let audience = room.audience.clone();
-        let presenter = (room.presenter.as_deref() == Some(&*user_id)).then(|| room.set_presenter(None));
+        let presenter =
+            (room.presenter.as_ref() == Some(&participant.user_id)).then(|| room.set_presenter(None));
         if room.members.is_empty() {
-            self.rooms.remove(&room_id);
+            self.rooms.remove(&key);
         }
-        Some(Left { room_id, user_id, audience, presenter })
+        Some(Left { dialect: key.dialect, room_id: key.id, participant, audience, presenter })
     }
 
     /// Where a connection sits, or `None` while it has not joined.
     pub fn seat(&self, sid: Sid) -> Option<Seat<H>> {
         let connection = self.connections.get(&sid)?;
-        let room_id = connection.room.as_ref()?;
-        let room = self.rooms.get(room_id)?;
+        let key = connection.room.as_ref()?;
+        let room = self.rooms.get(key)?;
         Some(Seat {
+            dialect: key.dialect,
             can_broadcast: room.may_broadcast(&connection.identity.user_id, connection.identity.role),
             role: connection.identity.role,
             user_id: connection.identity.user_id.clone(),
-            room_id: room_id.clone(),
+            room_id: key.id.clone(),
             audience: room.audience.clone(),
         })
     }

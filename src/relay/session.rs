@@ -28,6 +28,12 @@ impl Sid {
     pub fn new() -> Self {
         Self(rand::random())
     }
+
+    /// The one that is written so; `None` if it is none.
+    pub fn parse(text: &str) -> Option<Self> {
+        let is_one = text.len() == 32 && text.bytes().all(|byte| byte.is_ascii_hexdigit());
+        if is_one { u128::from_str_radix(text, 16).ok().map(Self) } else { None }
+    }
 }
 
 impl fmt::Display for Sid {

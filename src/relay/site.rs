@@ -9,8 +9,8 @@ use axum::response::{IntoResponse, Response};
 use axum::routing::get;
 
 /// What the page may do: nothing but run its own scripts, show its own styles, play what it has put
-/// together itself (MediaSource) and talk to this relay. Images may come from elsewhere, over HTTPS: participants
-/// name their avatars.
+/// together itself (MediaSource) or gets by WebRTC, and talk to this relay. Images may come from elsewhere, over
+/// HTTPS: participants name their avatars.
 const CONTENT_SECURITY_POLICY: HeaderValue = HeaderValue::from_static(
     "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data: https:; media-src blob:; \
      connect-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'self'",
@@ -44,22 +44,29 @@ static ASSETS: &[Asset] = &assets![
     "address.js": JS,
     "announcer.js": JS,
     "app.js": JS,
+    "autoplay.js": JS,
     "avatar.js": JS,
     "chat.js": JS,
+    "chunk-player.js": JS,
     "condition.js": JS,
+    "connection.js": JS,
     "ebml.js": JS,
     "grid.js": JS,
     "live-edge.js": JS,
+    "mesh-dialect.js": JS,
+    "noom-dialect.js": JS,
     "notice.js": JS,
+    "peer.js": JS,
+    "peers.js": JS,
     "people.js": JS,
-    "player.js": JS,
     "progress.js": JS,
-    "relay.js": JS,
+    "relay-dialect.js": JS,
     "sink.js": JS,
     "sound.js": JS,
     "stage.js": JS,
     "statistics.js": JS,
     "stats.js": JS,
+    "stream-player.js": JS,
     "tile.js": JS,
     "tools.js": JS,
     "tracks.js": JS,

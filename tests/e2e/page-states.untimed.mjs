@@ -33,9 +33,9 @@ for (const language of ['en', 'ko']) {
           const languages = `Object.defineProperty(Navigator.prototype, 'languages', { get: () => ['${language}-XX'] });`;
           await browser.engine.addScript(page, languages + (state.script ?? ''));
           state.relay?.(relay);
-          await page.goto(`${relay.origin}/room/${encodeURIComponent('Weekly · 주간 회의')}`);
+          await page.goto(`${relay.origin}/room/${encodeURIComponent('Weekly · 주간 회의')}${state.query ?? ''}`);
           await state.act?.(page, relay);
-          if (state.words) await seen(page, say(state.words, { room: 'Weekly · 주간 회의' }));
+          if (state.words) await seen(page, say(state.words, { room: 'Weekly · 주간 회의', ...state.values }));
           await settled(page);
           await page.screenshot({ path: join(PICTURES, `${state.name}-${screen}-${language}.png`) });
           found.push(...(await violations(page)).map((violation) => `${state.name}: ${violation}`));

@@ -72,6 +72,11 @@ impl Peer {
         self.socket.send(Message::text(format!("42{}", json!([event, payload])))).await.is_ok()
     }
 
+    /// Sends an event with any number of arguments, as the array that it is on the wire.
+    pub async fn emit_array(&mut self, event: Value) {
+        self.socket.send(Message::text(format!("42{event}"))).await.unwrap();
+    }
+
     pub async fn emit_with_ack(&mut self, id: u32, event: &str, payload: Value) {
         self.socket.send(Message::text(format!("42{id}{}", json!([event, payload])))).await.unwrap();
     }

@@ -23,7 +23,7 @@ pub enum Dialect {
 }
 
 /// The forms of "noom".
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum Form {
     /// One to one; each event has one object: `{offer, roomName}`.
     Object,

@@ -12,7 +12,7 @@ pub mod dialect;
 pub mod names;
 pub mod negotiation;
 mod noom;
-mod payload;
+pub(crate) mod payload;
 pub mod session;
 pub mod signal;
 

@@ -102,7 +102,12 @@ fn read_arguments(form: Form, event: &str, [first, second]: [Raw<'_>; 2]) -> Res
             Heard::Chat { from: None, text: payload::text(first).ok_or("it has no text")? }
         }
         "room_full" => Heard::Refused("the room is full".to_owned()),
-        "reject_join" => Heard::Refused("the join was rejected; most likely the room is full".to_owned()),
+        "reject_join" => {
+            let why = payload::text(fields(first, ["message"])[0]);
+            Heard::Refused(
+                why.unwrap_or_else(|| "the join was rejected; most likely the room is full".to_owned()),
+            )
+        }
         _ => Heard::Ignored,
     })
 }

@@ -9,6 +9,7 @@ use serde::de::{Deserializer as _, IgnoredAny, MapAccess, SeqAccess, Visitor};
 use serde_json::value::RawValue;
 
 use super::signal::{Candidate, Participant, ParticipantId};
+use crate::meeting::bounded_list::bounded_list;
 
 /// Participants that are read of one list; a mesh of more is none.
 const MAX_PARTICIPANTS: usize = 256;
@@ -22,14 +23,14 @@ const MAX_NAME: usize = 256;
 const MAX_TEXT: usize = 4 << 10;
 
 /// A JSON value that was not looked at yet; `None` where nothing stands, or `null`.
-pub(super) type Raw<'a> = Option<&'a RawValue>;
+pub type Raw<'a> = Option<&'a RawValue>;
 
 fn known(raw: &RawValue) -> Raw<'_> {
     (raw.get() != "null").then_some(raw)
 }
 
 /// The first arguments of an event, whose JSON array begins with its name. `None` if that is no array.
-pub(super) fn arguments<const N: usize>(event: &str) -> Option<[Raw<'_>; N]> {
+pub fn arguments<const N: usize>(event: &str) -> Option<[Raw<'_>; N]> {
     struct Arguments<const N: usize>;
     impl<'de, const N: usize> Visitor<'de> for Arguments<N> {
         type Value = [Raw<'de>; N];
@@ -52,7 +53,7 @@ pub(super) fn arguments<const N: usize>(event: &str) -> Option<[Raw<'_>; N]> {
 }
 
 /// The fields of an object with these names; none of them if it is no object.
-pub(super) fn fields<'a, const N: usize>(object: Raw<'a>, names: [&str; N]) -> [Raw<'a>; N] {
+pub fn fields<'a, const N: usize>(object: Raw<'a>, names: [&str; N]) -> [Raw<'a>; N] {
     struct Fields<'n, 'de, const N: usize>([&'n str; N], PhantomData<&'de ()>);
     impl<'de, const N: usize> Visitor<'de> for Fields<'_, 'de, N> {
         type Value = [Raw<'de>; N];
@@ -88,36 +89,36 @@ fn string(raw: Raw<'_>) -> Option<String> {
 }
 
 /// An id or a name: a text, or a whole number as its text. Not empty.
-pub(super) fn name(raw: Raw<'_>) -> Option<String> {
+pub fn name(raw: Raw<'_>) -> Option<String> {
     let name = string(raw).or_else(|| Some(serde_json::from_str::<i64>(raw?.get()).ok()?.to_string()))?;
     (1..=MAX_NAME).contains(&name.len()).then_some(name)
 }
 
 /// A participant's socket id.
-pub(super) fn id(raw: Raw<'_>) -> Option<ParticipantId> {
+pub fn id(raw: Raw<'_>) -> Option<ParticipantId> {
     name(raw).map(|id| ParticipantId::new(&id))
 }
 
 /// Whether something is on.
-pub(super) fn flag(raw: Raw<'_>) -> Option<bool> {
+pub fn flag(raw: Raw<'_>) -> Option<bool> {
     serde_json::from_str(raw?.get()).ok()
 }
 
 /// A line of chat or a complaint, cut to a length that can be shown.
-pub(super) fn text(raw: Raw<'_>) -> Option<String> {
+pub fn text(raw: Raw<'_>) -> Option<String> {
     let mut text = string(raw)?;
     text.truncate(text.floor_char_boundary(MAX_TEXT));
     Some(text)
 }
 
 /// The SDP of a description: `{type, sdp}`, or the bare SDP.
-pub(super) fn description(raw: Raw<'_>) -> Option<String> {
+pub fn description(raw: Raw<'_>) -> Option<String> {
     let [sdp] = fields(raw, ["sdp"]);
     string(sdp.or(raw)).filter(|sdp| (1..=MAX_DESCRIPTION).contains(&sdp.len()))
 }
 
 /// A candidate. `Ok(None)` for what closes a list: `null`, `{}`, or an empty candidate.
-pub(super) fn candidate(raw: Raw<'_>) -> Result<Option<Candidate>, &'static str> {
+pub fn candidate(raw: Raw<'_>) -> Result<Option<Candidate>, &'static str> {
     let Some(object) = raw else { return Ok(None) };
     let [line, mid, index, fragment] =
         fields(raw, ["candidate", "sdpMid", "sdpMLineIndex", "usernameFragment"]);
@@ -141,28 +142,10 @@ pub(super) fn candidate(raw: Raw<'_>) -> Result<Option<Candidate>, &'static str>
     }))
 }
 
-/// A list of participants, whose socket id and name stand under these keys; entries without an id are left out.
-pub(super) fn participants(
+/// A list of participants; entries that are none are left out. `None` if it is no list.
+pub fn participants(
     list: Raw<'_>,
     read: impl Fn(Raw<'_>) -> Option<Participant>,
 ) -> Option<Vec<Participant>> {
-    struct List<F>(F);
-    impl<'de, F: Fn(Raw<'_>) -> Option<Participant>> Visitor<'de> for List<F> {
-        type Value = Vec<Participant>;
-
-        fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-            f.write_str("a list of participants")
-        }
-
-        fn visit_seq<A: SeqAccess<'de>>(self, mut seq: A) -> Result<Self::Value, A::Error> {
-            let mut list = Vec::new();
-            while list.len() < MAX_PARTICIPANTS {
-                let Some(entry) = seq.next_element::<&RawValue>()? else { return Ok(list) };
-                list.extend((self.0)(Some(entry)));
-            }
-            while seq.next_element::<IgnoredAny>()?.is_some() {}
-            Ok(list)
-        }
-    }
-    serde_json::Deserializer::from_str(list?.get()).deserialize_seq(List(read)).ok()
+    bounded_list(list?.get(), MAX_PARTICIPANTS, |entry| read(Some(entry)))
 }

@@ -1,6 +1,7 @@
-// What the page's address says: which room, as whom, with which token. Pure, but for the token's two places.
+// What the page's address says: which room, how media come, as whom, with which token. Pure, but for the token's two places.
 
 const DEFAULT_ROOM = 'demo';
+const PROTOCOLS = ['relay', 'mesh', 'noom'];
 /** Where the token is while the tab is open. */
 const TOKEN_KEY = 'roomcam-token';
 
@@ -20,6 +21,12 @@ function decoded(text) {
   } catch {
     return text;
   }
+}
+
+/** How media come: `relay`, or `mesh` or `noom` over WebRTC. */
+export function protocolOf({ search }) {
+  const asked = new URLSearchParams(search).get('protocol');
+  return PROTOCOLS.includes(asked) ? asked : PROTOCOLS[0];
 }
 
 /** The user id that an address asks for, or null. */

@@ -1,14 +1,20 @@
-// The viewer: wires the relay's events to tiles, and the page's few controls.
+// The viewer: wires the server's events to tiles, and the page's few controls.
 
-import { keepToken, roomOf, takeToken, userOf } from './address.js';
+import { keepToken, protocolOf, roomOf, takeToken, userOf } from './address.js';
 import { Announcer } from './announcer.js';
 import { Chat } from './chat.js';
+import { ChunkPlayer } from './chunk-player.js';
+import { Connection } from './connection.js';
+import { meshDialect } from './mesh-dialect.js';
+import { noomDialect } from './noom-dialect.js';
 import { Notice } from './notice.js';
+import { Peers } from './peers.js';
 import { People } from './people.js';
-import { Relay } from './relay.js';
+import { relayDialect } from './relay-dialect.js';
 import { MediaSourceHere } from './sink.js';
 import { Sound } from './sound.js';
 import { Stage } from './stage.js';
+import { StreamPlayer } from './stream-player.js';
 import { label, language, say } from './words.js';
 
 /** How often players are steered (milliseconds). */
@@ -24,6 +30,14 @@ document.documentElement.lang = language;
 label(document);
 
 const room = roomOf(location);
+const protocol = protocolOf(location);
+const dialect = { relay: relayDialect, mesh: meshDialect, noom: noomDialect(say('other')) }[protocol];
+/** Whether media come straight from those who send, instead of through the relay. */
+const overWebRtc = dialect.offersTo !== null;
+/** What this browser lacks, or null. */
+const lack = overWebRtc
+  ? globalThis.RTCPeerConnection ? null : { kind: 'no-webrtc' }
+  : MediaSourceHere ? null : { kind: 'no-media-source' };
 const userId = userOf(location) || `viewer-${crypto.getRandomValues(new Uint32Array(1))[0].toString(36)}`;
 const token = takeToken();
 let statsShown = false;
@@ -33,9 +47,10 @@ const announce = (news) => announcer.tell(news);
 const sound = new Sound($('sound'), () => people.tiles.forEach((tile) => tile.soundChanged()));
 
 const people = new People(userId, {
+  player: (video, events) => (overWebRtc ? new StreamPlayer(video, events) : new ChunkPlayer(video, events)),
   sound: () => sound.on,
   blocked: (blocked) => sound.showBlocked(blocked),
-  requestKeyframe: (who) => relay.requestKeyframe(who),
+  requestKeyframe: (who) => connection.send(dialect.requestKeyframe(who)),
   togglePin: (who) => {
     stage.togglePin(who);
     const name = people.tiles.get(stage.pinned)?.name;
@@ -48,14 +63,33 @@ const people = new People(userId, {
 });
 const stage = new Stage($('grid'), people.tiles);
 
-const relay = new Relay(
+const peers = overWebRtc && !lack ? new Peers(dialect, {
+  send: (to, signal) => connection.send(dialect.signal(to, signal)),
+  media: (from, stream, figures) => people.handlers.media({ userId: from, stream, figures }),
+  problem: (who, problem) => people.handlers.problem({ userId: who, problem }),
+  chat: (from, message) => chat.received({ username: people.tiles.get(from)?.name, message }),
+}) : null;
+
+const connection = new Connection(
+  dialect,
   { room, userId, username: say('viewer'), token },
   {
     ...people.handlers,
     'room-state': (state) => {
       showTitle(state.title || room);
       people.handlers['room-state'](state);
+      peers?.begin(state.participants);
     },
+    'user-joined': (participant) => {
+      people.handlers['user-joined'](participant);
+      peers?.came(participant);
+    },
+    'user-left': (participant) => {
+      peers?.left(participant.userId);
+      people.handlers['user-left'](participant);
+    },
+    introduced: (participant) => people.handlers['user-joined'](participant),
+    signal: (signal) => peers?.take(signal),
     'chat-message': (message) => chat.received(message),
     condition: (condition) => {
       if (condition.kind === 'token-wrong') keepToken(null);
@@ -67,18 +101,19 @@ const relay = new Relay(
 
 const notice = new Notice({
   room,
-  tryNow: () => relay.join(),
+  tryNow: () => connection.join(),
   offerToken: (offered) => {
     keepToken(offered);
-    relay.joinWithToken(offered);
+    connection.joinWithToken(offered);
   },
   announce,
 });
 
 const chat = new Chat({
   send: (message, username) => {
-    if (relay.joined) relay.say(message, username);
-    return relay.joined;
+    if (dialect.chat === null) return peers?.say(message) ?? false;
+    if (connection.joined) connection.say(message, username);
+    return connection.joined;
   },
   announce,
   resized: () => stage.arrange(),
@@ -87,7 +122,7 @@ const chat = new Chat({
 /** Shows who is there, and whether this page is. */
 function arrange() {
   const onAir = people.tiles.size;
-  const condition = MediaSourceHere ? relay.condition : { kind: 'no-media-source' };
+  const condition = lack ?? connection.condition;
   notice.show(condition, onAir > 0);
   const inWords = !$('card').hidden;
   $('empty').hidden = condition.kind !== 'joined' || onAir > 0;
@@ -125,34 +160,40 @@ function showStats() {
   for (const tile of people.tiles.values()) tile.showStats(now);
 }
 
+/** What is written into a configuration for this room. */
+function showExample() {
+  if (protocol !== 'relay') $('example-protocol').textContent = `protocol = "${protocol}"\n`;
+  $('example-url').textContent = location.origin;
+  // A TOML string is escaped as one of JSON is.
+  $('example-room').textContent = JSON.stringify(room).slice(1, -1);
+}
+
 /** The command stands in the sentence, wherever the language wants it. */
 function showDemoHint() {
   const [before, after] = say('empty.demo', { command: '\n' }).split('\n');
   const command = document.createElement('code');
-  command.textContent = 'roomcam demo';
+  command.textContent = protocol === 'relay' ? 'roomcam demo' : `roomcam demo --protocol ${protocol}`;
   $('empty-demo').replaceChildren(before, command, after);
 }
 
 showTitle(room);
 showDemoHint();
-$('example-url').textContent = location.origin;
-// A TOML string is escaped as one of JSON is.
-$('example-room').textContent = JSON.stringify(room).slice(1, -1);
+showExample();
 $('info').addEventListener('click', toggleStats);
 setInterval(() => people.tick(performance.now()), TICK);
 setInterval(showStats, STATS_TICK);
 arrange();
-if (MediaSourceHere) relay.join();
+if (!lack) connection.join();
 
 /** For tests and the curious: what every participant's tile shows, read-only but for `resetGaps`. */
 window.roomcam = Object.freeze({
   room,
   userId,
   get connected() {
-    return relay.joined;
+    return connection.joined;
   },
   get condition() {
-    return relay.condition;
+    return connection.condition;
   },
   get sound() {
     return sound.on;

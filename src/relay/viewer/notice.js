@@ -12,12 +12,12 @@ const ICONS = {
   ended: 'M32 10a22 22 0 1 0 .1 0M24 32h16',
   refused: 'M32 10a22 22 0 1 0 .1 0M32 21v14M32 43h.1',
 };
-const ICON_OF = { 'token-wrong': 'token-needed', busy: 'full', 'relay-full': 'full', 'no-media-source': 'refused', room: 'refused' };
+const ICON_OF = { 'token-wrong': 'token-needed', busy: 'full', 'relay-full': 'full', 'no-media-source': 'refused', 'no-webrtc': 'refused', room: 'refused' };
 const ASKS_TOKEN = ['token-needed', 'token-wrong'];
 /** What the button says, where it is not "Try now". */
 const ACTIONS = { kicked: 'kicked.action', ended: 'ended.action' };
 /** Nothing that a click could change. */
-const NO_ACTION = ['joining', 'no-media-source', 'room', ...ASKS_TOKEN];
+const NO_ACTION = ['joining', 'no-media-source', 'no-webrtc', 'room', ...ASKS_TOKEN];
 const TICK = 250;
 /** A join that takes no longer is not worth a word (milliseconds). */
 const JOINING_PATIENCE = 600;

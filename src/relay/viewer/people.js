@@ -45,10 +45,11 @@ export class People {
         this.#page.changed();
       },
       'user-left': ({ userId, socketId }) => this.#leave(userId, socketId),
-      'media-chunk': (chunk) => {
-        if (!chunk.userId || chunk.userId === this.#self || !chunk.chunk) return;
-        this.#tileOf(chunk.userId).chunk(chunk);
+      media: ({ userId, ...media }) => {
+        if (userId !== this.#self) this.#tileOf(userId).take(media);
       },
+      // Why there is no connection to somebody; null if there is one.
+      problem: ({ userId, problem }) => this.tiles.get(userId)?.setProblem(problem),
       'camera-state-changed': ({ userId, hasVideo }) => this.#update(userId, { hasVideo }),
       'mic-state-changed': ({ userId, isMuted }) => this.#update(userId, { isMuted }),
       'stream-reset': ({ userId }) => this.tiles.get(userId)?.player.restart(),
@@ -123,6 +124,7 @@ export class People {
     if (!tile) {
       // Media of somebody the relay has not told of: the state events will follow.
       if (!this.#roster.has(who)) this.#roster.set(who, { userId: who, username: who, hasVideo: true });
+      this.#forgetFormer(this.#roster.get(who).username);
       tile = new Tile(this.#roster.get(who), this.#page);
       this.tiles.set(who, tile);
       this.#page.added(tile);
@@ -130,6 +132,12 @@ export class People {
       if (this.#settled) this.#page.announce(say('news.on-air', { name: tile.name }));
     }
     return tile;
+  }
+
+  /** Who was there before the server was away, and whom nobody has by that id any more, may be back under another. */
+  #forgetFormer(username) {
+    const former = [...this.#missing.keys()].find((who) => this.#roster.get(who)?.username === username);
+    if (former) this.#forget(former);
   }
 
   #leave(who, socketId) {
@@ -143,6 +151,11 @@ export class People {
   #remove(who) {
     const tile = this.tiles.get(who);
     if (tile) this.#page.announce(say('news.left', { name: tile.name }));
+    this.#forget(who);
+  }
+
+  #forget(who) {
+    const tile = this.tiles.get(who);
     this.#roster.delete(who);
     this.#missing.delete(who);
     tile?.remove();

@@ -1,8 +1,6 @@
 // One participant on the page: picture or avatar, name, what they do, statistics.
 
 import { Avatar, hueOf } from './avatar.js';
-import { Player } from './player.js';
-import { rowsOf } from './statistics.js';
 import { Tools } from './tools.js';
 import { label, say } from './words.js';
 
@@ -13,6 +11,33 @@ const STALE_AFTER = 2000;
 const NEW_PICTURE_PATIENCE = 3000;
 /** A cluster's time is whole milliseconds; a frame of its start may be reported a little before (seconds). */
 const ROUNDING = 0.005;
+
+/** Why there is no connection to a participant, in words. */
+const PROBLEMS = {
+  unanswered: { title: 'tile.unanswered', text: 'tile.unanswered.text' },
+  unreachable: { title: 'tile.unreachable', text: 'tile.unreachable.text' },
+};
+
+/**
+ * Plays the media of one participant in one <video>: `ChunkPlayer` what comes through a relay, `StreamPlayer` what comes
+ * over WebRTC. It is made of the element and of these events:
+ *
+ * - `frames(now, frames, mediaTime)`: frames have been shown;
+ * - `epoch(firstFrame)`: media of a new epoch has come, from there (seconds);
+ * - `restart()`: the picture is about to go: keep it on display if you can;
+ * - `needInit()`: ask the sender for an init segment and a key frame;
+ * - `unplayable(mimes)`: this browser does not know these types;
+ * - `blocked(blocked)`: whether the browser wants a click before it plays.
+ *
+ * @typedef {object} Player
+ * @property {import('./stats.js').Stats} stats
+ * @property {number} lag seconds between the newest sample and the picture
+ * @property {(media: object) => void} take what has come
+ * @property {() => void} restart throws the stream away and waits for the next
+ * @property {(now: number) => void} tick to be called about ten times a second
+ * @property {(now: number) => [string, string][]} rows its statistics, in words
+ * @property {() => void} destroy
+ */
 
 export class Tile {
   player;
@@ -31,6 +56,8 @@ export class Tile {
   /** 'avatar': camera off. 'waiting': on, but no picture yet, or none any more. 'playing'. 'problem': this
    *  browser cannot play it. */
   #state = 'avatar';
+  /** Why there is no connection to the participant, or null. */
+  #problem = null;
   /** Frames before this media time (seconds) still belong to the camera being off. */
   #visibleFrom = 0;
   #newPictureBy = null;
@@ -38,6 +65,7 @@ export class Tile {
   /**
    * @param {object} participant as in `room-state`
    * @param {object} page
+   * @param {(video: HTMLVideoElement, events: object) => Player} page.player
    * @param {() => boolean} page.sound whether anybody may be heard
    * @param {(userId: string) => void} page.requestKeyframe
    * @param {(userId: string) => void} page.togglePin
@@ -56,12 +84,12 @@ export class Tile {
     this.#tools = new Tools(this.element, { togglePin: () => page.togglePin(userId), heard: () => this.soundChanged() });
     this.element.dataset.user = userId;
     this.element.style.setProperty('--hue', hueOf(userId));
-    this.player = new Player(this.#video, {
+    this.player = page.player(this.#video, {
       frames: (now, frames, mediaTime) => this.#framesShown(now, frames, mediaTime),
       epoch: (firstFrame) => this.#epochBegins(firstFrame),
       restart: () => this.#hold(),
       needInit: () => page.requestKeyframe(userId),
-      unplayable: (mimes) => this.#showProblem(mimes.join(', ')),
+      unplayable: (mimes) => this.#unplayable(mimes.join(', ')),
       blocked: page.blocked,
     });
     this.#video.addEventListener('resize', page.resized);
@@ -92,11 +120,18 @@ export class Tile {
     this.#showStatus();
   }
 
-  chunk({ socketId, chunk, mimeType, timestamp }) {
+  /** Media of the participant have come, over the connection `socketId`. */
+  take({ socketId, ...media }) {
     this.update({ socketId });
-    // Other containers, which some browsers record, have no reader here.
-    if (/^(video|audio)\/(webm|x-matroska)\b/.test(mimeType)) this.player.push(new Uint8Array(chunk), timestamp);
-    else this.#showProblem(String(mimeType));
+    this.player.take(media);
+  }
+
+  /** Says why there is no connection to the participant: a key of `PROBLEMS`; null if there is one. */
+  setProblem(problem) {
+    if (problem === this.#problem) return;
+    this.#problem = problem;
+    if (problem) this.#showProblem(this.#problemTitle(), say(PROBLEMS[problem].text));
+    else if (this.#state === 'problem') this.#setState(this.#hasVideo ? 'waiting' : 'avatar');
   }
 
   setSpeaking(speaking) {
@@ -152,7 +187,7 @@ export class Tile {
 
   /** Shows the statistics; to be called about twice a second while they are wanted. */
   showStats(now) {
-    const rows = rowsOf(this.player, this.#video, now);
+    const rows = this.player.rows(now);
     this.#part('stats').replaceChildren(...rows.flatMap(([name, value]) => [cell('dt', name), cell('dd', value)]));
   }
 
@@ -195,7 +230,7 @@ export class Tile {
       this.#newPictureBy = performance.now() + NEW_PICTURE_PATIENCE;
     }
     if (!on) this.#held.hidden = true;
-    this.#setState(on ? 'waiting' : 'avatar');
+    if (!this.#problem) this.#setState(on ? 'waiting' : 'avatar');
   }
 
   #setState(state) {
@@ -212,19 +247,30 @@ export class Tile {
     const words = [
       this.#state === 'avatar' && say('tile.camera-off'),
       this.#state === 'waiting' && say('tile.waiting'),
+      this.#problem && this.#problemTitle(),
       this.#muted && say('tile.muted'),
       speaking && say('tile.speaking'),
     ];
     this.#part('status').textContent = words.filter(Boolean).join(', ');
   }
 
-  #showProblem(type) {
-    this.#part('problem').textContent = say('tile.unplayable.text', { type });
-    if (this.#hasVideo && this.#state !== 'problem') this.#setState('problem');
+  #unplayable(type) {
+    if (this.#hasVideo) this.#showProblem(say('tile.unplayable'), say('tile.unplayable.text', { type }));
+  }
+
+  #problemTitle() {
+    return say(PROBLEMS[this.#problem].title, { name: this.#name });
+  }
+
+  #showProblem(title, text) {
+    this.#part('problem-title').textContent = title;
+    this.#part('problem').textContent = text;
+    this.#held.hidden = true;
+    this.#setState('problem');
   }
 
   #framesShown(now, frames, mediaTime) {
-    if (!this.#hasVideo || mediaTime < this.#visibleFrom - ROUNDING) return;
+    if (!this.#hasVideo || this.#problem || mediaTime < this.#visibleFrom - ROUNDING) return;
     this.player.stats.framesShown(now, frames);
     this.#newPictureBy = null;
     this.#held.hidden = true;

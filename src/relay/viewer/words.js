@@ -38,6 +38,16 @@ const TABLE = {
     'It is sent as {type}. Try a current Chrome, Edge or Firefox.',
     '{type} 형식입니다. 최신 Chrome, Edge 또는 Firefox를 사용해 보세요.',
   ],
+  'tile.unanswered': ['{name} does not answer', '{name}에서 응답이 없습니다'],
+  'tile.unanswered.text': [
+    'It may already be sending to as many viewers as it can. The page keeps trying.',
+    '이미 보낼 수 있는 만큼 많은 시청자에게 보내고 있을 수 있습니다. 계속 다시 요청합니다.',
+  ],
+  'tile.unreachable': ['No connection to {name}', '{name}에 연결되지 않습니다'],
+  'tile.unreachable.text': [
+    'Picture and sound come straight from it over UDP; a firewall or another network may be in between. The page keeps trying.',
+    '영상과 소리는 UDP로 직접 전달됩니다. 방화벽이나 다른 네트워크에 막혔을 수 있습니다. 계속 다시 시도합니다.',
+  ],
   'tile.pin': ['Pin {name}', '{name} 고정'],
   'tile.unpin': ['Unpin {name}', '{name} 고정 해제'],
   'tile.fullscreen': ['{name} in full screen', '{name} 전체 화면'],
@@ -51,8 +61,12 @@ const TABLE = {
   'stats.picture.value': ['{width} × {height}, {fps} fps', '{width} × {height}, {fps} fps'],
   'stats.picture.none': ['none', '없음'],
   'stats.relay-delay': ['relay delay', '중계 지연'],
-  'stats.relay-delay.unknown': ['unknown', '알 수 없음'],
+  'stats.unknown': ['unknown', '알 수 없음'],
   'stats.relay-delay.clocks': ['unknown (clocks differ)', '알 수 없음(시계가 다름)'],
+  'stats.round-trip': ['round trip', '왕복 시간'],
+  'stats.buffer': ['buffered', '버퍼'],
+  'stats.bitrate': ['received', '수신'],
+  'stats.lost': ['packets lost', '잃은 패킷'],
   'stats.behind-live': ['behind live', '실시간보다 늦음'],
   'stats.behind-live.value': ['{ms} ms, speed {rate}', '{ms} ms, 속도 {rate}'],
   'stats.frames': ['frames shown', '표시한 프레임'],
@@ -68,6 +82,7 @@ const TABLE = {
   'chat.send': ['Send', '보내기'],
   'chat.you': ['{name} (you)', '{name}(나)'],
   'chat.unsent': ['Not sent: the relay is away.', '보내지 못했습니다. 중계 서버와 연결되어 있지 않습니다.'],
+  'other': ['Other participant', '상대방'],
   'viewer': ['Viewer', '시청자'],
 
   // What happened, for those who do not see it
@@ -140,6 +155,11 @@ const TABLE = {
   'no-media-source.text': [
     'It has no MediaSource. Try a current Chrome, Edge or Firefox; on an iPhone or iPad, iOS 17.1 or later.',
     'MediaSource가 없습니다. 최신 Chrome, Edge, Firefox를 사용해 보세요. iPhone과 iPad는 iOS 17.1 이상이 필요합니다.',
+  ],
+  'no-webrtc.title': ['This browser cannot show this meeting', '이 브라우저는 이 회의를 보여 줄 수 없습니다'],
+  'no-webrtc.text': [
+    'It has no WebRTC, or its user has turned it off. Try a current Chrome, Edge, Firefox or Safari.',
+    'WebRTC가 없거나 꺼져 있습니다. 최신 Chrome, Edge, Firefox 또는 Safari를 사용해 보세요.',
   ],
 };
 

@@ -20,6 +20,8 @@ export class PageRelay {
   refusal = undefined;
   /** Everybody who is said to be in the room. */
   participants = [];
+  /** The same in the dialect "mesh" of WebRTC meetings. */
+  users = [];
   title = undefined;
   joins = 0;
 
@@ -39,6 +41,7 @@ export class PageRelay {
         relay.joins += 1;
         relay.onJoin(socket, join);
       });
+      socket.on('join_room', () => socket.emit('existing-users', { users: relay.users }));
     });
     await relay.#listen(0);
     return relay;

@@ -91,6 +91,27 @@ export const STATES = [
     words: 'away.title',
   },
   { name: 'no-media-source', script: 'delete window.MediaSource; delete window.ManagedMediaSource;', words: 'no-media-source.title' },
+  { name: 'no-webrtc', query: '?protocol=mesh', script: 'delete window.RTCPeerConnection;', words: 'no-webrtc.title' },
+  {
+    name: 'empty-mesh',
+    query: '?protocol=mesh',
+    words: 'empty.title',
+  },
+  {
+    // Nobody answers the page's offer.
+    name: 'unanswered',
+    query: '?protocol=mesh',
+    relay: (relay) => {
+      relay.users = [{ sid: 'hall', username: 'Conference room on the second floor, north side' }, { sid: 'kim', username: '김민지' }];
+    },
+    act: async (page, relay) => {
+      await until('the tiles', 5_000, () => page.evaluate(() => document.querySelectorAll('.tile').length === 2));
+      relay.emit('video-toggled', { sid: 'kim', enabled: false });
+      relay.emit('audio-toggled', { sid: 'kim', enabled: false });
+    },
+    words: 'tile.unanswered',
+    values: { name: '김민지' },
+  },
   {
     name: 'tiles',
     relay: populated,

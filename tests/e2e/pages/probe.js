@@ -38,11 +38,16 @@
     /** Level in dBFS and the strongest frequency in Hz of what the element plays now. The first call routes
      *  the element's sound through WebAudio, and hears nothing yet. */
     sound() {
-      if (!this.analyser) {
+      const { srcObject: stream, muted, volume } = this.video;
+      if (!this.analyser || stream !== this.listensTo) {
         const context = new AudioContext();
         this.analyser = new AnalyserNode(context, { fftSize: 8192, smoothingTimeConstant: 0 });
-        context.createMediaElementSource(this.video).connect(this.analyser).connect(context.destination);
+        this.listensTo = stream;
+        // WebAudio hears nothing of an element that plays a stream.
+        if (stream) context.createMediaStreamSource(stream).connect(this.analyser);
+        else context.createMediaElementSource(this.video).connect(this.analyser).connect(context.destination);
       }
+      if (stream && (muted || volume === 0)) return { levelDb: -200, peakHz: 0 };
       const { analyser } = this;
       const samples = new Float32Array(analyser.fftSize);
       analyser.getFloatTimeDomainData(samples);

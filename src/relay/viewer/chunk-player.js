@@ -1,8 +1,10 @@
 // Plays one sender's chunks in one <video>, at the live edge and without ever staying frozen.
 
+import { startPlaying } from './autoplay.js';
 import { mayStart, steer } from './live-edge.js';
 import { Progress } from './progress.js';
 import { Sink, unplayable } from './sink.js';
+import { rowsOfChunks } from './statistics.js';
 import { Stats } from './stats.js';
 import { TrackWriter, initOf, mimeOf } from './tracks.js';
 import { WebmReader } from './webm.js';
@@ -25,7 +27,8 @@ const LEAST_OF = 10;
 const ASK_FIRST = 700;
 const ASK_LIMIT = 5000;
 
-export class Player {
+/** @implements {import('./tile.js').Player} */
+export class ChunkPlayer {
   stats = new Stats();
   /** Seconds between the newest sample and the picture. */
   lag = 0;
@@ -65,16 +68,6 @@ export class Player {
   #movedAt = 0;
   #nudges = 0;
 
-  /**
-   * @param {HTMLVideoElement} video
-   * @param {object} events
-   * @param {(now: number, frames: number, mediaTime: number) => void} events.frames frames have been shown
-   * @param {(firstFrame: number) => void} events.epoch media of a new epoch has come, from there (seconds)
-   * @param {() => void} events.restart the picture is about to go: keep it on display if you can
-   * @param {() => void} events.needInit ask the sender for an init segment and a key frame
-   * @param {(mimes: string[]) => void} events.unplayable this browser does not know these types
-   * @param {(blocked: boolean) => void} events.blocked whether the browser wants a click before it plays
-   */
   constructor(video, events) {
     this.#video = video;
     this.#events = events;
@@ -83,7 +76,13 @@ export class Player {
   }
 
   /** One chunk, as it came. */
-  push(bytes, timestamp) {
+  take({ chunk, mimeType, timestamp }) {
+    // Other containers, which some browsers record, have no reader here.
+    if (/^(video|audio)\/(webm|x-matroska)\b/.test(mimeType)) this.#push(new Uint8Array(chunk), timestamp);
+    else this.#events.unplayable([String(mimeType)]);
+  }
+
+  #push(bytes, timestamp) {
     this.stats.chunkArrived(timestamp);
     let blocks = [];
     for (const { init, block } of this.#reader.push(bytes)) {
@@ -119,6 +118,10 @@ export class Player {
     this.#steer(now);
     this.#lags = [...this.#lags, this.lag].slice(-LEAST_OF);
     if (this.#started && this.#video.paused) this.#play();
+  }
+
+  rows(now) {
+    return rowsOfChunks(this, this.#video, now);
   }
 
   destroy() {
@@ -244,15 +247,8 @@ export class Player {
     if (this.#sink) this.#fail(this.#video.error?.message || 'the browser cannot decode the stream');
   };
 
-  /** A browser may pause a muted video that was out of sight; one that may not play rejects, until the user
-   *  clicks. */
   #play() {
-    this.#video.play().then(
-      () => this.#events.blocked(false),
-      (error) => {
-        if (error.name === 'NotAllowedError') this.#events.blocked(true);
-      },
-    );
+    startPlaying(this.#video, this.#events.blocked);
   }
 
   #watchEdge(now, edge) {

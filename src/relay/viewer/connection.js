@@ -1,4 +1,4 @@
-// The connection to the relay: joins, joins again where that helps, and says why it is not in the room.
+// The connection to the server: joins, joins again where that helps, and says why it is not in the room.
 
 import { conditionOf, refusalIn, waitBefore } from './condition.js';
 import { io } from './vendor/socket.io.esm.min.js';
@@ -6,21 +6,19 @@ import { io } from './vendor/socket.io.esm.min.js';
 /** How long the relay may take to let somebody in, or to refuse (milliseconds). */
 const ANSWER = 8000;
 
-/** Events of the room that are handed on as they come. */
-const ROOM_EVENTS = [
-  'user-joined',
-  'user-left',
-  'media-chunk',
-  'camera-state-changed',
-  'mic-state-changed',
-  'stream-reset',
-  'speaking-start',
-  'speaking-stop',
-  'participant-list-changed',
-  'broadcast-presenter-changed',
-  'broadcast-mode-changed',
-  'chat-message',
-];
+/**
+ * A dialect of a server: what is said to it, as [event, ...arguments] of Socket.IO, and what its events mean here. Pure.
+ *
+ * @typedef {object} Dialect
+ * @property {(who: {room: string, username: string}) => unknown[]} join
+ * @property {boolean} acknowledged whether the server acknowledges a join that worked; else `heard` has `room-state`
+ * @property {Record<string, (self: string, ...payload: object[]) => [string, object][]>} heard by event of the server,
+ *   what it means: events of the page with their payloads. `self` is this page's socket id
+ * @property {((who: {username: string}, message: string) => unknown[])|null} chat null where chat goes another way
+ * @property {boolean} joinsToRename whether the server knows a name from the join alone, which may be repeated
+ * @property {'found'|'came'|null} offersTo to whom the page offers a connection: those whom it finds, or those who come;
+ *   null where media come through the server
+ */
 
 /**
  * A viewer's place in a room, kept for as long as the page is open.
@@ -28,7 +26,8 @@ const ROOM_EVENTS = [
  * A condition is `{kind, message?, retryAt?}`: `joining`, `joined`, or why not (`condition.js`). `retryAt` is
  * when the next try will be (`performance.now()`).
  */
-export class Relay {
+export class Connection {
+  #dialect;
   #who;
   #on;
   #socket;
@@ -38,11 +37,13 @@ export class Relay {
   #timer = null;
 
   /**
+   * @param {Dialect} dialect
    * @param {{room: string, userId: string, username: string, token: string|null}} who
-   * @param {Record<string, (payload: object) => void>} on handlers by event, and besides: `condition`, and
+   * @param {Record<string, (payload: object) => void>} on handlers by event of the page, and besides: `condition`, and
    *   `notice` ({message}: something that the relay refused to somebody who is in the room)
    */
-  constructor(who, on) {
+  constructor(dialect, who, on) {
+    this.#dialect = dialect;
     this.#who = who;
     this.#on = on;
     this.#socket = io({
@@ -82,25 +83,19 @@ export class Relay {
   say(message, username) {
     if (username !== this.#who.username) {
       this.#who.username = username;
-      // The relay knows the name from the join, and there is no other way to tell it.
-      this.#ask();
+      if (this.#dialect.joinsToRename) this.#ask();
     }
-    this.#socket.emit('chat-message', { roomId: this.#who.room, message });
+    this.send(this.#dialect.chat(this.#who, message));
   }
 
-  requestKeyframe(userId) {
-    this.#socket.emit('request-keyframe', { targetUserId: userId });
+  /** Sends an event, given with its arguments. */
+  send(event) {
+    this.#socket.emit(...event);
   }
 
   #listen() {
     const socket = this.#socket;
     socket.on('connect', () => this.#ask());
-    socket.on('room-state', (state) => {
-      clearTimeout(this.#timer);
-      this.#tries = 0;
-      this.#become({ kind: 'joined' });
-      this.#on['room-state'](state);
-    });
     socket.on('error', (refusal) => {
       const condition = conditionOf(refusal);
       // The relay also says so what it does not like of somebody in the room.
@@ -120,17 +115,25 @@ export class Relay {
       // If the relay has said why, that stands.
       if (this.joined || this.#condition.kind === 'joining') this.#fail({ kind: 'away' });
     });
-    for (const event of ROOM_EVENTS) socket.on(event, (payload) => this.#on[event]?.(payload ?? {}));
+    for (const [event, meaning] of Object.entries(this.#dialect.heard)) {
+      socket.on(event, (...payload) => meaning(socket.id, ...payload).forEach(([what, about]) => this.#hear(what, about)));
+    }
+  }
+
+  #hear(event, payload) {
+    if (event === 'room-state') {
+      clearTimeout(this.#timer);
+      this.#tries = 0;
+      this.#become({ kind: 'joined' });
+    }
+    this.#on[event]?.(payload);
   }
 
   #ask() {
     if (!this.joined) this.#expectAnswer();
-    this.#socket.emit('join-room', {
-      roomId: this.#who.room,
-      username: this.#who.username,
-      hasVideo: false,
-      isMuted: true,
-    });
+    const join = this.#dialect.join(this.#who);
+    if (this.#dialect.acknowledged) join.push(() => this.#hear('room-state', { participants: [] }));
+    this.send(join);
   }
 
   #expectAnswer() {
