@@ -6,6 +6,7 @@ mod values;
 
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 use clap::{ArgAction, Args, Parser, Subcommand};
 pub use ctl::CtlArgs;
@@ -81,7 +82,10 @@ Examples:
 
 It relays and stores nothing. A participant that cannot keep up is cut off. Pages of other origins
 are kept out, unless --allow-origin names them. It speaks plain HTTP and WebSocket: put a reverse
-proxy in front of it for TLS, and name the proxy's origin with --allow-origin.")]
+proxy in front of it for TLS, and name the proxy's origin with --allow-origin.
+
+SIGTERM and Ctrl-C end it: participants are told to connect anew, after --drain-seconds at most. Until
+then /healthz answers 503, by which a load balancer sends newcomers to other relays.")]
     Relay(RelayArgs),
 
     /// List cameras with their formats, microphones and GPIO chips
@@ -180,6 +184,10 @@ pub struct RelayArgs {
     /// Joins per second, over all rooms; clients of one address, but for this machine's, get half of them at most
     #[arg(long, value_name = "N", default_value_t = RelayOptions::default().max_joins_per_second, value_parser = values::number::<u32>(1..=1_000_000))]
     pub join_rate: u32,
+
+    /// When asked to end, go on for this long: take nobody new, and send the rooms to other relays one by one
+    #[arg(long, value_name = "N", default_value_t = 0, value_parser = values::number::<u64>(0..=3600))]
+    pub drain_seconds: u64,
 }
 
 /// `roomcam devices`.
@@ -333,6 +341,7 @@ impl RelayArgs {
             max_joins_per_second: self.join_rate,
             access,
             allowed_origins: self.allow_origin.clone(),
+            drain: Duration::from_secs(self.drain_seconds),
             ..RelayOptions::default()
         })
     }

@@ -5,6 +5,7 @@ use std::time::{Instant, SystemTime, UNIX_EPOCH};
 
 use serde::Serialize;
 use serde::de::DeserializeOwned;
+use tokio_tungstenite::tungstenite::protocol::frame::coding::CloseCode;
 use tracing::field;
 
 use super::client_log::{ClientLog, Topic};
@@ -294,7 +295,7 @@ impl Gateway {
     /// Tells a client why, and ends its session in order.
     pub fn dismiss(&self, session: &Session, refusal: &Refusal) {
         let why = self.encode("error", &Refused { message: &refusal.message, code: refusal.code });
-        let end = [Message::text("41", &self.budget), Message::close(&self.budget)];
+        let end = [Message::text("41", &self.budget), Message::close(CloseCode::Normal, &self.budget)];
         session.finish(&why.into_iter().chain(end).collect::<Vec<_>>());
     }
 

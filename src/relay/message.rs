@@ -118,10 +118,10 @@ impl Message {
         })
     }
 
-    /// The end of a WebSocket.
-    pub fn close(budget: &Arc<Budget>) -> Arc<Self> {
+    /// The end of a WebSocket, and why.
+    pub fn close(code: CloseCode, budget: &Arc<Budget>) -> Arc<Self> {
         let mut frames = Vec::new();
-        put(&mut frames, Frame::close(Some(CloseFrame { code: CloseCode::Normal, reason: "".into() })));
+        put(&mut frames, Frame::close(Some(CloseFrame { code, reason: "".into() })));
         Self::control(&frames, budget)
     }
 
@@ -188,7 +188,7 @@ mod tests {
         let mut polled = String::new();
         message.poll_into(&mut polled);
         chunk.poll_into(&mut polled);
-        Message::close(&budget).poll_into(&mut polled);
+        Message::close(CloseCode::Normal, &budget).poll_into(&mut polled);
         assert_eq!(polled, "42[\"x\",{}]\u{1e}451-[\"x\",{}]\u{1e}bYWJj");
     }
 

@@ -6,12 +6,15 @@
 //! `registry` knows who sits where, `admission` lets in, and `gateway` does what each event wants. `session` is one
 //! client, and `outgoing` what waits for it, as `message`s that are encoded once for all; `websocket` and `polling` are
 //! the ways to a client, and `hub` is where both come together. `options`, `places`, `meters`, `rate` and
-//! `shared_rate` say who may do what, and how much, and `client_log` how much of it is logged. `routes` answers HTTP, and `site` serves `viewer/`.
+//! `shared_rate` say who may do what, and how much, and `client_log` how much of it is logged. `routes` answers HTTP, `health`
+//! is what it says to load balancers, and `site` serves `viewer/`. `drain` sends everybody to another relay.
 
 mod admission;
 mod client_log;
 mod dialect;
+mod drain;
 mod gateway;
+mod health;
 mod hub;
 mod message;
 mod meters;

@@ -39,6 +39,9 @@ pub struct RelayOptions {
     pub max_waiting_bytes: usize,
     /// How long a participant's connection may refuse to take a single byte before it is cut off. Default 10 s.
     pub stall_timeout: Duration,
+    /// How long the relay goes on serving its participants when it is asked to end, while it takes no new ones. Default
+    /// zero.
+    pub drain: Duration,
     /// How much one participant may send.
     pub rates: Rates,
     /// Who may connect, and do what.
@@ -60,6 +63,7 @@ impl Default for RelayOptions {
             outgoing_bytes: 4_000_000,
             max_waiting_bytes: 64_000_000,
             stall_timeout: Duration::from_secs(10),
+            drain: Duration::ZERO,
             rates: Rates::default(),
             access: Access::Open,
             allowed_origins: Vec::new(),

@@ -288,6 +288,11 @@ impl<H: Clone> Registry<H> {
         })
     }
 
+    /// The members of each room.
+    pub fn rooms(&self) -> impl Iterator<Item = &Audience<H>> {
+        self.rooms.values().map(|room| &room.audience)
+    }
+
     /// Takes a connection out of its room. `None` if it was in none.
     pub fn leave(&mut self, sid: Sid) -> Option<Left<H>> {
         let connection = self.connections.get_mut(&sid)?;

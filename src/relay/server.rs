@@ -11,6 +11,7 @@ use tokio::net::{TcpListener, TcpSocket};
 use tokio::time::{MissedTickBehavior, interval, timeout};
 use tokio_util::sync::CancellationToken;
 
+use super::drain::drain;
 use super::hub::Hub;
 use super::options::RelayOptions;
 use super::refusal::HttpRefusal;
@@ -112,8 +113,8 @@ impl Relay {
         self.addr
     }
 
-    /// Serves until `shutdown` completes, then takes leave of the clients, cuts those that do not hear, and
-    /// returns after 3 s at most.
+    /// Serves until `shutdown` completes. Then takes nobody new, sends its participants elsewhere within
+    /// [`RelayOptions::drain`], cuts those off that do not hear, and returns after 3 s more at most.
     pub async fn run(self, shutdown: impl Future<Output = ()>) {
         let Self { listener, hub, .. } = self;
         let bounds = Bounds {
@@ -139,8 +140,12 @@ impl Relay {
         };
         let farewell = async {
             shutdown.await;
+            hub.stop_admitting();
+            tokio::select! {
+                () = hub.sessions.all_gone() => {}
+                () = drain(&hub, hub.options.drain) => {}
+            }
             stop.cancel();
-            hub.dismiss_all();
             if timeout(FAREWELL, hub.sessions.all_gone()).await.is_err() {
                 tracing::info!("some clients did not hear that the relay goes away; cutting them off");
             }
