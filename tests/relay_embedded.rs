@@ -514,7 +514,7 @@ async fn the_viewer_is_served_from_the_binary() {
     assert_eq!((again.status, again.body.as_str()), (304, ""));
 
     assert_eq!(http::get(relay.addr, "/viewer/../Cargo.toml", &[]).await.status, 404);
-    assert_eq!(http::get(relay.addr, "/healthz", &[]).await.body, "ok\n");
+    assert_eq!(http::get(relay.addr, "/livez", &[]).await.body, "ok\n");
     relay.stop().await;
 }
 

@@ -26,13 +26,13 @@ function withRelays(text, pattern, relays, line) {
 const KINDS = {
   haproxy({ directory, port, relays }) {
     const path = join(directory, 'haproxy.cfg');
-    const config = withRelays(given('relays.haproxy.cfg'), /( +server .*\n)+/, relays, ({ port: at }, index) => `    server relay-${index + 1} 127.0.0.1:${at}`);
+    const config = withRelays(given('relays.haproxy.cfg'), /^( +server .*\n)+/m, relays, ({ port: at }, index) => `    server relay-${index + 1} 127.0.0.1:${at}`);
     writeFileSync(path, replaced(config, 'bind :80', `bind 127.0.0.1:${port}`));
     return ['haproxy', ['-db', '-f', path]];
   },
   nginx({ directory, port, relays }) {
     const path = join(directory, 'nginx.conf');
-    const config = withRelays(given('relays.nginx.conf'), /( +server \d.*\n)+/, relays, ({ port: at }) => `    server 127.0.0.1:${at} max_fails=0;`);
+    const config = withRelays(given('relays.nginx.conf'), /^( +server .*\n)+/m, relays, ({ port: at }) => `    server 127.0.0.1:${at} max_fails=0;`);
     const temporary = join(directory, 'nginx');
     mkdirSync(temporary);
     const paths = ['client_body', 'proxy', 'fastcgi', 'uwsgi', 'scgi'].map((name) => `${name}_temp_path ${temporary};`).join('\n');
