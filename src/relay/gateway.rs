@@ -13,6 +13,7 @@ use super::dialect::{
     About, CameraState, ChatMessage, ForwardedChunk, JoinRoom, KeyframeRequested, MediaChunk, MicState,
     NoMore, Reaction, Refused, RequestKeyframe, Said, SetPresenter, UserLeft,
 };
+use super::fleet::Fleet;
 use super::message::{Budget, Message};
 use super::options::{Access, RelayOptions, Role};
 use super::outgoing::Slow;
@@ -34,9 +35,10 @@ pub(super) struct Gateway {
     registry: Mutex<Registry<Arc<Session>>>,
     joins: Mutex<SharedRate>,
     pub(super) access: Access,
-    budget: Arc<Budget>,
+    pub(super) budget: Arc<Budget>,
     sessions: Arc<Sessions>,
     pub(super) log: Arc<ClientLog>,
+    pub(super) fleet: Option<Fleet>,
 }
 
 impl Gateway {
@@ -45,6 +47,7 @@ impl Gateway {
         budget: Arc<Budget>,
         sessions: Arc<Sessions>,
         log: Arc<ClientLog>,
+        fleet: Option<Fleet>,
     ) -> Self {
         Self {
             registry: Mutex::new(Registry::new(options.max_rooms, options.max_participants)),
@@ -53,6 +56,7 @@ impl Gateway {
             budget,
             sessions,
             log,
+            fleet,
         }
     }
 
@@ -65,7 +69,7 @@ impl Gateway {
                 if let Some(more) = self.log.admit(Topic::Presence) {
                     tracing::info!(room = &*left.room_id, user = &*left.user_id, "disconnected{more}");
                 }
-                self.announce_left(&left, sid, &mut slow);
+                self.announce_left(&registry, &left, sid, &mut slow);
             }
         }
         self.cut_off(slow);
@@ -92,13 +96,15 @@ impl Gateway {
             }
             "camera-state-changed" => {
                 let camera: CameraState = argument(event)?;
-                let seat = self.registry().set_camera(session.id, camera);
-                self.forward(session, seat, event.name(), camera)
+                let seat = self.change(|registry| registry.set_camera(session.id, camera));
+                self.forward_here(session, seat.as_ref(), event.name(), camera);
+                Ok(())
             }
             "mic-state-changed" => {
                 let mic: MicState = argument(event)?;
-                let seat = self.registry().set_mic(session.id, mic);
-                self.forward(session, seat, event.name(), mic)
+                let seat = self.change(|registry| registry.set_mic(session.id, mic));
+                self.forward_here(session, seat.as_ref(), event.name(), mic);
+                Ok(())
             }
             "stream-reset" | "speaking-start" | "speaking-stop" => {
                 let seat = self.registry().seat(session.id).filter(|seat| seat.role == Role::Publisher);
@@ -131,9 +137,9 @@ impl Gateway {
         let refused = {
             let mut registry = self.registry();
             if let Some(left) = registry.leave(session.id) {
-                self.announce_left(&left, session.id, &mut slow);
+                self.announce_left(&registry, &left, session.id, &mut slow);
             }
-            match registry.join(session.id, wish) {
+            match registry.join(session.id, wish, unix_milliseconds()) {
                 Ok(joined) => {
                     let newcomer = &joined.newcomer;
                     if let Some(more) = self.log.admit(Topic::Presence) {
@@ -147,6 +153,7 @@ impl Gateway {
                     // Under the lock, so that the joiner sees this before anything else of the room.
                     self.tell(session, "room-state", &joined.state, &mut slow);
                     self.tell_others(&joined.audience, session.id, "user-joined", newcomer, &mut slow);
+                    self.announce_in(&registry, &joined.state.room_id);
                     None
                 }
                 Err(refusal) => Some(refusal),
@@ -164,7 +171,7 @@ impl Gateway {
         {
             let mut registry = self.registry();
             if let Some(left) = registry.leave(session.id) {
-                self.announce_left(&left, session.id, &mut slow);
+                self.announce_left(&registry, &left, session.id, &mut slow);
             }
         }
         if let Some(id) = event.ack() {
@@ -202,7 +209,10 @@ impl Gateway {
         };
         let mut slow = Vec::new();
         match Message::binary_event("media-chunk", &forwarded, chunk, &self.budget) {
-            Ok(message) => deliver_to_others(&seat.audience, session.id, &message, &mut slow),
+            Ok(message) => {
+                deliver_to_others(&seat.audience, session.id, &message, &mut slow);
+                self.forward_elsewhere(&seat.room_id, None, &message);
+            }
             Err(error) => tracing::error!(%error, "cannot encode a chunk"),
         }
         self.cut_off(slow);
@@ -219,12 +229,7 @@ impl Gateway {
             let username = registry.participant(session.id).map(|participant| participant.username.clone());
             (registry.seat(session.id), username.unwrap_or_default())
         };
-        let timestamp = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default().as_millis();
-        let said = Said {
-            username: &username,
-            message: &chat.message,
-            timestamp: u64::try_from(timestamp).unwrap_or(u64::MAX),
-        };
+        let said = Said { username: &username, message: &chat.message, timestamp: unix_milliseconds() };
         self.forward(session, seat, "chat-message", said)
     }
 
@@ -243,13 +248,11 @@ impl Gateway {
             let registry = self.registry();
             let Some(seat) = registry.seat(session.id) else { return };
             let asked = KeyframeRequested { from_user_id: &seat.user_id };
-            for (sid, to) in seat.audience.iter().filter(|(sid, _)| *sid != session.id) {
-                let wanted = request.target_user_id.as_deref().is_none_or(|target| {
-                    registry.participant(*sid).is_some_and(|participant| participant.user_id == target)
-                });
-                if wanted {
-                    self.tell(to, "request-keyframe", &asked, &mut slow);
-                }
+            let target = request.target_user_id.as_deref();
+            let wanted = registry.audience(&seat.room_id, target);
+            if let Some(message) = self.encode("request-keyframe", &asked) {
+                deliver_to_others(&wanted, session.id, &message, &mut slow);
+                self.forward_elsewhere(&seat.room_id, target, &message);
             }
         }
         self.cut_off(slow);
@@ -257,7 +260,14 @@ impl Gateway {
 
     fn set_presenter(&self, session: &Arc<Session>, wish: SetPresenter) -> Result<(), Refusal> {
         let mut slow = Vec::new();
-        let changed = self.registry().set_presenter(session.id, wish.user_id);
+        let changed = {
+            let mut registry = self.registry();
+            let changed = registry.set_presenter(session.id, wish.user_id);
+            if let Some(seat) = registry.seat(session.id) {
+                self.announce_in(&registry, &seat.room_id);
+            }
+            changed
+        };
         let Some((changed, audience)) = changed else {
             let message = "Only the host of a room may choose its presenter";
             return Err(Refusal::new(Code::NotAllowed, message));
@@ -277,12 +287,29 @@ impl Gateway {
         event: &str,
         what: impl Serialize,
     ) -> Result<(), Refusal> {
-        let Some(seat) = seat else { return Ok(()) };
+        if let Some(seat) = &seat
+            && let Some(message) = self.forward_here(session, Some(seat), event, what)
+        {
+            self.forward_elsewhere(&seat.room_id, None, &message);
+        }
+        Ok(())
+    }
+
+    /// As [`Gateway::forward`], but only to those of this relay. Returns what they were told.
+    fn forward_here(
+        &self,
+        session: &Session,
+        seat: Option<&Seat<Arc<Session>>>,
+        event: &str,
+        what: impl Serialize,
+    ) -> Option<Arc<Message>> {
+        let seat = seat?;
         let mut slow = Vec::new();
         let about = About { room_id: &seat.room_id, user_id: &seat.user_id, what };
-        self.tell_others(&seat.audience, session.id, event, &about, &mut slow);
+        let message = self.encode(event, &about)?;
+        deliver_to_others(&seat.audience, session.id, &message, &mut slow);
         self.cut_off(slow);
-        Ok(())
+        Some(message)
     }
 
     /// Tells a client why something was not done.
@@ -313,17 +340,24 @@ impl Gateway {
                     let (room, user) = (&*left.room_id, &*left.user_id);
                     tracing::warn!(room, user, "cut off a participant that cannot keep up{more}");
                 }
-                self.announce_left(&left, session.id, &mut slow);
+                self.announce_left(&registry, &left, session.id, &mut slow);
             }
         }
     }
 
-    pub(super) fn announce_left(&self, left: &Left<Arc<Session>>, sid: Sid, slow: &mut Vec<Arc<Session>>) {
+    pub(super) fn announce_left(
+        &self,
+        registry: &Registry<Arc<Session>>,
+        left: &Left<Arc<Session>>,
+        sid: Sid,
+        slow: &mut Vec<Arc<Session>>,
+    ) {
         let gone = UserLeft { user_id: &left.user_id, socket_id: &sid.to_string() };
         self.tell_others(&left.audience, sid, "user-left", &gone, slow);
         if let Some(changed) = &left.presenter {
             self.tell_others(&left.audience, sid, "broadcast-presenter-changed", changed, slow);
         }
+        self.announce_in(registry, &left.room_id);
     }
 
     fn tell_others(
@@ -345,7 +379,7 @@ impl Gateway {
         }
     }
 
-    fn encode(&self, event: &str, payload: &impl Serialize) -> Option<Arc<Message>> {
+    pub(super) fn encode(&self, event: &str, payload: &impl Serialize) -> Option<Arc<Message>> {
         Message::event(event, payload, &self.budget)
             .inspect_err(|error| tracing::error!(event, %error, "cannot encode an event"))
             .ok()
@@ -361,6 +395,11 @@ impl Gateway {
     pub(super) fn registry(&self) -> MutexGuard<'_, Registry<Arc<Session>>> {
         lock(&self.registry)
     }
+}
+
+fn unix_milliseconds() -> u64 {
+    let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+    u64::try_from(now.as_millis()).unwrap_or(u64::MAX)
 }
 
 fn argument<T: DeserializeOwned>(event: &Event) -> Result<T, Refusal> {
@@ -387,7 +426,7 @@ fn deliver_to_others(
     audience.iter().filter(|(sid, _)| *sid != sender).for_each(|(_, to)| deliver(to, message, slow));
 }
 
-fn deliver(to: &Arc<Session>, message: &Arc<Message>, slow: &mut Vec<Arc<Session>>) {
+pub(super) fn deliver(to: &Arc<Session>, message: &Arc<Message>, slow: &mut Vec<Arc<Session>>) {
     if to.send(message) == Err(Slow) {
         slow.push(to.clone());
     }

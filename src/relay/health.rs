@@ -2,6 +2,8 @@
 
 use serde::Serialize;
 
+use super::fleet::RedisHealth;
+
 /// The answer of `/healthz`.
 #[derive(Debug, Serialize)]
 pub(super) struct Health {
@@ -10,6 +12,9 @@ pub(super) struct Health {
     pub rooms: usize,
     /// Sessions, joined or not.
     pub sessions: usize,
+    /// Of a relay that shares its rooms.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub redis: Option<RedisHealth>,
 }
 
 /// Whether the relay takes new participants.

@@ -10,6 +10,7 @@ use tokio_tungstenite::tungstenite::protocol::frame::coding::CloseCode;
 
 use super::client_log::ClientLog;
 use super::dialect::{Auth, ConnectError, ConnectErrorData, Connected};
+use super::fleet::{Fleet, Link};
 use super::gateway::Gateway;
 use super::health::{Health, Status};
 use super::message::{Budget, Message};
@@ -46,13 +47,14 @@ pub(super) struct Hub {
     /// Bytes of messages that have not arrived completely.
     pub arriving: Arc<Budget>,
     pub log: Arc<ClientLog>,
-    gateway: Gateway,
+    pub gateway: Gateway,
     patience: Patience,
     draining: AtomicBool,
 }
 
 impl Hub {
-    pub fn new(options: RelayOptions) -> Arc<Self> {
+    /// With what carries its messages to other relays, if it shares its rooms.
+    pub fn new(options: RelayOptions) -> (Arc<Self>, Option<Link>) {
         let log = Arc::new(ClientLog::default());
         let sessions = Sessions::new(&options, log.clone());
         let budget = Budget::new(options.max_waiting_bytes);
@@ -70,10 +72,12 @@ impl Hub {
             arrival: ARRIVAL_TIMEOUT,
             farewell: FAREWELL,
         };
-        let gateway = Gateway::new(&options, budget, sessions.clone(), log.clone());
+        let (fleet, link) = options.redis.as_ref().map(|_| Fleet::new()).unzip();
+        let gateway = Gateway::new(&options, budget, sessions.clone(), log.clone(), fleet);
         let arriving = Budget::new(options.max_waiting_bytes);
         let draining = AtomicBool::new(false);
-        Arc::new(Self { options, sessions, terms, arriving, log, gateway, patience, draining })
+        let hub = Self { options, sessions, terms, arriving, log, gateway, patience, draining };
+        (Arc::new(hub), link)
     }
 
     /// The first packet of a session.
@@ -221,7 +225,9 @@ impl Hub {
     /// How the relay is.
     pub fn health(&self) -> Health {
         let status = if self.is_draining() { Status::Draining } else { Status::Ok };
-        Health { status, rooms: self.gateway.registry().rooms().count(), sessions: self.sessions.len() }
+        let rooms = self.gateway.registry().rooms().count();
+        let redis = self.gateway.fleet.as_ref().map(Fleet::health);
+        Health { status, rooms, sessions: self.sessions.len(), redis }
     }
 
     /// The members of each room.

@@ -125,7 +125,8 @@ impl Message {
         Self::control(&frames, budget)
     }
 
-    fn new(text: &str, attachment: Option<&Bytes>, budget: &Arc<Budget>) -> Arc<Self> {
+    /// The packet `text` with its attachment, if it has one.
+    pub fn new(text: &str, attachment: Option<&Bytes>, budget: &Arc<Budget>) -> Arc<Self> {
         // 20: two headers.
         let mut frames = Vec::with_capacity(text.len() + attachment.map_or(0, Bytes::len) + 20);
         put(
@@ -146,6 +147,16 @@ impl Message {
     /// The frames, for a WebSocket.
     pub fn frames(&self) -> &[u8] {
         &self.frames
+    }
+
+    /// The packet's text.
+    pub fn packet(&self) -> String {
+        String::from_utf8_lossy(&self.frames[self.text.clone()]).into_owned()
+    }
+
+    /// The packet's attachment; empty if it has none.
+    pub fn attachment(&self) -> Bytes {
+        self.attachment.clone().map_or_else(Bytes::new, |range| self.frames.slice(range))
     }
 
     /// Appends the packet to an answer of long-polling (engine.io-protocol v4, "HTTP long-polling").

@@ -13,6 +13,7 @@ mod admission;
 mod client_log;
 mod dialect;
 mod drain;
+mod fleet;
 mod gateway;
 mod health;
 mod hub;
@@ -25,6 +26,7 @@ mod polling;
 mod rate;
 mod refusal;
 mod registry;
+mod remote;
 #[cfg(fuzzing)]
 pub mod rehearsal;
 mod routes;
@@ -35,6 +37,7 @@ mod shared_rate;
 mod site;
 mod websocket;
 
+pub use fleet::{BadRedis, RedisOptions};
 pub use options::{Access, BadOrigin, Origin, Rates, RelayOptions, Token};
 pub use rate::Allowance;
 pub use server::{Relay, RelayError, allow_many_connections};

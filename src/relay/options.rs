@@ -3,8 +3,10 @@
 use std::fmt;
 use std::time::Duration;
 
+use serde::{Deserialize, Serialize};
 use subtle::ConstantTimeEq;
 
+use super::fleet::RedisOptions;
 use super::rate::Allowance;
 use crate::http::origin;
 
@@ -46,6 +48,8 @@ pub struct RelayOptions {
     pub rates: Rates,
     /// Who may connect, and do what.
     pub access: Access,
+    /// Where other relays are met that share the rooms. Default none.
+    pub redis: Option<RedisOptions>,
     /// Origins of pages served from elsewhere that may connect, besides the relay's own.
     pub allowed_origins: Vec<Origin>,
 }
@@ -66,6 +70,7 @@ impl Default for RelayOptions {
             drain: Duration::ZERO,
             rates: Rates::default(),
             access: Access::Open,
+            redis: None,
             allowed_origins: Vec::new(),
         }
     }
@@ -134,7 +139,8 @@ pub enum Access {
 }
 
 /// What somebody may do.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
 pub(super) enum Role {
     /// Everything.
     Publisher,

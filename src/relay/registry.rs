@@ -3,14 +3,19 @@
 //! `H` is whatever reaches a participant (a socket; a number in tests). Every operation returns whom to tell
 //! what, and the gateway tells them.
 
+mod remote;
+
 use std::collections::HashMap;
 use std::sync::Arc;
 
+use ring::digest;
+use serde::{Deserialize, Serialize};
 use thiserror::Error;
 
 use super::dialect::{
     BroadcastMode, CameraState, JoinRoom, MicState, Participant, PresenterChanged, RoomState,
 };
+use super::fleet::NodeId;
 use super::options::{Role, Token};
 use super::refusal::Code;
 use super::session::Sid;
@@ -91,22 +96,34 @@ pub(super) struct Identity {
 }
 
 /// What shows that a client is the user whose id it names.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
 pub(super) enum Proof {
     /// Nothing, or a token that everybody shows.
     Nothing,
-    /// A token of its own.
-    Own(Token),
+    /// A token of its own, as [`Proof::own`] makes it unreadable.
+    Own([u8; 32]),
     /// The token of those who publish.
     Publisher,
 }
 
 impl Proof {
+    /// A user's own token.
+    pub fn own(user_id: &str, token: &Token) -> Self {
+        let mut hash = digest::Context::new(&digest::SHA256);
+        for part in [user_id, "\0", token.as_ref()] {
+            hash.update(part.as_bytes());
+        }
+        let mut bytes = [0; 32];
+        bytes.copy_from_slice(hash.finish().as_ref());
+        Self::Own(bytes)
+    }
+
     /// Whether who has this one may take the place of who had `earlier`.
     fn outranks(&self, earlier: &Self) -> bool {
         match (self, earlier) {
             (Self::Publisher, _) => true,
-            (Self::Own(token), Self::Own(other)) => token.is(other.as_ref()),
+            (Self::Own(token), Self::Own(other)) => token == other,
             _ => false,
         }
     }
@@ -134,6 +151,10 @@ struct Connection<H> {
 struct Member {
     sid: Sid,
     role: Role,
+    /// When it joined, in Unix milliseconds.
+    since: u64,
+    /// The relay that it is connected to; `None` for this one.
+    node: Option<NodeId>,
     participant: Participant,
 }
 
@@ -141,6 +162,9 @@ struct Room<H> {
     /// In the order of joining; the first who may publish is the host.
     members: Vec<Member>,
     presenter: Option<String>,
+    /// Counts the changes of the presenter, on all relays together.
+    presenter_version: u64,
+    /// Those of this relay.
     audience: Audience<H>,
 }
 
@@ -206,22 +230,31 @@ impl<H: Clone> Registry<H> {
     /// Notes that a user has connected as `sid`, unless another connection has the user id. `gone`: a connection
     /// whose client is known not to be there any more.
     pub fn connect(&mut self, sid: Sid, identity: Identity, handle: H, gone: Option<Sid>) -> Seated<H> {
-        let holder = self.users.get(&identity.user_id).filter(|&&holder| holder != sid);
-        let holder = holder.and_then(|holder| Some((*holder, self.connections.get(holder)?)));
-        let displaced = match holder {
-            None => None,
-            Some((holder, held)) if identity.proof.outranks(&held.identity.proof) => {
-                Some((holder, held.handle.clone()))
-            }
-            Some((_, held)) if held.identity.role == Role::Publisher && identity.role == Role::Viewer => {
-                return Seated::Refused;
-            }
-            Some((holder, held)) if gone == Some(holder) => Some((holder, held.handle.clone())),
-            Some((holder, held)) => return Seated::Taken(holder, held.handle.clone()),
+        let seated = self.contest(&identity, gone);
+        if let Seated::Free | Seated::Displaces(..) = seated {
+            self.users.insert(identity.user_id.clone(), sid);
+            self.connections.insert(sid, Connection { identity, handle, room: None });
+        }
+        seated
+    }
+
+    /// What would come of connecting, here or at another relay.
+    pub fn contest(&self, identity: &Identity, gone: Option<Sid>) -> Seated<H> {
+        let holder = self.users.get(&identity.user_id);
+        let Some((holder, held)) = holder.and_then(|holder| Some((*holder, self.connections.get(holder)?)))
+        else {
+            return Seated::Free;
         };
-        self.users.insert(identity.user_id.clone(), sid);
-        self.connections.insert(sid, Connection { identity, handle, room: None });
-        displaced.map_or(Seated::Free, |(sid, handle)| Seated::Displaces(sid, handle))
+        let handle = held.handle.clone();
+        if identity.proof.outranks(&held.identity.proof) {
+            Seated::Displaces(holder, handle)
+        } else if held.identity.role == Role::Publisher && identity.role == Role::Viewer {
+            Seated::Refused
+        } else if gone == Some(holder) {
+            Seated::Displaces(holder, handle)
+        } else {
+            Seated::Taken(holder, handle)
+        }
     }
 
     /// Forgets a connection. Returns what to tell the room it was in, if it was in one.
@@ -236,7 +269,8 @@ impl<H: Clone> Registry<H> {
     }
 
     /// Seats a connection in a room. The caller has made it leave its former room ([`Registry::leave`]).
-    pub fn join(&mut self, sid: Sid, wish: JoinRoom) -> Result<Joined<H>, JoinRefusal> {
+    /// `now` is in Unix milliseconds.
+    pub fn join(&mut self, sid: Sid, wish: JoinRoom, now: u64) -> Result<Joined<H>, JoinRefusal> {
         if wish.room_id.is_empty() || wish.room_id.len() > MAX_ROOM_ID {
             return Err(JoinRefusal::BadRoomId);
         }
@@ -252,6 +286,7 @@ impl<H: Clone> Registry<H> {
             None => self.rooms.entry(room_id.clone()).or_insert_with(|| Room {
                 members: Vec::new(),
                 presenter: None,
+                presenter_version: 0,
                 audience: Arc::from([]),
             }),
         };
@@ -272,7 +307,8 @@ impl<H: Clone> Registry<H> {
             socket_id: sid.to_string(),
         };
         connection.room = Some(room_id.clone());
-        room.members.push(Member { sid, role: *role, participant: newcomer.clone() });
+        let since = room.members.last().map_or(now, |last| now.max(last.since + 1));
+        room.members.push(Member { sid, role: *role, since, node: None, participant: newcomer.clone() });
         room.audience = room.audience.iter().cloned().chain([(sid, connection.handle.clone())]).collect();
         Ok(Joined {
             state: RoomState {
@@ -302,8 +338,11 @@ impl<H: Clone> Registry<H> {
         room.members.retain(|member| member.sid != sid);
         room.audience = room.audience.iter().filter(|(other, _)| *other != sid).cloned().collect();
         let audience = room.audience.clone();
-        let presenter = (room.presenter.as_deref() == Some(&*user_id)).then(|| room.set_presenter(None));
-        if room.members.is_empty() {
+        let presenter = (room.presenter.as_deref() == Some(&*user_id)).then(|| {
+            room.presenter_version += 1;
+            room.set_presenter(None)
+        });
+        if room.audience.is_empty() {
             self.rooms.remove(&room_id);
         }
         Some(Left { room_id, user_id, audience, presenter })
@@ -352,6 +391,7 @@ impl<H: Clone> Registry<H> {
         if room.host()?.sid != sid {
             return None;
         }
+        room.presenter_version += 1;
         Some((room.set_presenter(presenter), room.audience.clone()))
     }
 
@@ -361,6 +401,8 @@ impl<H: Clone> Registry<H> {
         Some(&mut member.participant).filter(|participant| participant.can_broadcast)
     }
 }
+
+pub(super) use remote::{Change, Changed};
 
 #[cfg(test)]
 #[path = "registry_tests.rs"]

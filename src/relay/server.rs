@@ -1,5 +1,6 @@
 //! The relay as a server: bound, run, shut down.
 
+use std::future::pending;
 use std::io;
 use std::net::SocketAddr;
 use std::sync::Arc;
@@ -12,6 +13,7 @@ use tokio::time::{MissedTickBehavior, interval, timeout};
 use tokio_util::sync::CancellationToken;
 
 use super::drain::drain;
+use super::fleet::{Link, carry};
 use super::hub::Hub;
 use super::options::RelayOptions;
 use super::refusal::HttpRefusal;
@@ -93,6 +95,7 @@ pub struct Relay {
     addr: SocketAddr,
     listener: TcpListener,
     hub: Arc<Hub>,
+    link: Option<Link>,
 }
 
 impl Relay {
@@ -105,7 +108,8 @@ impl Relay {
         let failed = |source| RelayError::listen(addr, source);
         let listener = listen(addr).map_err(failed)?;
         let local = listener.local_addr().map_err(failed)?;
-        Ok(Self { addr: local, listener, hub: Hub::new(options) })
+        let (hub, link) = Hub::new(options);
+        Ok(Self { addr: local, listener, hub, link })
     }
 
     /// The address the relay listens on, with the port the system chose if it was asked for port 0.
@@ -116,7 +120,7 @@ impl Relay {
     /// Serves until `shutdown` completes. Then takes nobody new, sends its participants elsewhere within
     /// [`RelayOptions::drain`], cuts those off that do not hear, and returns after 3 s more at most.
     pub async fn run(self, shutdown: impl Future<Output = ()>) {
-        let Self { listener, hub, .. } = self;
+        let Self { listener, hub, link, .. } = self;
         let bounds = Bounds {
             connections: hub.options.max_connections,
             head: HEAD_TIMEOUT,
@@ -138,6 +142,12 @@ impl Relay {
                 hub.tend();
             }
         };
+        let carry = async {
+            match (link, &hub.options.redis, &hub.gateway.fleet) {
+                (Some(link), Some(redis), Some(fleet)) => carry(link, redis, fleet, &hub.gateway).await,
+                _ => pending().await,
+            }
+        };
         let farewell = async {
             shutdown.await;
             hub.stop_admitting();
@@ -153,6 +163,7 @@ impl Relay {
         };
         tokio::select! {
             never = tend => never,
+            () = carry => {}
             ((), ()) = async { tokio::join!(serve, farewell) } => {}
         }
     }

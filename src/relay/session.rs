@@ -20,13 +20,18 @@ use crate::http::ClientAddress;
 use crate::socketio::Decoder;
 
 /// The public name of a session: the `socketId` that others see, and nothing that opens anything.
-#[derive(Clone, Copy, PartialEq, Eq, Hash)]
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub(super) struct Sid(u128);
 
 impl Sid {
     /// One that nobody else has.
     pub fn new() -> Self {
         Self(rand::random())
+    }
+
+    /// The one that is written so.
+    pub fn parse(text: &str) -> Option<Self> {
+        u128::from_str_radix(text, 16).ok().map(Self)
     }
 }
 

@@ -6,13 +6,14 @@ import { describeGaps, gapsOf } from './lib/measures.mjs';
 import { scenario } from './lib/scene.mjs';
 import { attempts, observeFor, until } from './lib/waiting.mjs';
 
-/** The longest that a picture may stand still whose connection was lost. */
-const FREEZE_MS = 1_500;
+/** The longest that a picture may stand still whose connection was lost. Deployed clients leave connecting anew to their
+ *  library, which waits for up to 1.5 s by itself. */
+const FREEZE_MS = { 'viewer page': 1_500, later: 2_000, 'later-5s': 2_000 };
 /** What is no freeze: other tests' viewers have as much while nothing happens. */
 const FLOWS_MS = 250;
 /** From the signal on: the relay is gone after five seconds and what its participants need to hear it. */
 const WATCHED_MS = 12_000;
-const VIEWERS = ['later', 'first', 'viewer page'];
+const VIEWERS = ['later', 'later-5s', 'viewer page'];
 
 scenario('a relay that drains is hardly noticed', ['haproxy'], (scene, kind, t) =>
   attempts(t, 2, async (attempt) => {
@@ -45,7 +46,7 @@ scenario('a relay that drains is hardly noticed', ['haproxy'], (scene, kind, t) 
       const name = lost ? viewers : `${viewers}, elsewhere`;
       t.diagnostic(`${name}: ${describeGaps(gaps)}, since ${sinceMs.toFixed(0)}`);
       outcome[name] = Math.round(gaps[0].ms);
-      if (gaps[0].ms > (lost ? FREEZE_MS : FLOWS_MS)) missed.push(`${name} stood still for ${gaps[0].ms.toFixed(0)} ms`);
+      if (gaps[0].ms > (lost ? FREEZE_MS[viewers] : FLOWS_MS)) missed.push(`${name} stood still for ${gaps[0].ms.toFixed(0)} ms`);
     }
     await Promise.all(agents.map((agent) => agent.stop()));
     await browser.stop();
