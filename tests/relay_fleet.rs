@@ -177,7 +177,7 @@ async fn a_room_is_one_on_two_relays() {
 
 #[tokio::test]
 async fn chunks_keep_their_order_and_rooms_keep_apart() {
-    const CHUNKS: u64 = 500;
+    const CHUNKS: u64 = 200;
     let redis = Redis::start().await;
     let relays = pair(&redis).await;
     let [mut ann, mut bob] = ann_and_bob(&relays).await;
@@ -270,6 +270,8 @@ async fn a_relay_starts_without_redis_and_joins_the_others_when_it_is_there() {
     redis.stop().await;
     let relays = [Running::start(&redis).await, Running::start(&redis).await];
     relays[0].sees("away", 0).await;
+    let metrics = http::get(relays[0].addr, "/metrics", &[]).await.body;
+    assert!(metrics.contains("\nroomcam_relay_redis_up 0\n"), "{metrics}");
     let (mut ann, _) = Peer::join(relays[0].addr, "ann", "r").await;
     let (mut bob, _) = Peer::join(relays[1].addr, "bob", "r").await;
     redis.start_again().await;
@@ -323,4 +325,34 @@ async fn a_user_id_is_one_clients_on_all_relays() {
     assert_eq!(ann.hear().await, Heard::Disconnected);
     assert_eq!(bob.event("user-left").await["userId"], "ann");
     assert_eq!(bob.event("user-joined").await["userId"], "ann");
+}
+
+#[tokio::test]
+async fn who_cannot_keep_up_is_cut_off_wherever_the_media_come_from() {
+    let redis = Redis::start().await;
+    let relays = pair(&redis).await;
+    let [mut ann, mut bob] = ann_and_bob(&relays).await;
+    let (_stalled, _) = Peer::join(relays[1].addr, "stalled", "r").await;
+    ann.event("user-joined").await;
+    bob.event("user-joined").await;
+    let sending = async {
+        for number in 0.. {
+            assert!(ann.emit_chunk(Bytes::from(vec![3; 100_000]), number).await);
+            sleep(Duration::from_millis(10)).await;
+        }
+    };
+    let left = async {
+        loop {
+            match bob.hear().await {
+                Heard::Event { name, payload, .. } if name == "user-left" => return payload,
+                Heard::Event { .. } => {}
+                other => panic!("{other:?}"),
+            }
+        }
+    };
+    let left = tokio::select! { () = sending => unreachable!(), left = left => left };
+    assert_eq!(left["userId"], "stalled");
+    // Ann has heard of it too, and bob goes on.
+    ann.await_event("user-left").await;
+    arrives(&mut ann, &mut bob, 1_000_000).await;
 }

@@ -9,9 +9,10 @@ use super::client_log::Topic;
 use super::dialect::Auth;
 use super::fleet::Claimed;
 use super::gateway::Gateway;
+use super::identity::{Identity, Proof};
 use super::options::{Access, NoAccess, Role, Token};
 use super::refusal::{Code, Refusal};
-use super::registry::{Identity, Proof, Seated};
+use super::registry::Seated;
 use super::session::{Session, Sid};
 
 /// Longest user id in bytes.

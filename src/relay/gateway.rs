@@ -5,20 +5,19 @@ use std::time::{Instant, SystemTime, UNIX_EPOCH};
 
 use serde::Serialize;
 use serde::de::DeserializeOwned;
-use tokio_tungstenite::tungstenite::protocol::frame::coding::CloseCode;
 use tracing::field;
 
 use super::client_log::{ClientLog, Topic};
+use super::delivery::{deliver, deliver_to_others};
 use super::dialect::{
     About, CameraState, ChatMessage, ForwardedChunk, JoinRoom, KeyframeRequested, MediaChunk, MicState,
-    NoMore, Reaction, Refused, RequestKeyframe, Said, SetPresenter, UserLeft,
+    NoMore, Reaction, RequestKeyframe, Said, SetPresenter,
 };
 use super::fleet::Fleet;
 use super::message::{Budget, Message};
 use super::options::{Access, RelayOptions, Role};
-use super::outgoing::Slow;
 use super::refusal::{Code, Refusal};
-use super::registry::{Audience, Left, Registry, Seat};
+use super::registry::{Registry, Seat};
 use super::session::{Session, Sid};
 use super::sessions::Sessions;
 use super::shared_rate::SharedRate;
@@ -36,7 +35,7 @@ pub(super) struct Gateway {
     joins: Mutex<SharedRate>,
     pub(super) access: Access,
     pub(super) budget: Arc<Budget>,
-    sessions: Arc<Sessions>,
+    pub(super) sessions: Arc<Sessions>,
     pub(super) log: Arc<ClientLog>,
     pub(super) fleet: Option<Fleet>,
 }
@@ -211,7 +210,7 @@ impl Gateway {
         match Message::binary_event("media-chunk", &forwarded, chunk, &self.budget) {
             Ok(message) => {
                 deliver_to_others(&seat.audience, session.id, &message, &mut slow);
-                self.forward_elsewhere(&seat.room_id, None, &message);
+                self.forward_elsewhere(&seat, None, &message);
             }
             Err(error) => tracing::error!(%error, "cannot encode a chunk"),
         }
@@ -252,7 +251,7 @@ impl Gateway {
             let wanted = registry.audience(&seat.room_id, target);
             if let Some(message) = self.encode("request-keyframe", &asked) {
                 deliver_to_others(&wanted, session.id, &message, &mut slow);
-                self.forward_elsewhere(&seat.room_id, target, &message);
+                self.forward_elsewhere(&seat, target, &message);
             }
         }
         self.cut_off(slow);
@@ -290,7 +289,7 @@ impl Gateway {
         if let Some(seat) = &seat
             && let Some(message) = self.forward_here(session, Some(seat), event, what)
         {
-            self.forward_elsewhere(&seat.room_id, None, &message);
+            self.forward_elsewhere(seat, None, &message);
         }
         Ok(())
     }
@@ -310,79 +309,6 @@ impl Gateway {
         deliver_to_others(&seat.audience, session.id, &message, &mut slow);
         self.cut_off(slow);
         Some(message)
-    }
-
-    /// Tells a client why something was not done.
-    pub fn refuse(&self, session: &Arc<Session>, refusal: &Refusal) {
-        let mut slow = Vec::new();
-        self.tell(session, "error", &Refused { message: &refusal.message, code: refusal.code }, &mut slow);
-        self.cut_off(slow);
-    }
-
-    /// Tells a client why, and ends its session in order.
-    pub fn dismiss(&self, session: &Session, refusal: &Refusal) {
-        let why = self.encode("error", &Refused { message: &refusal.message, code: refusal.code });
-        let end = [Message::text("41", &self.budget), Message::close(CloseCode::Normal, &self.budget)];
-        session.finish(&why.into_iter().chain(end).collect::<Vec<_>>());
-    }
-
-    /// Cuts off participants for whom too much waits. Telling the others may be too much for further ones, hence
-    /// the loop.
-    pub(super) fn cut_off(&self, mut slow: Vec<Arc<Session>>) {
-        loop {
-            let next =
-                slow.pop().or_else(|| self.budget.is_exceeded().then(|| self.sessions.fullest()).flatten());
-            let Some(session) = next else { return };
-            session.cut_off();
-            let mut registry = self.registry();
-            if let Some(left) = registry.disconnect(session.id) {
-                if let Some(more) = self.log.admit(Topic::CutOff) {
-                    let (room, user) = (&*left.room_id, &*left.user_id);
-                    tracing::warn!(room, user, "cut off a participant that cannot keep up{more}");
-                }
-                self.announce_left(&registry, &left, session.id, &mut slow);
-            }
-        }
-    }
-
-    pub(super) fn announce_left(
-        &self,
-        registry: &Registry<Arc<Session>>,
-        left: &Left<Arc<Session>>,
-        sid: Sid,
-        slow: &mut Vec<Arc<Session>>,
-    ) {
-        let gone = UserLeft { user_id: &left.user_id, socket_id: &sid.to_string() };
-        self.tell_others(&left.audience, sid, "user-left", &gone, slow);
-        if let Some(changed) = &left.presenter {
-            self.tell_others(&left.audience, sid, "broadcast-presenter-changed", changed, slow);
-        }
-        self.announce_in(registry, &left.room_id);
-    }
-
-    fn tell_others(
-        &self,
-        audience: &Audience<Arc<Session>>,
-        sender: Sid,
-        event: &str,
-        payload: &impl Serialize,
-        slow: &mut Vec<Arc<Session>>,
-    ) {
-        if let Some(message) = self.encode(event, payload) {
-            deliver_to_others(audience, sender, &message, slow);
-        }
-    }
-
-    fn tell(&self, to: &Arc<Session>, event: &str, payload: &impl Serialize, slow: &mut Vec<Arc<Session>>) {
-        if let Some(message) = self.encode(event, payload) {
-            deliver(to, &message, slow);
-        }
-    }
-
-    pub(super) fn encode(&self, event: &str, payload: &impl Serialize) -> Option<Arc<Message>> {
-        Message::event(event, payload, &self.budget)
-            .inspect_err(|error| tracing::error!(event, %error, "cannot encode an event"))
-            .ok()
     }
 
     /// Logs what a client was refused.
@@ -415,21 +341,6 @@ fn argument<T: DeserializeOwned>(event: &Event) -> Result<T, Refusal> {
 
 fn viewers_only_watch() -> Refusal {
     Refusal::new(Code::NotAllowed, "Who has the token to watch cannot publish; use the token to publish")
-}
-
-fn deliver_to_others(
-    audience: &Audience<Arc<Session>>,
-    sender: Sid,
-    message: &Arc<Message>,
-    slow: &mut Vec<Arc<Session>>,
-) {
-    audience.iter().filter(|(sid, _)| *sid != sender).for_each(|(_, to)| deliver(to, message, slow));
-}
-
-pub(super) fn deliver(to: &Arc<Session>, message: &Arc<Message>, slow: &mut Vec<Arc<Session>>) {
-    if to.send(message) == Err(Slow) {
-        slow.push(to.clone());
-    }
 }
 
 fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {

@@ -3,7 +3,8 @@
 //! Speaks the relay dialect (docs/protocol.md §2) over WebSocket and HTTP long-polling, as deployed web
 //! clients expect it. It relays and never stores.
 //!
-//! `registry` knows who sits where, `admission` lets in, and `gateway` does what each event wants. `session` is one
+//! `registry` knows who sits where, `admission` lets in who has what `identity`, `gateway` does what each event wants, and
+//! `delivery` tells participants. `fleet` is the way to other relays that share the rooms, and `remote` what is said there. `session` is one
 //! client, and `outgoing` what waits for it, as `message`s that are encoded once for all; `websocket` and `polling` are
 //! the ways to a client, and `hub` is where both come together. `options`, `places`, `meters`, `rate` and
 //! `shared_rate` say who may do what, and how much, and `client_log` how much of it is logged. `routes` answers HTTP, `health`
@@ -11,12 +12,14 @@
 
 mod admission;
 mod client_log;
+mod delivery;
 mod dialect;
 mod drain;
 mod fleet;
 mod gateway;
 mod health;
 mod hub;
+mod identity;
 mod message;
 mod meters;
 mod options;

@@ -1,4 +1,6 @@
 use super::*;
+use crate::relay::identity::Proof;
+use crate::relay::options::Token;
 
 fn wish(room: &str, name: &str) -> JoinRoom {
     JoinRoom {

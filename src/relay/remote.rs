@@ -4,9 +4,10 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 
+use super::delivery::deliver;
 use super::dialect::{About, CameraState, MicState, UserLeft};
 use super::fleet::{Body, NodeId, Present};
-use super::gateway::{Gateway, deliver};
+use super::gateway::Gateway;
 use super::message::Message;
 use super::registry::{Change, Changed, Registry, Seat};
 use super::session::Session;
@@ -41,10 +42,12 @@ impl Gateway {
     }
 
     /// Forwards a packet to those in a room who came in at other relays, or to one user of them only.
-    pub fn forward_elsewhere(&self, room_id: &str, only: Option<&str>, message: &Message) {
-        if let Some(fleet) = &self.fleet {
+    pub fn forward_elsewhere(&self, seat: &Seat<Arc<Session>>, only: Option<&str>, message: &Message) {
+        if seat.others_elsewhere
+            && let Some(fleet) = &self.fleet
+        {
             let body = Body::Packet { only: only.map(str::to_owned), text: message.packet() };
-            fleet.tell_room(room_id, body, message.attachment());
+            fleet.tell_room(&seat.room_id, body, message.attachment());
         }
     }
 

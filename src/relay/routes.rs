@@ -21,6 +21,8 @@ use crate::http::{ConnectionInfo, origin};
 
 /// Where Socket.IO lives.
 const SOCKET_IO_PATH: &str = "/socket.io/";
+/// Prometheus' text format.
+const METRICS: &str = "text/plain; version=0.0.4; charset=utf-8";
 
 /// All routes.
 pub(super) fn all(hub: Arc<Hub>) -> Router {
@@ -31,6 +33,7 @@ pub(super) fn all(hub: Arc<Hub>) -> Router {
         .layer(middleware::from_fn_with_state(hub.clone(), check_origin));
     site::routes()
         .route("/healthz", get(health).with_state(hub.clone()))
+        .route("/metrics", get(metrics).with_state(hub.clone()))
         .route("/livez", get(async || "ok\n"))
         .merge(socket_io)
         .fallback(async || (StatusCode::NOT_FOUND, "there is nothing here; the page to watch is at /\n"))
@@ -45,6 +48,14 @@ async fn health(State(hub): State<Arc<Hub>>) -> impl IntoResponse {
         Status::Draining => StatusCode::SERVICE_UNAVAILABLE,
     };
     (status, [(header::CACHE_CONTROL, "no-store")], Json(health))
+}
+
+/// For Prometheus: the same in numbers.
+async fn metrics(State(hub): State<Arc<Hub>>) -> Response {
+    match hub.health().metrics() {
+        Ok(text) => ([(header::CONTENT_TYPE, METRICS)], text).into_response(),
+        Err(error) => (StatusCode::INTERNAL_SERVER_ERROR, format!("{error}\n")).into_response(),
+    }
 }
 
 /// The query of a request to Socket.IO.

@@ -160,6 +160,10 @@ impl Relay {
                 tracing::info!("some clients did not hear that the relay goes away; cutting them off");
             }
             hub.sessions.list().iter().for_each(|session| hub.close(session));
+            if let Some(fleet) = &hub.gateway.fleet {
+                // So that other relays need not wait for a lease to run out.
+                let _ = timeout(WIND_UP, fleet.flushed()).await;
+            }
         };
         tokio::select! {
             never = tend => never,

@@ -10,7 +10,7 @@ use tokio::time::{Instant, timeout_at};
 
 use super::Fleet;
 use super::wire::{Answer, Body};
-use crate::relay::registry::Identity;
+use crate::relay::identity::Identity;
 
 /// How long the other relays may take to answer. One that does not is frozen or has died, and its clients come here.
 const ANSWERED: Duration = Duration::from_millis(300);

@@ -17,7 +17,7 @@ use super::peers::Peers;
 use super::wire::{Answer, Body, Header, decode, encode};
 use super::{ANNOUNCE, BEAT, Channel, Fleet, Outgoing, Wish};
 use crate::relay::gateway::Gateway;
-use crate::relay::registry::Identity;
+use crate::relay::identity::Identity;
 
 /// How long connecting to Redis may take, and how long it may take to answer.
 const PATIENCE: Duration = Duration::from_secs(1);
@@ -62,6 +62,7 @@ async fn publish(client: &Client, fleet: &Fleet, mut outgoing: mpsc::Receiver<Ou
     let mut sequence = 0;
     let mut connection = None;
     while let Some(first) = outgoing.recv().await {
+        fleet.publishing.store(true, Ordering::Relaxed);
         let mut batch = vec![first];
         while batch.len() < AT_ONCE
             && let Ok(next) = outgoing.try_recv()
@@ -88,6 +89,7 @@ async fn publish(client: &Client, fleet: &Fleet, mut outgoing: mpsc::Receiver<Ou
         if count > 0 && !deliver(client, &mut connection, &pipeline).await {
             fleet.dropped.fetch_add(count, Ordering::Relaxed);
         }
+        fleet.publishing.store(false, Ordering::Relaxed);
     }
 }
 

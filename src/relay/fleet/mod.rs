@@ -23,6 +23,7 @@ use bytes::Bytes;
 use claims::Claims;
 use serde::Serialize;
 use tokio::sync::mpsc;
+use tokio::time::sleep;
 
 pub(super) use claims::Claimed;
 pub(super) use link::{Link, carry};
@@ -35,6 +36,8 @@ const BEAT: Duration = Duration::from_secs(1);
 const ANNOUNCE: Duration = Duration::from_secs(3);
 /// How long what a relay has said counts.
 const LEASE: Duration = Duration::from_secs(10);
+/// How often it is looked whether all is said.
+const FLUSH_STEP: Duration = Duration::from_millis(10);
 /// Messages that may wait for Redis.
 const QUEUE: usize = 1024;
 /// Bytes that may wait for Redis: two seconds of twenty senders.
@@ -74,9 +77,16 @@ enum Wish {
 pub(super) struct RedisHealth {
     status: RedisStatus,
     /// Other relays that have been heard of lately.
-    relays: usize,
+    pub relays: usize,
     /// Messages for other relays that were dropped, because Redis did not take them in time or too many waited.
-    dropped: u64,
+    pub dropped: u64,
+}
+
+impl RedisHealth {
+    /// Whether Redis answers.
+    pub fn is_there(&self) -> bool {
+        self.status == RedisStatus::Ok
+    }
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
@@ -99,6 +109,8 @@ pub(super) struct Fleet {
     there: AtomicBool,
     relays: AtomicUsize,
     claims: Claims,
+    /// Whether something is on its way to Redis.
+    publishing: AtomicBool,
 }
 
 impl Fleet {
@@ -117,6 +129,7 @@ impl Fleet {
             there: AtomicBool::new(false),
             relays: AtomicUsize::new(0),
             claims: Claims::default(),
+            publishing: AtomicBool::new(false),
         };
         (fleet, Link::new(to_publish, wished))
     }
@@ -157,6 +170,14 @@ impl Fleet {
         if waiting + bytes > QUEUE_BYTES || self.outgoing.try_send(message).is_err() {
             self.waiting_bytes.fetch_sub(bytes, Ordering::Relaxed);
             self.dropped.fetch_add(1, Ordering::Relaxed);
+        }
+    }
+
+    /// Waits until Redis has all that was said, or is away.
+    pub async fn flushed(&self) {
+        let waits = || self.outgoing.capacity() < QUEUE || self.publishing.load(Ordering::Relaxed);
+        while waits() && self.there.load(Ordering::Relaxed) {
+            sleep(FLUSH_STEP).await;
         }
     }
 

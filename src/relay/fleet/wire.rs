@@ -7,8 +7,8 @@ use data_encoding::HEXLOWER;
 use serde::{Deserialize, Serialize};
 
 use crate::relay::dialect::Participant;
+use crate::relay::identity::Proof;
 use crate::relay::options::Role;
-use crate::relay::registry::Proof;
 
 /// Relays of another version are not understood, and not misunderstood.
 const VERSION: u8 = 1;

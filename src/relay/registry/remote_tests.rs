@@ -2,8 +2,9 @@ use proptest::prelude::*;
 
 use super::*;
 use crate::relay::dialect::JoinRoom;
+use crate::relay::identity::{Identity, Proof};
 use crate::relay::options::Role;
-use crate::relay::registry::{Identity, Proof, Seated};
+use crate::relay::registry::Seated;
 
 /// A relay of which each participant's handle is its name.
 struct Relay {
