@@ -10,8 +10,9 @@ import { attempts, observeFor, until } from './lib/waiting.mjs';
 const VIEWERS = ['later', 'viewer page'];
 /** What is no freeze: other tests' viewers have as much while nothing happens. */
 const FLOWS_MS = 250;
-/** From the moment at which the relays have each other again until the picture moves. */
-const HEALS_MS = 1_500;
+/** From the moment at which the relays have each other again until the picture moves. What was said meanwhile is a hole
+ *  in the timeline, which deployed clients stand still at until their jump rule ends it (docs/receivers.md §2.2). */
+const HEALS_MS = { 'viewer page': 1_500, later: 4_000 };
 /** What Redis does, and for how long. */
 const TROUBLES = { restarts: 1_000, freezes: 5_000 };
 
@@ -63,7 +64,7 @@ scenario('a picture goes from one relay to another', Object.keys(TROUBLES), (sce
       const moves = gaps[0].atMs + gaps[0].ms - metMs;
       t.diagnostic(`${kind}: ${describeGaps(gaps)}; Redis back at ${backMs.toFixed(0)}, the relays at ${metMs.toFixed(0)}`);
       outcome[`${kind} moves after`] = Math.round(moves);
-      if (moves > HEALS_MS) missed.push(`${kind} moved ${moves.toFixed(0)} ms after the relays had each other`);
+      if (moves > HEALS_MS[kind]) missed.push(`${kind} moved ${moves.toFixed(0)} ms after the relays had each other`);
     }
     const { frames, now } = await near.report(agent.userId);
     outcome.near = Math.round(gapsOf(frames, nearSinceMs, now)[0].ms);
