@@ -22,12 +22,14 @@ use roomcam::relay::{Allowance, Rates, RedisOptions, Relay, RelayOptions};
 use serde_json::{Value, json};
 use tokio::task::JoinHandle;
 use tokio::time::{sleep, timeout};
+use tokio_util::sync::CancellationToken;
 
 /// From a change of Redis until everybody has found out: beats come each second, and a beat may be missed.
 const NOTICED: Duration = Duration::from_secs(8);
 
 struct Running {
     addr: SocketAddr,
+    end: CancellationToken,
     task: JoinHandle<()>,
 }
 
@@ -41,7 +43,9 @@ impl Running {
         let options = RelayOptions { redis, rates, ..RelayOptions::default() };
         let relay = Relay::bind("127.0.0.1:0".parse().unwrap(), options).await.unwrap();
         let addr = relay.local_addr();
-        Self { addr, task: tokio::spawn(relay.run(std::future::pending())) }
+        let end = CancellationToken::new();
+        let task = tokio::spawn(relay.run(end.clone().cancelled_owned()));
+        Self { addr, end, task }
     }
 
     async fn health(&self) -> Value {
@@ -296,6 +300,18 @@ async fn the_participants_of_a_relay_that_dies_are_gone_when_its_lease_has_run_o
         other => panic!("{other:?}"),
     }
     assert!(died.elapsed() > Duration::from_secs(8), "a moment's silence is no death: {:?}", died.elapsed());
+}
+
+#[tokio::test]
+async fn the_participants_of_a_relay_that_ends_are_gone_with_it() {
+    let redis = Redis::start().await;
+    let relays = pair(&redis).await;
+    let [mut ann, mut bob] = ann_and_bob(&relays).await;
+    let ending = Instant::now();
+    relays[0].end.cancel();
+    assert_eq!(ann.hear().await, Heard::ClosedWith(1012));
+    assert_eq!(bob.event("user-left").await["userId"], "ann");
+    assert!(ending.elapsed() < Duration::from_secs(5), "{:?}", ending.elapsed());
 }
 
 #[tokio::test]

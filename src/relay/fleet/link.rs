@@ -49,11 +49,12 @@ pub(in crate::relay) async fn carry(link: Link, options: &RedisOptions, fleet: &
     let client = match Client::open(options.info.clone()) {
         Ok(client) => client,
         Err(error) => {
-            tracing::error!("the address of Redis cannot be used: {error}");
+            tracing::error!("the address of Redis cannot be used: {error}; check --redis");
             return std::future::pending().await;
         }
     };
-    let subscriber = Subscriber { client: &client, fleet, gateway, state: State::new() };
+    let address = options.info.addr().to_string();
+    let subscriber = Subscriber { client: &client, address, fleet, gateway, state: State::new() };
     tokio::join!(publish(&client, fleet, link.outgoing), subscriber.run(link.wishes));
 }
 
@@ -145,6 +146,7 @@ impl State {
 
 struct Subscriber<'a> {
     client: &'a Client,
+    address: String,
     fleet: &'a Fleet,
     gateway: &'a Gateway,
     state: State,
@@ -268,12 +270,15 @@ impl Subscriber<'_> {
             return;
         }
         match (there, self.state.error.take()) {
-            (true, _) => tracing::info!("Redis is there: the rooms are shared with other relays"),
+            (true, _) => {
+                tracing::info!("Redis at {} answers: rooms are shared with other relays", self.address)
+            }
             (false, error) => {
                 let why = error.map_or_else(|| "it does not answer".to_owned(), |error| error.to_string());
                 tracing::warn!(
-                    "Redis is away ({why}): this relay goes on for its own participants, and tries again until those \
-                     of other relays are reached"
+                    "Redis at {} is away ({why}): this relay goes on for its own participants, and tries again until \
+                     those of other relays are reached",
+                    self.address
                 );
             }
         }
