@@ -53,6 +53,11 @@ bench: release deps-test ## Measure CPU, memory, cadence and latency, beside a b
 	npm --prefix tests run --silent prepare
 	ROOMCAM=$(RELEASE) npm --prefix tests run --silent bench
 
+.PHONY: bench-scale
+bench-scale: release deps-test ## How many rooms and viewers one relay carries (VIEWERS=40 in each room)
+	cargo build $(LOCKED) --release --example fan_out
+	ROOMCAM=$(RELEASE) node tests/bench/scale.mjs
+
 .PHONY: soak
 soak: release deps-test ## A meeting of SOAK_SECONDS with a newcomer every 5 s (GENERATION=later, first, ...)
 	ROOMCAM=$(RELEASE) node tests/bench/soak.mjs $(GENERATION)

@@ -23,7 +23,7 @@ use tokio_util::sync::CancellationToken;
 
 use cli::{
     CheckArgs, Cli, Command, ConfigArgs, CtlArgs, DemoArgs, DevicesArgs, LampsAction, LampsArgs, LogError,
-    RelayArgs, RunArgs, TokenFileError,
+    RelayArgs, RelayArgsError, RunArgs,
 };
 
 /// Where to look for pipeline profiles before the usual places, for whoever writes one.
@@ -42,7 +42,7 @@ fn main() -> ExitCode {
         Ok(status) => status,
         Err(error) => {
             eprintln!("roomcam: {error}");
-            let misuse = error.is::<ConfigErrors>() || error.is::<LogError>() || error.is::<TokenFileError>();
+            let misuse = error.is::<ConfigErrors>() || error.is::<LogError>() || error.is::<RelayArgsError>();
             ExitCode::from(if misuse { 2 } else { 1 })
         }
     }

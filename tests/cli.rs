@@ -59,6 +59,9 @@ fn help_of_each_command_names_its_flags() {
                 "--max-participants",
                 "--max-message-bytes",
                 "--join-rate",
+                "--drain-seconds",
+                "--redis",
+                "--redis-password-file",
             ],
         ),
         ("devices", &["--json"]),
@@ -134,6 +137,14 @@ fn wrong_use_ends_with_2_and_says_what_is_wanted() {
         assert_eq!(output.status.code(), Some(2), "{args:?}");
         assert!(stderr(&output).contains(wanted), "{args:?}: {wanted} is not in:\n{}", stderr(&output));
     }
+}
+
+#[test]
+fn a_password_of_redis_is_refused_as_an_argument_and_not_repeated() {
+    let relay = roomcam(&["relay", "--redis", "redis://:hunter2@redis.example"], &[]);
+    assert_eq!(relay.status.code(), Some(2));
+    let said = stderr(&relay);
+    assert!(said.contains("--redis-password-file") && !said.contains("hunter2"), "{said}");
 }
 
 #[test]

@@ -6,6 +6,9 @@ set -eu
 # Whether a plugin of GStreamer is there. Asks the file system: gst-inspect-1.0 may have to scan all plugins first.
 plugin() { [ -e "$(pkg-config --variable=pluginsdir gstreamer-1.0 2>/dev/null)/libgst$1.so" ]; }
 tool() { command -v "$1" >/dev/null; }
+sbin() { PATH=$PATH:/usr/sbin tool "$1"; }
+# Whether a package, when it is installed, would start a service that nobody asked for.
+is_service() { case $1 in haproxy | nginx-light | redis-server) ;; *) false ;; esac }
 
 missing=
 need() { # PACKAGE PROBE...: note PACKAGE as missing if PROBE fails
@@ -34,6 +37,9 @@ for group in "$@"; do
         need nodejs tool node
         need npm tool npm
         need python3-venv python3 -c 'import ensurepip, venv'
+        need haproxy sbin haproxy
+        need nginx-light sbin nginx
+        need redis-server tool redis-server
         # Without a font for it, pictures of the page in Korean show boxes.
         need fonts-nanum test -n "$(fc-list :lang=ko 2>/dev/null)"
         ;;
@@ -92,7 +98,26 @@ if [ "$(id -u)" -ne 0 ]; then
     as_root="sudo"
 fi
 
+# Tests start these programs themselves; as services they would take ports of this machine. Debian asks this file whether
+# a package may start its service (policy-rc.d, of the package init-system-helpers).
+services=
+for package in $missing; do
+    if is_service "$package"; then services="$services $package"; fi
+done
+policy=/usr/sbin/policy-rc.d
+if [ -n "$services" ] && [ ! -e "$policy" ]; then
+    trap '$as_root rm -f "$policy"' EXIT
+    printf '#!/bin/sh\nexit 101\n' | $as_root install -m 755 /dev/stdin "$policy"
+fi
+
 echo "Installing what is missing (apt-get):$missing"
 $as_root apt-get update -q
 # shellcheck disable=SC2086 # one word per package
 $as_root env DEBIAN_FRONTEND=noninteractive apt-get install -q --yes --no-install-recommends $missing </dev/null
+
+# Nor at the next start of the machine.
+if tool systemctl; then
+    for package in $services; do
+        $as_root systemctl --quiet disable "${package%-light}" || true
+    done
+fi

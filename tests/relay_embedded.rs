@@ -3,6 +3,8 @@
 // clippy.toml allows these in tests; helpers of tests are not tests themselves.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
+#[path = "relay_embedded/drain.rs"]
+mod drain;
 #[path = "relay_embedded/http.rs"]
 mod http;
 #[path = "relay_embedded/peer.rs"]
@@ -457,7 +459,7 @@ async fn shutdown_is_bounded_even_with_a_client_that_does_not_read() {
     ann.hear().await;
 
     assert!(relay.stop().await < Duration::from_secs(4));
-    assert_eq!(ann.hear().await, Heard::Disconnected);
+    assert_eq!(ann.hear().await, Heard::ClosedWith(1012));
 }
 
 #[tokio::test]
@@ -512,7 +514,7 @@ async fn the_viewer_is_served_from_the_binary() {
     assert_eq!((again.status, again.body.as_str()), (304, ""));
 
     assert_eq!(http::get(relay.addr, "/viewer/../Cargo.toml", &[]).await.status, 404);
-    assert_eq!(http::get(relay.addr, "/healthz", &[]).await.body, "ok\n");
+    assert_eq!(http::get(relay.addr, "/livez", &[]).await.body, "ok\n");
     relay.stop().await;
 }
 

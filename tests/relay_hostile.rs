@@ -134,7 +134,7 @@ async fn meet(addr: std::net::SocketAddr, over: &AtomicBool) -> Gaps {
                 sent += 1;
                 sending.now();
             }
-            heard = camera.hear_patiently() => assert!(!matches!(heard, Heard::Closed | Heard::Disconnected)),
+            heard = camera.hear_patiently() => assert!(matches!(heard, Heard::Event { .. } | Heard::Ack(_)), "{heard:?}"),
         }
     }
     // An empty chunk says that there are no more.
@@ -155,7 +155,7 @@ async fn watch(mut viewer: Peer) -> (u64, Duration) {
                 chunks += 1;
                 seeing.now();
             }
-            Heard::Closed | Heard::Disconnected => return (chunks, seeing.gap),
+            Heard::Closed | Heard::ClosedWith(_) | Heard::Disconnected => return (chunks, seeing.gap),
             _ => {}
         }
     }

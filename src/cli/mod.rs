@@ -6,13 +6,14 @@ mod values;
 
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 use clap::{ArgAction, Args, Parser, Subcommand};
 pub use ctl::CtlArgs;
 pub use logging::LogError;
 use logging::LogLevel;
 use roomcam::config::{Config, ConfigErrors, Overrides, Panel, Secret, SecretError};
-use roomcam::relay::{Access, Origin, RelayOptions, Token};
+use roomcam::relay::{Access, BadRedis, Origin, RedisOptions, RelayOptions, Token};
 
 /// Where packages put the configuration; used if it exists and no other is named.
 const SYSTEM_CONFIG: &str = "/etc/roomcam/config.toml";
@@ -82,7 +83,10 @@ Examples:
 
 It relays and stores nothing. A participant that cannot keep up is cut off. Pages of other origins
 are kept out, unless --allow-origin names them. It speaks plain HTTP and WebSocket: put a reverse
-proxy in front of it for TLS, and name the proxy's origin with --allow-origin.")]
+proxy in front of it for TLS, and name the proxy's origin with --allow-origin.
+
+SIGTERM and Ctrl-C end it: participants are told to connect anew, after --drain-seconds at most. Until
+then /healthz answers 503, by which a load balancer sends newcomers to other relays.")]
     Relay(RelayArgs),
 
     /// List cameras with their formats, microphones and GPIO chips
@@ -185,6 +189,19 @@ pub struct RelayArgs {
     /// Joins per second, over all rooms; clients of one address, but for this machine's, get half of them at most
     #[arg(long, value_name = "N", default_value_t = RelayOptions::default().max_joins_per_second, value_parser = values::number::<u32>(1..=1_000_000))]
     pub join_rate: u32,
+
+    /// When asked to end, go on for this long: take nobody new, and send the rooms to other relays one by one
+    #[arg(long, value_name = "N", default_value_t = 0, value_parser = values::number::<u64>(0..=3600))]
+    pub drain_seconds: u64,
+
+    /// Share the rooms with other relays that name the same Redis: redis://HOST:PORT, rediss:// for TLS, or
+    /// redis+unix:///PATH
+    #[arg(long, value_name = "URL")]
+    pub redis: Option<String>,
+
+    /// Log in to Redis with the password in this file (one line)
+    #[arg(long, value_name = "FILE", requires = "redis")]
+    pub redis_password_file: Option<PathBuf>,
 }
 
 /// `roomcam devices`.
@@ -329,15 +346,17 @@ impl DemoArgs {
 }
 
 impl RelayArgs {
-    /// The relay's bounds, and who is let in.
-    pub fn options(&self) -> Result<RelayOptions, TokenFileError> {
+    /// The relay's bounds, who is let in, and where other relays are met.
+    pub fn options(&self) -> Result<RelayOptions, RelayArgsError> {
         let read =
             |flag, path: &Option<PathBuf>| path.as_deref().map(|path| read_token(flag, path)).transpose();
         let shared = read("--token-file", &self.token_file)?;
         let publish = read("--publish-token-file", &self.publish_token_file)?;
         let view = read("--view-token-file", &self.view_token_file)?;
         let access = match (shared, publish, view) {
-            (_, Some(publish), Some(view)) if publish.is(view.as_ref()) => return Err(TokenFileError::Same),
+            (_, Some(publish), Some(view)) if publish.is(view.as_ref()) => {
+                return Err(TokenFileError::Same.into());
+            }
             (_, Some(publish), view) => Access::Split { publish, view },
             (Some(token), None, _) => Access::Shared(token),
             (None, None, _) => Access::Open,
@@ -350,17 +369,41 @@ impl RelayArgs {
             max_joins_per_second: self.join_rate,
             access,
             allowed_origins: self.allow_origin.clone(),
+            drain: Duration::from_secs(self.drain_seconds),
+            redis: self.redis()?,
             ..RelayOptions::default()
         })
+    }
+
+    fn redis(&self) -> Result<Option<RedisOptions>, RelayArgsError> {
+        let Some(url) = &self.redis else { return Ok(None) };
+        let password = self.redis_password_file.as_deref();
+        let password = password.map(|path| read_secret("--redis-password-file", path)).transpose()?;
+        Ok(Some(RedisOptions::new(url, password.as_ref())?))
     }
 }
 
 fn read_token(flag: &'static str, path: &Path) -> Result<Token, TokenFileError> {
+    Token::new(read_secret(flag, path)?.expose()).ok_or(TokenFileError::Empty(flag))
+}
+
+fn read_secret(flag: &'static str, path: &Path) -> Result<Secret, TokenFileError> {
     let (secret, warning) = Secret::read(path).map_err(|error| TokenFileError::Unusable(flag, error))?;
     if let Some(warning) = warning {
         tracing::warn!("{warning}");
     }
-    Token::new(secret.expose()).ok_or(TokenFileError::Empty(flag))
+    Ok(secret)
+}
+
+/// The arguments of the relay cannot be used.
+#[derive(Debug, thiserror::Error)]
+pub enum RelayArgsError {
+    /// A token.
+    #[error(transparent)]
+    Token(#[from] TokenFileError),
+    /// The address of Redis.
+    #[error(transparent)]
+    Redis(#[from] BadRedis),
 }
 
 /// The relay's token cannot be used.

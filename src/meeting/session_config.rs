@@ -29,8 +29,10 @@ pub struct SessionConfig {
 }
 
 impl SessionConfig {
-    /// Joins `room` at `endpoint` as `username`, with the usual limits.
-    pub fn new(endpoint: Endpoint, room: &str, username: &str) -> Self {
+    /// Joins `room` at `endpoint` as `username`, with the usual limits. The handshake names the room, by which a load
+    /// balancer keeps its participants together (docs/protocol.md §1.1).
+    pub fn new(mut endpoint: Endpoint, room: &str, username: &str) -> Self {
+        endpoint.query = vec![("room", room.to_owned())];
         Self {
             endpoint,
             limits: Limits::default(),

@@ -7,10 +7,12 @@ use tokio::time::sleep;
 
 use super::client_log::Topic;
 use super::dialect::Auth;
+use super::fleet::Claimed;
 use super::gateway::Gateway;
+use super::identity::{Identity, Proof};
 use super::options::{Access, NoAccess, Role, Token};
 use super::refusal::{Code, Refusal};
-use super::registry::{Identity, Proof, Seated};
+use super::registry::Seated;
 use super::session::{Session, Sid};
 
 /// Longest user id in bytes.
@@ -28,12 +30,54 @@ impl Gateway {
         let mut gone = None;
         loop {
             match self.seat(session, &identity, gone) {
-                Seated::Free | Seated::Displaces(..) => return Ok(role),
+                Seated::Free | Seated::Displaces(..) => break,
                 Seated::Refused => return Err(user_taken()),
                 Seated::Taken(_, holder) if is_there(&holder).await => return Err(user_taken()),
                 Seated::Taken(sid, _) => gone = Some(sid),
             }
         }
+        match &self.fleet {
+            // The place here is given back when the session ends.
+            Some(fleet) if fleet.claim(identity).await == Claimed::Taken => Err(user_taken()),
+            _ => Ok(role),
+        }
+    }
+
+    /// Somebody wants to connect at another relay: disconnects who has its user id here and must give way. Whether
+    /// somebody keeps it. Takes up to 3 s.
+    pub async fn is_claimed(&self, identity: &Identity) -> bool {
+        let mut gone = None;
+        loop {
+            let contested = self.registry().contest(identity, gone);
+            match contested {
+                Seated::Free => return false,
+                Seated::Refused => return true,
+                Seated::Displaces(sid, holder) => {
+                    self.displace(identity, sid, &holder);
+                    return false;
+                }
+                Seated::Taken(_, holder) if is_there(&holder).await => return true,
+                Seated::Taken(sid, _) => gone = Some(sid),
+            }
+        }
+    }
+
+    /// Takes the place of a connection for another of the same user.
+    fn displace(&self, identity: &Identity, sid: Sid, displaced: &Arc<Session>) {
+        let mut slow = Vec::new();
+        {
+            let mut registry = self.registry();
+            if let Some(left) = registry.disconnect(sid) {
+                self.announce_left(&registry, &left, sid, &mut slow);
+            }
+        }
+        if let Some(more) = self.log.admit(Topic::Presence) {
+            let user = &*identity.user_id;
+            tracing::info!(user, %sid, "another connection of the same user takes the seat{more}");
+        }
+        let message = "Another connection has logged in as the same user";
+        self.dismiss(displaced, &Refusal::last(Code::UserTaken, message));
+        self.cut_off(slow);
     }
 
     fn identify(&self, session: &Session, auth: Auth) -> Result<Identity, Refusal> {
@@ -53,7 +97,8 @@ impl Gateway {
         let proof = match (&self.access, role) {
             (Access::Split { .. }, Role::Publisher) => Proof::Publisher,
             (Access::Open, _) => {
-                auth.token.as_deref().and_then(Token::new).map_or(Proof::Nothing, Proof::Own)
+                let token = auth.token.as_deref().and_then(Token::new);
+                token.map_or(Proof::Nothing, |token| Proof::own(&user_id, &token))
             }
             _ => Proof::Nothing,
         };
@@ -61,26 +106,10 @@ impl Gateway {
     }
 
     fn seat(&self, session: &Arc<Session>, identity: &Identity, gone: Option<Sid>) -> Seated<Arc<Session>> {
-        let mut slow = Vec::new();
-        let seated = {
-            let mut registry = self.registry();
-            let seated = registry.connect(session.id, identity.clone(), session.clone(), gone);
-            if let Seated::Displaces(sid, _) = &seated
-                && let Some(left) = registry.disconnect(*sid)
-            {
-                self.announce_left(&left, *sid, &mut slow);
-            }
-            seated
-        };
+        let seated = self.registry().connect(session.id, identity.clone(), session.clone(), gone);
         if let Seated::Displaces(sid, displaced) = &seated {
-            if let Some(more) = self.log.admit(Topic::Presence) {
-                let user = &*identity.user_id;
-                tracing::info!(user, %sid, "another connection of the same user takes the seat{more}");
-            }
-            let message = "Another connection has logged in as the same user";
-            self.dismiss(displaced, &Refusal::last(Code::UserTaken, message));
+            self.displace(identity, *sid, displaced);
         }
-        self.cut_off(slow);
         seated
     }
 }

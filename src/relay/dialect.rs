@@ -98,7 +98,7 @@ pub(super) struct SetPresenter {
 }
 
 /// A participant in `room-state`, `user-joined` and the presenter events.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub(super) struct Participant {
     pub user_id: String,
@@ -137,7 +137,7 @@ pub(super) struct RoomState {
 }
 
 /// `broadcast-presenter-changed`.
-#[derive(Debug, Serialize)]
+#[derive(Debug, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub(super) struct PresenterChanged {
     pub participants: Vec<Participant>,

@@ -11,6 +11,7 @@ use super::dialect::{
     About, CameraState, ChatMessage, ForwardedChunk, JoinRoom, KeyframeRequested, MediaChunk, MicState,
     NoMore, Reaction, RequestKeyframe, Said, SetPresenter,
 };
+use super::fleet::Fleet;
 use super::message::{Budget, Message};
 use super::options::{Access, RelayOptions, Role};
 use super::refusal::{Code, Refusal};
@@ -37,6 +38,7 @@ pub(super) struct Gateway {
     pub(super) budget: Arc<Budget>,
     pub(super) sessions: Arc<Sessions>,
     pub(super) log: Arc<ClientLog>,
+    pub(super) fleet: Option<Fleet>,
 }
 
 impl Gateway {
@@ -45,6 +47,7 @@ impl Gateway {
         budget: Arc<Budget>,
         sessions: Arc<Sessions>,
         log: Arc<ClientLog>,
+        fleet: Option<Fleet>,
     ) -> Self {
         Self {
             registry: Mutex::new(Registry::new(options.max_rooms, options.max_participants)),
@@ -53,6 +56,7 @@ impl Gateway {
             budget,
             sessions,
             log,
+            fleet,
         }
     }
 
@@ -66,7 +70,7 @@ impl Gateway {
                     let (room, user) = (&*left.room_id, &*left.participant.user_id);
                     tracing::info!(room, user, "disconnected{more}");
                 }
-                self.announce_left(&left, sid, &mut slow);
+                self.announce_left(&registry, &left, sid, &mut slow);
             }
         }
         self.cut_off(slow);
@@ -107,13 +111,15 @@ impl Gateway {
         match event.name() {
             "camera-state-changed" => {
                 let camera: CameraState = argument(event)?;
-                let seat = self.registry().set_camera(session.id, camera);
-                self.forward(session, seat, event.name(), camera)
+                let seat = self.change(|registry| registry.set_camera(session.id, camera));
+                self.forward_here(session, seat.as_ref(), event.name(), camera);
+                Ok(())
             }
             "mic-state-changed" => {
                 let mic: MicState = argument(event)?;
-                let seat = self.registry().set_mic(session.id, mic);
-                self.forward(session, seat, event.name(), mic)
+                let seat = self.change(|registry| registry.set_mic(session.id, mic));
+                self.forward_here(session, seat.as_ref(), event.name(), mic);
+                Ok(())
             }
             "stream-reset" | "speaking-start" | "speaking-stop" => {
                 let seat = self.registry().seat(session.id).filter(|seat| seat.role == Role::Publisher);
@@ -154,9 +160,9 @@ impl Gateway {
         let refused = {
             let mut registry = self.registry();
             if let Some(left) = registry.leave(session.id) {
-                self.announce_left(&left, session.id, &mut slow);
+                self.announce_left(&registry, &left, session.id, &mut slow);
             }
-            match registry.join(session.id, dialect, wish) {
+            match registry.join(session.id, dialect, wish, unix_milliseconds()) {
                 Ok(joined) => {
                     let newcomer = &joined.newcomer;
                     if let Some(more) = self.log.admit(Topic::Presence) {
@@ -171,6 +177,7 @@ impl Gateway {
                     if dialect == Dialect::Relay {
                         self.tell(session, "room-state", &joined.state, &mut slow);
                         self.tell_others(&joined.audience, session.id, "user-joined", newcomer, &mut slow);
+                        self.announce_in(&registry, &joined.state.room_id);
                     } else {
                         self.announce_joined(session, &joined, ack, &mut slow);
                     }
@@ -191,7 +198,7 @@ impl Gateway {
         {
             let mut registry = self.registry();
             if let Some(left) = registry.leave(session.id) {
-                self.announce_left(&left, session.id, &mut slow);
+                self.announce_left(&registry, &left, session.id, &mut slow);
             }
         }
         if let Some(id) = event.ack() {
@@ -228,7 +235,10 @@ impl Gateway {
         };
         let mut slow = Vec::new();
         match Message::binary_event("media-chunk", &forwarded, chunk, &self.budget) {
-            Ok(message) => deliver_to_others(&seat.audience, session.id, &message, &mut slow),
+            Ok(message) => {
+                deliver_to_others(&seat.audience, session.id, &message, &mut slow);
+                self.forward_elsewhere(&seat, None, &message);
+            }
             Err(error) => tracing::error!(%error, "cannot encode a chunk"),
         }
         self.cut_off(slow);
@@ -242,12 +252,7 @@ impl Gateway {
         }
         let seat = self.registry().seat(session.id);
         let username = self.username(session);
-        let timestamp = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default().as_millis();
-        let said = Said {
-            username: &username,
-            message: &chat.message,
-            timestamp: u64::try_from(timestamp).unwrap_or(u64::MAX),
-        };
+        let said = Said { username: &username, message: &chat.message, timestamp: unix_milliseconds() };
         self.forward(session, seat, "chat-message", said)
     }
 
@@ -266,13 +271,11 @@ impl Gateway {
             let registry = self.registry();
             let Some(seat) = registry.seat(session.id) else { return };
             let asked = KeyframeRequested { from_user_id: &seat.user_id };
-            for (sid, to) in seat.audience.iter().filter(|(sid, _)| *sid != session.id) {
-                let wanted = request.target_user_id.as_deref().is_none_or(|target| {
-                    registry.participant(*sid).is_some_and(|participant| participant.user_id == target)
-                });
-                if wanted {
-                    self.tell(to, "request-keyframe", &asked, &mut slow);
-                }
+            let target = request.target_user_id.as_deref();
+            let wanted = registry.audience(&seat.room_id, target);
+            if let Some(message) = self.encode("request-keyframe", &asked) {
+                deliver_to_others(&wanted, session.id, &message, &mut slow);
+                self.forward_elsewhere(&seat, target, &message);
             }
         }
         self.cut_off(slow);
@@ -280,7 +283,14 @@ impl Gateway {
 
     fn set_presenter(&self, session: &Arc<Session>, wish: SetPresenter) -> Result<(), Refusal> {
         let mut slow = Vec::new();
-        let changed = self.registry().set_presenter(session.id, wish.user_id);
+        let changed = {
+            let mut registry = self.registry();
+            let changed = registry.set_presenter(session.id, wish.user_id);
+            if let Some(seat) = registry.seat(session.id) {
+                self.announce_in(&registry, &seat.room_id);
+            }
+            changed
+        };
         let Some((changed, audience)) = changed else {
             let message = "Only the host of a room may choose its presenter";
             return Err(Refusal::new(Code::NotAllowed, message));
@@ -300,12 +310,29 @@ impl Gateway {
         event: &str,
         what: impl Serialize,
     ) -> Result<(), Refusal> {
-        let Some(seat) = seat else { return Ok(()) };
+        if let Some(seat) = &seat
+            && let Some(message) = self.forward_here(session, Some(seat), event, what)
+        {
+            self.forward_elsewhere(seat, None, &message);
+        }
+        Ok(())
+    }
+
+    /// As [`Gateway::forward`], but only to those of this relay. Returns what they were told.
+    fn forward_here(
+        &self,
+        session: &Session,
+        seat: Option<&Seat<Arc<Session>>>,
+        event: &str,
+        what: impl Serialize,
+    ) -> Option<Arc<Message>> {
+        let seat = seat?;
         let mut slow = Vec::new();
         let about = About { room_id: &seat.room_id, user_id: &seat.user_id, what };
-        self.tell_others(&seat.audience, session.id, event, &about, &mut slow);
+        let message = self.encode(event, &about)?;
+        deliver_to_others(&seat.audience, session.id, &message, &mut slow);
         self.cut_off(slow);
-        Ok(())
+        Some(message)
     }
 
     /// The name that a client has in its room.
@@ -317,6 +344,11 @@ impl Gateway {
     pub(super) fn registry(&self) -> MutexGuard<'_, Registry<Arc<Session>>> {
         lock(&self.registry)
     }
+}
+
+fn unix_milliseconds() -> u64 {
+    let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+    u64::try_from(now.as_millis()).unwrap_or(u64::MAX)
 }
 
 fn argument<T: DeserializeOwned>(event: &Event) -> Result<T, Refusal> {

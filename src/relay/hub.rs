@@ -1,17 +1,22 @@
 //! What all connections of a relay share; what comes from a client, whatever way it came, ends here.
 
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, PoisonError};
 use std::time::{Duration, Instant};
 
 use bytes::Bytes;
 use serde_json::json;
+use tokio_tungstenite::tungstenite::protocol::frame::coding::CloseCode;
 
 use super::client_log::ClientLog;
 use super::dialect::{Auth, ConnectError, ConnectErrorData, Connected};
+use super::fleet::{Fleet, Link};
 use super::gateway::Gateway;
+use super::health::{Health, Status};
 use super::message::{Budget, Message};
 use super::options::{RelayOptions, Role};
 use super::refusal::{Code, Ends, Refusal};
+use super::registry::Audience;
 use super::session::{Patience, Session, Terms};
 use super::sessions::Sessions;
 use crate::socketio::{Body, EnginePacket, Handshake, Json, Packet};
@@ -43,12 +48,14 @@ pub(super) struct Hub {
     /// Bytes of messages that have not arrived completely.
     pub arriving: Arc<Budget>,
     pub log: Arc<ClientLog>,
-    gateway: Gateway,
+    pub gateway: Gateway,
     patience: Patience,
+    draining: AtomicBool,
 }
 
 impl Hub {
-    pub fn new(options: RelayOptions) -> Arc<Self> {
+    /// With what carries its messages to other relays, if it shares its rooms.
+    pub fn new(options: RelayOptions) -> (Arc<Self>, Option<Link>) {
         let log = Arc::new(ClientLog::default());
         let sessions = Sessions::new(&options, log.clone());
         let budget = Budget::new(options.max_waiting_bytes);
@@ -66,9 +73,12 @@ impl Hub {
             arrival: ARRIVAL_TIMEOUT,
             farewell: FAREWELL,
         };
-        let gateway = Gateway::new(&options, budget, sessions.clone(), log.clone());
+        let (fleet, link) = options.redis.as_ref().map(|_| Fleet::new()).unzip();
+        let gateway = Gateway::new(&options, budget, sessions.clone(), log.clone(), fleet);
         let arriving = Budget::new(options.max_waiting_bytes);
-        Arc::new(Self { options, sessions, terms, arriving, log, gateway, patience })
+        let draining = AtomicBool::new(false);
+        let hub = Self { options, sessions, terms, arriving, log, gateway, patience, draining };
+        (Arc::new(hub), link)
     }
 
     /// The first packet of a session.
@@ -122,7 +132,7 @@ impl Hub {
         match packet {
             Some(EnginePacket::Message(packet)) => self.packet(session, packet).await,
             Some(EnginePacket::Close) => {
-                session.finish(&[Message::close(&self.terms.budget)]);
+                session.finish(&[Message::close(CloseCode::Normal, &self.terms.budget)]);
                 Ok(())
             }
             // An answer to a ping, or the beginning of something.
@@ -150,7 +160,7 @@ impl Hub {
                 Ok(())
             }
             Body::Disconnect => {
-                session.finish(&[Message::close(&self.terms.budget)]);
+                session.finish(&[Message::close(CloseCode::Normal, &self.terms.budget)]);
                 Ok(())
             }
             Body::Event(event) if session.is_connected() => self.gateway.event(session, &event),
@@ -173,7 +183,7 @@ impl Hub {
                 let error = serde_json::to_string(&ConnectError { message: &refusal.message, data });
                 let error = format!("44{}", error.unwrap_or_default());
                 let budget = &self.terms.budget;
-                session.finish(&[Message::text(&error, budget), Message::close(budget)]);
+                session.finish(&[Message::text(&error, budget), Message::close(CloseCode::Normal, budget)]);
             }
         }
     }
@@ -204,11 +214,33 @@ impl Hub {
         }
     }
 
-    /// Tells all clients that the relay goes away.
-    pub fn dismiss_all(&self) {
-        let budget = &self.terms.budget;
-        let end = [Message::text("41", budget), Message::close(budget)];
-        self.sessions.list().iter().for_each(|session| session.finish(&end));
+    /// From now on nobody new is taken.
+    pub fn stop_admitting(&self) {
+        self.draining.store(true, Ordering::Relaxed);
+    }
+
+    pub fn is_draining(&self) -> bool {
+        self.draining.load(Ordering::Relaxed)
+    }
+
+    /// How the relay is.
+    pub fn health(&self) -> Health {
+        let status = if self.is_draining() { Status::Draining } else { Status::Ok };
+        let rooms = self.gateway.registry().rooms().count();
+        let redis = self.gateway.fleet.as_ref().map(Fleet::health);
+        Health { status, rooms, sessions: self.sessions.len(), redis }
+    }
+
+    /// The members of each room.
+    pub fn rooms(&self) -> Vec<Vec<Arc<Session>>> {
+        let members = |audience: &Audience<Arc<Session>>| audience.iter().map(|(_, to)| to.clone()).collect();
+        self.gateway.registry().rooms().map(members).collect()
+    }
+
+    /// Ends sessions so that their clients connect anew. Without a DISCONNECT, after which `socket.io` does not.
+    pub fn send_away(&self, sessions: Vec<Arc<Session>>) {
+        let end = [Message::close(CloseCode::Restart, &self.terms.budget)];
+        sessions.iter().for_each(|session| session.finish(&end));
     }
 }
 

@@ -118,14 +118,15 @@ impl Message {
         })
     }
 
-    /// The end of a WebSocket.
-    pub fn close(budget: &Arc<Budget>) -> Arc<Self> {
+    /// The end of a WebSocket, and why.
+    pub fn close(code: CloseCode, budget: &Arc<Budget>) -> Arc<Self> {
         let mut frames = Vec::new();
-        put(&mut frames, Frame::close(Some(CloseFrame { code: CloseCode::Normal, reason: "".into() })));
+        put(&mut frames, Frame::close(Some(CloseFrame { code, reason: "".into() })));
         Self::control(&frames, budget)
     }
 
-    fn new(text: &str, attachment: Option<&Bytes>, budget: &Arc<Budget>) -> Arc<Self> {
+    /// The packet `text` with its attachment, if it has one.
+    pub fn new(text: &str, attachment: Option<&Bytes>, budget: &Arc<Budget>) -> Arc<Self> {
         // 20: two headers.
         let mut frames = Vec::with_capacity(text.len() + attachment.map_or(0, Bytes::len) + 20);
         put(
@@ -146,6 +147,16 @@ impl Message {
     /// The frames, for a WebSocket.
     pub fn frames(&self) -> &[u8] {
         &self.frames
+    }
+
+    /// The packet's text.
+    pub fn packet(&self) -> String {
+        String::from_utf8_lossy(&self.frames[self.text.clone()]).into_owned()
+    }
+
+    /// The packet's attachment; empty if it has none.
+    pub fn attachment(&self) -> Bytes {
+        self.attachment.clone().map_or_else(Bytes::new, |range| self.frames.slice(range))
     }
 
     /// Appends the packet to an answer of long-polling (engine.io-protocol v4, "HTTP long-polling").
@@ -188,7 +199,7 @@ mod tests {
         let mut polled = String::new();
         message.poll_into(&mut polled);
         chunk.poll_into(&mut polled);
-        Message::close(&budget).poll_into(&mut polled);
+        Message::close(CloseCode::Normal, &budget).poll_into(&mut polled);
         assert_eq!(polled, "42[\"x\",{}]\u{1e}451-[\"x\",{}]\u{1e}bYWJj");
     }
 

@@ -3,8 +3,10 @@
 use std::fmt;
 use std::time::Duration;
 
+use serde::{Deserialize, Serialize};
 use subtle::ConstantTimeEq;
 
+use super::fleet::RedisOptions;
 use super::rate::Allowance;
 use crate::http::origin;
 
@@ -39,10 +41,15 @@ pub struct RelayOptions {
     pub max_waiting_bytes: usize,
     /// How long a participant's connection may refuse to take a single byte before it is cut off. Default 10 s.
     pub stall_timeout: Duration,
+    /// How long the relay goes on serving its participants when it is asked to end, while it takes no new ones. Default
+    /// zero.
+    pub drain: Duration,
     /// How much one participant may send.
     pub rates: Rates,
     /// Who may connect, and do what.
     pub access: Access,
+    /// Where other relays are met that share the rooms. Default none.
+    pub redis: Option<RedisOptions>,
     /// Origins of pages served from elsewhere that may connect, besides the relay's own.
     pub allowed_origins: Vec<Origin>,
 }
@@ -60,8 +67,10 @@ impl Default for RelayOptions {
             outgoing_bytes: 4_000_000,
             max_waiting_bytes: 64_000_000,
             stall_timeout: Duration::from_secs(10),
+            drain: Duration::ZERO,
             rates: Rates::default(),
             access: Access::Open,
+            redis: None,
             allowed_origins: Vec::new(),
         }
     }
@@ -134,7 +143,8 @@ pub enum Access {
 }
 
 /// What somebody may do.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
 pub(super) enum Role {
     /// Everything.
     Publisher,

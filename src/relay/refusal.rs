@@ -19,6 +19,8 @@ pub(super) enum Code {
     RoomFull,
     /// The relay has as many sessions as it takes, of all clients or of those of one address.
     RelayFull,
+    /// The relay is about to end.
+    Draining,
     /// Too many connections, or too much of something at a time.
     TooMany,
     /// An event is too large.
@@ -83,6 +85,12 @@ impl HttpRefusal {
     /// A request that makes no sense.
     pub fn bad(message: impl Into<String>) -> Self {
         Self::new(StatusCode::BAD_REQUEST, Code::BadRequest, message)
+    }
+
+    /// The relay takes no new sessions, because it is about to end.
+    pub fn draining() -> Self {
+        let message = "this relay is about to end and takes nobody new; try again in a second";
+        Self::new(StatusCode::SERVICE_UNAVAILABLE, Code::Draining, message)
     }
 
     /// There is as much of this at this moment as the relay takes.

@@ -3,6 +3,8 @@
 //! `H` is whatever reaches a participant (a socket; a number in tests). Every operation returns whom to tell
 //! what, and the gateway tells them.
 
+mod remote;
+
 use std::collections::HashMap;
 use std::sync::Arc;
 
@@ -11,7 +13,9 @@ use thiserror::Error;
 use super::dialect::{
     BroadcastMode, CameraState, JoinRoom, MicState, Participant, PresenterChanged, RoomState,
 };
-use super::options::{Role, Token};
+use super::fleet::NodeId;
+use super::identity::Identity;
+use super::options::Role;
 use super::refusal::Code;
 use super::session::Sid;
 use super::signalling::Dialect;
@@ -85,38 +89,10 @@ pub(super) struct Seat<H> {
     pub user_id: Arc<str>,
     pub role: Role,
     pub can_broadcast: bool,
-    /// The room, the participant itself included.
+    /// Those in the room who came in at this relay, the participant itself included.
     pub audience: Audience<H>,
-}
-
-/// Who a client says it is, and what it may do.
-#[derive(Debug, Clone)]
-pub(super) struct Identity {
-    pub user_id: Arc<str>,
-    pub role: Role,
-    pub proof: Proof,
-}
-
-/// What shows that a client is the user whose id it names.
-#[derive(Debug, Clone)]
-pub(super) enum Proof {
-    /// Nothing, or a token that everybody shows.
-    Nothing,
-    /// A token of its own.
-    Own(Token),
-    /// The token of those who publish.
-    Publisher,
-}
-
-impl Proof {
-    /// Whether who has this one may take the place of who had `earlier`.
-    fn outranks(&self, earlier: &Self) -> bool {
-        match (self, earlier) {
-            (Self::Publisher, _) => true,
-            (Self::Own(token), Self::Own(other)) => token.is(other.as_ref()),
-            _ => false,
-        }
-    }
+    /// Whether others came in at other relays.
+    pub others_elsewhere: bool,
 }
 
 /// What comes of connecting.
@@ -145,6 +121,12 @@ struct RoomKey {
     id: Arc<str>,
 }
 
+impl RoomKey {
+    fn relay(room_id: &str) -> Self {
+        Self { dialect: Dialect::Relay, id: room_id.into() }
+    }
+}
+
 /// Seats of a one-to-one room, and how many of them are for those who only watch.
 const ONE_TO_ONE: usize = 2;
 const ONE_TO_ONE_WATCHING: usize = 1;
@@ -152,6 +134,10 @@ const ONE_TO_ONE_WATCHING: usize = 1;
 struct Member {
     sid: Sid,
     role: Role,
+    /// When it joined, in Unix milliseconds.
+    since: u64,
+    /// The relay that it is connected to; `None` for this one.
+    node: Option<NodeId>,
     participant: Participant,
 }
 
@@ -159,6 +145,9 @@ struct Room<H> {
     /// In the order of joining; the first who may publish is the host.
     members: Vec<Member>,
     presenter: Option<String>,
+    /// Counts the changes of the presenter, on all relays together.
+    presenter_version: u64,
+    /// Those of this relay.
     audience: Audience<H>,
 }
 
@@ -238,22 +227,31 @@ impl<H: Clone> Registry<H> {
     /// Notes that a user has connected as `sid`, unless another connection has the user id. `gone`: a connection
     /// whose client is known not to be there any more.
     pub fn connect(&mut self, sid: Sid, identity: Identity, handle: H, gone: Option<Sid>) -> Seated<H> {
-        let holder = self.users.get(&identity.user_id).filter(|&&holder| holder != sid);
-        let holder = holder.and_then(|holder| Some((*holder, self.connections.get(holder)?)));
-        let displaced = match holder {
-            None => None,
-            Some((holder, held)) if identity.proof.outranks(&held.identity.proof) => {
-                Some((holder, held.handle.clone()))
-            }
-            Some((_, held)) if held.identity.role == Role::Publisher && identity.role == Role::Viewer => {
-                return Seated::Refused;
-            }
-            Some((holder, held)) if gone == Some(holder) => Some((holder, held.handle.clone())),
-            Some((holder, held)) => return Seated::Taken(holder, held.handle.clone()),
+        let seated = self.contest(&identity, gone);
+        if let Seated::Free | Seated::Displaces(..) = seated {
+            self.users.insert(identity.user_id.clone(), sid);
+            self.connections.insert(sid, Connection { identity, handle, room: None });
+        }
+        seated
+    }
+
+    /// What would come of connecting, here or at another relay.
+    pub fn contest(&self, identity: &Identity, gone: Option<Sid>) -> Seated<H> {
+        let holder = self.users.get(&identity.user_id);
+        let Some((holder, held)) = holder.and_then(|holder| Some((*holder, self.connections.get(holder)?)))
+        else {
+            return Seated::Free;
         };
-        self.users.insert(identity.user_id.clone(), sid);
-        self.connections.insert(sid, Connection { identity, handle, room: None });
-        displaced.map_or(Seated::Free, |(sid, handle)| Seated::Displaces(sid, handle))
+        let handle = held.handle.clone();
+        if identity.proof.outranks(&held.identity.proof) {
+            Seated::Displaces(holder, handle)
+        } else if held.identity.role == Role::Publisher && identity.role == Role::Viewer {
+            Seated::Refused
+        } else if gone == Some(holder) {
+            Seated::Displaces(holder, handle)
+        } else {
+            Seated::Taken(holder, handle)
+        }
     }
 
     /// Forgets a connection. Returns what to tell the room it was in, if it was in one.
@@ -268,7 +266,14 @@ impl<H: Clone> Registry<H> {
     }
 
     /// Seats a connection in a room. The caller has made it leave its former room ([`Registry::leave`]).
-    pub fn join(&mut self, sid: Sid, dialect: Dialect, wish: JoinRoom) -> Result<Joined<H>, JoinRefusal> {
+    /// `now` is in Unix milliseconds.
+    pub fn join(
+        &mut self,
+        sid: Sid,
+        dialect: Dialect,
+        wish: JoinRoom,
+        now: u64,
+    ) -> Result<Joined<H>, JoinRefusal> {
         if wish.room_id.is_empty() || wish.room_id.len() > MAX_ROOM_ID {
             return Err(JoinRefusal::BadRoomId);
         }
@@ -285,6 +290,7 @@ impl<H: Clone> Registry<H> {
             None => self.rooms.entry(key.clone()).or_insert_with(|| Room {
                 members: Vec::new(),
                 presenter: None,
+                presenter_version: 0,
                 audience: Arc::from([]),
             }),
         };
@@ -306,7 +312,8 @@ impl<H: Clone> Registry<H> {
             watches,
         };
         connection.room = Some(key);
-        room.members.push(Member { sid, role: *role, participant: newcomer.clone() });
+        let since = room.members.last().map_or(now, |last| now.max(last.since + 1));
+        room.members.push(Member { sid, role: *role, since, node: None, participant: newcomer.clone() });
         room.audience = room.audience.iter().cloned().chain([(sid, connection.handle.clone())]).collect();
         Ok(Joined {
             dialect,
@@ -323,6 +330,11 @@ impl<H: Clone> Registry<H> {
         })
     }
 
+    /// The members of each room.
+    pub fn rooms(&self) -> impl Iterator<Item = &Audience<H>> {
+        self.rooms.values().map(|room| &room.audience)
+    }
+
     /// Takes a connection out of its room. `None` if it was in none.
     pub fn leave(&mut self, sid: Sid) -> Option<Left<H>> {
         let connection = self.connections.get_mut(&sid)?;
@@ -332,9 +344,11 @@ impl<H: Clone> Registry<H> {
         let Member { participant, .. } = room.members.remove(index);
         room.audience = room.audience.iter().filter(|(other, _)| *other != sid).cloned().collect();
         let audience = room.audience.clone();
-        let presenter =
-            (room.presenter.as_ref() == Some(&participant.user_id)).then(|| room.set_presenter(None));
-        if room.members.is_empty() {
+        let presenter = (room.presenter.as_ref() == Some(&participant.user_id)).then(|| {
+            room.presenter_version += 1;
+            room.set_presenter(None)
+        });
+        if room.audience.is_empty() {
             self.rooms.remove(&key);
         }
         Some(Left { dialect: key.dialect, room_id: key.id, participant, audience, presenter })
@@ -352,6 +366,7 @@ impl<H: Clone> Registry<H> {
             user_id: connection.identity.user_id.clone(),
             room_id: key.id.clone(),
             audience: room.audience.clone(),
+            others_elsewhere: room.members.len() > room.audience.len(),
         })
     }
 
@@ -384,6 +399,7 @@ impl<H: Clone> Registry<H> {
         if room.host()?.sid != sid {
             return None;
         }
+        room.presenter_version += 1;
         Some((room.set_presenter(presenter), room.audience.clone()))
     }
 
@@ -393,6 +409,8 @@ impl<H: Clone> Registry<H> {
         Some(&mut member.participant).filter(|participant| participant.can_broadcast)
     }
 }
+
+pub(super) use remote::{Change, Changed};
 
 #[cfg(test)]
 #[path = "registry_tests.rs"]

@@ -19,7 +19,7 @@ impl Rehearsal {
     pub fn new(clients: u64) -> Self {
         let access =
             Token::new("publish").map_or(Access::Open, |publish| Access::Split { publish, view: None });
-        let hub = Hub::new(RelayOptions { access, ..RelayOptions::default() });
+        let (hub, _) = Hub::new(RelayOptions { access, ..RelayOptions::default() });
         let permits = (0..clients).filter_map(|client| hub.sessions.polling_permit(client, None).ok());
         let sessions: Vec<_> = permits.map(|permits| Session::polling(&hub.terms, permits)).collect();
         sessions.iter().for_each(|session| hub.sessions.insert(session));

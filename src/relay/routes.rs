@@ -7,10 +7,11 @@ use axum::http::{HeaderValue, Method, StatusCode, header};
 use axum::middleware::{self, Next};
 use axum::response::{IntoResponse, Response};
 use axum::routing::{any, get};
-use axum::{Extension, Router};
+use axum::{Extension, Json, Router};
 use serde::Deserialize;
 
 use super::client_log::Topic;
+use super::health::Status;
 use super::hub::Hub;
 use super::polling;
 use super::refusal::{Code, HttpRefusal};
@@ -20,6 +21,8 @@ use crate::http::{ConnectionInfo, origin};
 
 /// Where Socket.IO lives.
 const SOCKET_IO_PATH: &str = "/socket.io/";
+/// Prometheus' text format.
+const METRICS: &str = "text/plain; version=0.0.4; charset=utf-8";
 
 /// All routes.
 pub(super) fn all(hub: Arc<Hub>) -> Router {
@@ -29,10 +32,30 @@ pub(super) fn all(hub: Arc<Hub>) -> Router {
         .with_state(hub.clone())
         .layer(middleware::from_fn_with_state(hub.clone(), check_origin));
     site::routes()
-        .route("/healthz", get(async || "ok\n"))
+        .route("/healthz", get(health).with_state(hub.clone()))
+        .route("/metrics", get(metrics).with_state(hub.clone()))
+        .route("/livez", get(async || "ok\n"))
         .merge(socket_io)
         .fallback(async || (StatusCode::NOT_FOUND, "there is nothing here; the page to watch is at /\n"))
         .layer(middleware::from_fn_with_state(hub, check_host))
+}
+
+/// For load balancers: whether to send participants here, and how it is.
+async fn health(State(hub): State<Arc<Hub>>) -> impl IntoResponse {
+    let health = hub.health();
+    let status = match health.status {
+        Status::Ok => StatusCode::OK,
+        Status::Draining => StatusCode::SERVICE_UNAVAILABLE,
+    };
+    (status, [(header::CACHE_CONTROL, "no-store")], Json(health))
+}
+
+/// For Prometheus: the same in numbers.
+async fn metrics(State(hub): State<Arc<Hub>>) -> Response {
+    match hub.health().metrics() {
+        Ok(text) => ([(header::CONTENT_TYPE, METRICS)], text).into_response(),
+        Err(error) => (StatusCode::INTERNAL_SERVER_ERROR, format!("{error}\n")).into_response(),
+    }
 }
 
 /// The query of a request to Socket.IO.
@@ -57,6 +80,7 @@ async fn socket_io(
     }
     let session = match &sid {
         Some(sid) => Some(hub.sessions.get(sid).ok_or_else(polling::unknown)?),
+        None if hub.is_draining() => return Err(HttpRefusal::draining()),
         None => None,
     };
     match (transport.as_deref(), request.method(), session) {

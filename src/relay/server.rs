@@ -1,5 +1,6 @@
 //! The relay as a server: bound, run, shut down.
 
+use std::future::pending;
 use std::io;
 use std::net::SocketAddr;
 use std::sync::Arc;
@@ -11,6 +12,8 @@ use tokio::net::{TcpListener, TcpSocket};
 use tokio::time::{MissedTickBehavior, interval, timeout};
 use tokio_util::sync::CancellationToken;
 
+use super::drain::drain;
+use super::fleet::{Link, carry};
 use super::hub::Hub;
 use super::options::RelayOptions;
 use super::refusal::HttpRefusal;
@@ -92,6 +95,7 @@ pub struct Relay {
     addr: SocketAddr,
     listener: TcpListener,
     hub: Arc<Hub>,
+    link: Option<Link>,
 }
 
 impl Relay {
@@ -104,7 +108,8 @@ impl Relay {
         let failed = |source| RelayError::listen(addr, source);
         let listener = listen(addr).map_err(failed)?;
         let local = listener.local_addr().map_err(failed)?;
-        Ok(Self { addr: local, listener, hub: Hub::new(options) })
+        let (hub, link) = Hub::new(options);
+        Ok(Self { addr: local, listener, hub, link })
     }
 
     /// The address the relay listens on, with the port the system chose if it was asked for port 0.
@@ -112,10 +117,10 @@ impl Relay {
         self.addr
     }
 
-    /// Serves until `shutdown` completes, then takes leave of the clients, cuts those that do not hear, and
-    /// returns after 3 s at most.
+    /// Serves until `shutdown` completes. Then takes nobody new, sends its participants elsewhere within
+    /// [`RelayOptions::drain`], cuts those off that do not hear, and returns after 3 s more at most.
     pub async fn run(self, shutdown: impl Future<Output = ()>) {
-        let Self { listener, hub, .. } = self;
+        let Self { listener, hub, link, .. } = self;
         let bounds = Bounds {
             connections: hub.options.max_connections,
             head: HEAD_TIMEOUT,
@@ -137,17 +142,32 @@ impl Relay {
                 hub.tend();
             }
         };
+        let carry = async {
+            match (link, &hub.options.redis, &hub.gateway.fleet) {
+                (Some(link), Some(redis), Some(fleet)) => carry(link, redis, fleet, &hub.gateway).await,
+                _ => pending().await,
+            }
+        };
         let farewell = async {
             shutdown.await;
+            hub.stop_admitting();
+            tokio::select! {
+                () = hub.sessions.all_gone() => {}
+                () = drain(&hub, hub.options.drain) => {}
+            }
             stop.cancel();
-            hub.dismiss_all();
             if timeout(FAREWELL, hub.sessions.all_gone()).await.is_err() {
                 tracing::info!("some clients did not hear that the relay goes away; cutting them off");
             }
             hub.sessions.list().iter().for_each(|session| hub.close(session));
+            if let Some(fleet) = &hub.gateway.fleet {
+                // So that other relays need not wait for a lease to run out.
+                let _ = timeout(WIND_UP, fleet.flushed()).await;
+            }
         };
         tokio::select! {
             never = tend => never,
+            () = carry => {}
             ((), ()) = async { tokio::join!(serve, farewell) } => {}
         }
     }

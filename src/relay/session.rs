@@ -20,7 +20,7 @@ use crate::http::ClientAddress;
 use crate::socketio::Decoder;
 
 /// The public name of a session: the `socketId` that others see, and nothing that opens anything.
-#[derive(Clone, Copy, PartialEq, Eq, Hash)]
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub(super) struct Sid(u128);
 
 impl Sid {

@@ -117,6 +117,10 @@ impl Sessions {
         was_there
     }
 
+    pub fn len(&self) -> usize {
+        self.all().len()
+    }
+
     pub fn list(&self) -> Vec<Arc<Session>> {
         self.all().values().cloned().collect()
     }

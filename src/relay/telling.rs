@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use serde::Serialize;
+use tokio_tungstenite::tungstenite::protocol::frame::coding::CloseCode;
 use tracing::field;
 
 use super::client_log::Topic;
@@ -11,7 +12,7 @@ use super::gateway::Gateway;
 use super::message::Message;
 use super::outgoing::Slow;
 use super::refusal::Refusal;
-use super::registry::{Audience, Left};
+use super::registry::{Audience, Left, Registry};
 use super::session::{Session, Sid};
 use super::signalling::Dialect;
 
@@ -26,7 +27,7 @@ impl Gateway {
     /// Tells a client why, and ends its session in order.
     pub fn dismiss(&self, session: &Session, refusal: &Refusal) {
         let why = self.encode("error", &Refused { message: &refusal.message, code: refusal.code });
-        let end = [Message::text("41", &self.budget), Message::close(&self.budget)];
+        let end = [Message::text("41", &self.budget), Message::close(CloseCode::Normal, &self.budget)];
         session.finish(&why.into_iter().chain(end).collect::<Vec<_>>());
     }
 
@@ -44,12 +45,18 @@ impl Gateway {
                     let (room, user) = (&*left.room_id, &*left.participant.user_id);
                     tracing::warn!(room, user, "cut off a participant that cannot keep up{more}");
                 }
-                self.announce_left(&left, session.id, &mut slow);
+                self.announce_left(&registry, &left, session.id, &mut slow);
             }
         }
     }
 
-    pub(super) fn announce_left(&self, left: &Left<Arc<Session>>, sid: Sid, slow: &mut Vec<Arc<Session>>) {
+    pub(super) fn announce_left(
+        &self,
+        registry: &Registry<Arc<Session>>,
+        left: &Left<Arc<Session>>,
+        sid: Sid,
+        slow: &mut Vec<Arc<Session>>,
+    ) {
         if left.dialect != Dialect::Relay {
             return self.announce_departed(left, slow);
         }
@@ -58,6 +65,7 @@ impl Gateway {
         if let Some(changed) = &left.presenter {
             self.tell_others(&left.audience, sid, "broadcast-presenter-changed", changed, slow);
         }
+        self.announce_in(registry, &left.room_id);
     }
 
     pub(super) fn tell_others(

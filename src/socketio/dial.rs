@@ -101,9 +101,10 @@ pub(super) async fn upgrade(
         .read_buffer_size(READ_BUFFER)
         .max_message_size(Some(limits.max_message))
         .max_frame_size(Some(limits.max_message));
-    let (socket, _) = client_async_tls_with_config(endpoint.url(), counted, Some(config), Some(connector))
-        .await
-        .map_err(upgrade_fault)?;
+    let (socket, _) =
+        client_async_tls_with_config(endpoint.handshake_url(), counted, Some(config), Some(connector))
+            .await
+            .map_err(upgrade_fault)?;
     Ok((socket, queue))
 }
 

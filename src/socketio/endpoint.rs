@@ -5,6 +5,7 @@ use std::fmt;
 use std::path::PathBuf;
 use std::time::Duration;
 
+use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 use serde_json::{Map, Value};
 use url::{Host, Url};
 
@@ -39,6 +40,17 @@ impl fmt::Debug for Auth {
     }
 }
 
+/// What `encodeURIComponent` encodes, and the apostrophe, which browsers encode when they read the URL.
+const COMPONENT: &AsciiSet = &NON_ALPHANUMERIC
+    .remove(b'-')
+    .remove(b'_')
+    .remove(b'.')
+    .remove(b'!')
+    .remove(b'~')
+    .remove(b'*')
+    .remove(b'(')
+    .remove(b')');
+
 /// A Socket.IO server: base URL, credentials, and whom to trust.
 #[derive(Debug, Clone)]
 pub struct Endpoint {
@@ -51,6 +63,8 @@ pub struct Endpoint {
     pub namespace: Cow<'static, str>,
     /// What the CONNECT packet carries, if anything.
     pub auth: Option<Auth>,
+    /// Names and values in the query of the handshake, beside the protocol's own. Proxies see and log them.
+    pub query: Vec<(&'static str, String)>,
     /// A PEM file with certificates to trust beside the platform's.
     pub ca_file: Option<PathBuf>,
 }
@@ -83,8 +97,16 @@ impl Endpoint {
         let port = parsed.port_or_known_default().unwrap_or(if secure { 443 } else { 80 });
         let prefix = parsed.path().trim_end_matches('/');
         let prefix = prefix.strip_suffix("/socket.io").unwrap_or(prefix);
-        let path = format!("{prefix}/socket.io/");
-        Ok(Self { secure, host, port, path, namespace: DEFAULT_NAMESPACE, auth: None, ca_file: None })
+        Ok(Self {
+            secure,
+            host,
+            port,
+            path: format!("{prefix}/socket.io/"),
+            namespace: DEFAULT_NAMESPACE,
+            auth: None,
+            query: Vec::new(),
+            ca_file: None,
+        })
     }
 
     /// The URL of the WebSocket, without anything secret; it stands in every error.
@@ -93,6 +115,17 @@ impl Endpoint {
         let (scheme, usual) = if self.secure { ("wss", 443) } else { ("ws", 80) };
         let port = if self.port == usual { String::new() } else { format!(":{}", self.port) };
         format!("{scheme}://{host}{port}{path}?EIO=4&transport=websocket")
+    }
+
+    /// What is asked for: the URL with the query. Encoded byte for byte as browsers' clients do, because load balancers
+    /// compare values as they are written.
+    pub(super) fn handshake_url(&self) -> String {
+        let mut url = self.url();
+        for (name, value) in &self.query {
+            url.extend(["&", name, "="]);
+            url.extend(utf8_percent_encode(value, COMPONENT));
+        }
+        url
     }
 
     /// Whether the connection is encrypted.
@@ -152,6 +185,23 @@ mod tests {
         ] {
             assert_eq!(Endpoint::new(url).unwrap().url(), expected, "{url}");
         }
+    }
+
+    #[test]
+    fn the_query_is_written_as_browsers_write_it() {
+        let mut endpoint = Endpoint::new("ws://h").unwrap();
+        endpoint.query = vec![("room", "회의 1/&?#+!~*'()-_.%".to_owned())];
+        // Of the same name, by node: new URL(`ws://h/?room=${encodeURIComponent(name)}`).search.
+        let room = "%ED%9A%8C%EC%9D%98%201%2F%26%3F%23%2B!~*%27()-_.%25";
+        assert_eq!(
+            endpoint.handshake_url(),
+            format!("ws://h/socket.io/?EIO=4&transport=websocket&room={room}")
+        );
+        assert_eq!(
+            endpoint.url(),
+            "ws://h/socket.io/?EIO=4&transport=websocket",
+            "errors say what they said"
+        );
     }
 
     #[test]

@@ -1,6 +1,7 @@
-//! One sender and many receivers in a room of a relay: when each chunk arrives at each receiver.
+//! One sender and many receivers in each of some rooms of a relay: when each chunk arrives at each receiver.
 //!
-//! Usage: `fan_out ADDR:PORT RECEIVERS SECONDS`. Prints `ready` when all have joined, starts on a line of input, and
+//! Usage: `fan_out ADDR:PORT RECEIVERS SECONDS [ROOMS]`. RECEIVERS are those of one room, of which there is one unless ROOMS
+//! says more. Prints `ready` when all have joined, starts on a line of input, and
 //! prints what it saw as one line of JSON. In Rust, and all in one thread, because receivers must cost less than the
 //! relay that is measured.
 #![allow(missing_docs)]
@@ -24,7 +25,6 @@ const CHUNK_BYTES: usize = 10_400;
 const CADENCE: Duration = Duration::from_millis(100);
 /// How long the last chunks may take.
 const PATIENCE: Duration = Duration::from_secs(5);
-const ROOM: &str = "bench";
 
 type Socket = WebSocketStream<MaybeTlsStream<TcpStream>>;
 type Failure = Box<dyn Error>;
@@ -32,7 +32,8 @@ type Failure = Box<dyn Error>;
 /// What all receivers saw, and when each chunk was sent.
 #[derive(Default)]
 struct Seen {
-    sent: Vec<Instant>,
+    /// By room.
+    sent: Vec<Vec<Instant>>,
     /// From sending a chunk to its arrival at a receiver, in microseconds.
     delays: Vec<u32>,
     out_of_turn: u64,
@@ -41,25 +42,44 @@ struct Seen {
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> Result<(), Failure> {
     let args: Vec<_> = std::env::args().skip(1).collect();
-    let [addr, receivers, seconds] = args.as_slice() else {
-        return Err("usage: fan_out ADDR:PORT RECEIVERS SECONDS".into());
+    let (addr, receivers, seconds, rooms) = match args.as_slice() {
+        [addr, receivers, seconds] => (addr, receivers, seconds, "1"),
+        [addr, receivers, seconds, rooms] => (addr, receivers, seconds, rooms.as_str()),
+        _ => return Err("usage: fan_out ADDR:PORT RECEIVERS SECONDS [ROOMS]".into()),
     };
     let (receivers, seconds): (usize, u64) = (receivers.parse()?, seconds.parse()?);
-    LocalSet::new().run_until(measure(addr, receivers, Duration::from_secs(seconds))).await
+    let measured = measure(addr, rooms.parse()?, receivers, Duration::from_secs(seconds));
+    LocalSet::new().run_until(measured).await
 }
 
-async fn measure(addr: &str, count: usize, time: Duration) -> Result<(), Failure> {
-    let seen = Rc::new(RefCell::new(Seen::default()));
+async fn measure(addr: &str, rooms: usize, count: usize, time: Duration) -> Result<(), Failure> {
+    let seen = Rc::new(RefCell::new(Seen { sent: vec![Vec::new(); rooms], ..Seen::default() }));
     let mut receivers = JoinSet::new();
-    for number in 0..count {
-        let socket = join(addr, &format!("receiver-{number}")).await?;
-        receivers.spawn_local(receive(socket, seen.clone()));
+    let mut senders = Vec::new();
+    for room in 0..rooms {
+        for number in 0..count {
+            let socket = join(addr, room, &format!("receiver-{room}-{number}")).await?;
+            receivers.spawn_local(receive(socket, room, seen.clone()));
+        }
+        senders.push(join(addr, room, &format!("sender-{room}")).await?);
     }
-    let sender = join(addr, "sender").await?;
     println!("ready");
     std::io::stdin().read_line(&mut String::new())?;
 
-    let sent = send(sender, time, &seen).await?;
+    let mut sending = JoinSet::new();
+    for (room, sender) in senders.into_iter().enumerate() {
+        // One after the other within the cadence, as rooms that know nothing of each other.
+        let phase = CADENCE.mul_f64(room as f64 / rooms as f64);
+        let seen = seen.clone();
+        sending.spawn_local(async move {
+            tokio::time::sleep(phase).await;
+            send(sender, room, time, &seen).await.map_err(|error| error.to_string())
+        });
+    }
+    let mut sent = 0;
+    while let Some(done) = sending.join_next().await {
+        sent += done??;
+    }
     let expected = sent * count;
     let complete = async {
         while seen.borrow().delays.len() < expected {
@@ -89,7 +109,12 @@ async fn measure(addr: &str, count: usize, time: Duration) -> Result<(), Failure
 }
 
 /// Sends numbered chunks at the cadence, and returns how many.
-async fn send(mut socket: Socket, time: Duration, seen: &RefCell<Seen>) -> Result<usize, Failure> {
+async fn send(
+    mut socket: Socket,
+    room: usize,
+    time: Duration,
+    seen: &RefCell<Seen>,
+) -> Result<usize, Failure> {
     let header = json!(["media-chunk", {
         "chunk": { "_placeholder": true, "num": 0 },
         "mimeType": "video/webm; codecs=\"vp8, opus\"",
@@ -105,7 +130,7 @@ async fn send(mut socket: Socket, time: Duration, seen: &RefCell<Seen>) -> Resul
             _ = ticks.tick() => {
                 let mut chunk = vec![0x5a; CHUNK_BYTES];
                 chunk[..8].copy_from_slice(&sent.to_be_bytes());
-                seen.borrow_mut().sent.push(Instant::now());
+                seen.borrow_mut().sent[room].push(Instant::now());
                 socket.feed(Message::text(header.as_str())).await?;
                 socket.send(Message::binary(chunk)).await?;
                 sent += 1;
@@ -117,7 +142,7 @@ async fn send(mut socket: Socket, time: Duration, seen: &RefCell<Seen>) -> Resul
 }
 
 /// Notes each chunk until the connection ends.
-async fn receive(mut socket: Socket, seen: Rc<RefCell<Seen>>) {
+async fn receive(mut socket: Socket, room: usize, seen: Rc<RefCell<Seen>>) {
     let mut next = 0;
     while let Some(Ok(message)) = socket.next().await {
         let Message::Binary(chunk) = message else {
@@ -129,7 +154,7 @@ async fn receive(mut socket: Socket, seen: Rc<RefCell<Seen>>) {
         let now = Instant::now();
         let mut seen = seen.borrow_mut();
         let Some((number, sent)) =
-            number_of(&chunk).and_then(|number| Some((number, *seen.sent.get(number)?)))
+            number_of(&chunk).and_then(|number| Some((number, *seen.sent[room].get(number)?)))
         else {
             seen.out_of_turn += 1;
             continue;
@@ -145,11 +170,12 @@ fn number_of(chunk: &Bytes) -> Option<usize> {
 }
 
 /// Joins the room.
-async fn join(addr: &str, user: &str) -> Result<Socket, Failure> {
+async fn join(addr: &str, room: usize, user: &str) -> Result<Socket, Failure> {
     let url = format!("ws://{addr}/socket.io/?EIO=4&transport=websocket");
     let (mut socket, _) = tokio_tungstenite::connect_async(url).await?;
     let auth = json!({ "userId": user, "token": user });
-    let wish = json!(["join-room", { "roomId": ROOM, "username": user, "hasVideo": false, "isMuted": true }]);
+    let room = format!("bench-{room}");
+    let wish = json!(["join-room", { "roomId": room, "username": user, "hasVideo": false, "isMuted": true }]);
     loop {
         let message = socket.next().await.ok_or("the relay hung up")??;
         let Message::Text(text) = &message else { continue };

@@ -25,9 +25,15 @@ pub struct Peer {
 
 #[derive(Debug, PartialEq)]
 pub enum Heard {
-    Event { name: String, payload: Value, binary: Option<Bytes> },
+    Event {
+        name: String,
+        payload: Value,
+        binary: Option<Bytes>,
+    },
     Ack(Value),
     Disconnected,
+    /// The code of a close frame.
+    ClosedWith(u16),
     Closed,
 }
 
@@ -125,7 +131,11 @@ impl Peer {
     pub async fn hear_patiently(&mut self) -> Heard {
         loop {
             let Some(Ok(message)) = self.socket.next().await else { return Heard::Closed };
-            let Message::Text(text) = message else { continue };
+            let text = match message {
+                Message::Text(text) => text,
+                Message::Close(Some(frame)) => return Heard::ClosedWith(frame.code.into()),
+                _ => continue,
+            };
             match text.as_str() {
                 "2" => pong(&mut self.socket).await,
                 "1" | "41" => return Heard::Disconnected,

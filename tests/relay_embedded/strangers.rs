@@ -150,7 +150,7 @@ async fn flood(relay: &Program, event: &str, payload: Value) -> usize {
             Heard::Event { name, payload, .. } if name == "error" => told = Some(payload),
             Heard::Event { .. } => {}
             Heard::Ack(_) => {}
-            Heard::Disconnected | Heard::Closed => break,
+            Heard::Disconnected | Heard::ClosedWith(_) | Heard::Closed => break,
         }
     }
     assert_eq!(told.unwrap_or_default()["code"], "too_many", "{event}");

@@ -12,6 +12,7 @@ test('a refusal is known by its code, or more closely by its words, else repeate
   assert.equal(kind({ code: 'room_full', message: 'in other words' }), 'full');
   assert.equal(kind({ code: 'too_many' }), 'busy');
   assert.equal(kind({ code: 'relay_full' }), 'relay-full');
+  assert.equal(kind({ code: 'draining' }), 'away');
   assert.equal(kind({ code: 'bad_request', message: 'The room needs a name of 1 to 128 bytes' }), 'room');
   assert.equal(kind({ code: 'token_required' }), 'token-needed');
   assert.equal(kind({ code: 'token_wrong' }), 'token-wrong');

@@ -29,6 +29,8 @@ const KINDS_BY_CODE = {
   token_wrong: 'token-wrong',
   room_full: 'full',
   relay_full: 'relay-full',
+  // Soon another relay has its place.
+  draining: 'away',
   too_many: 'busy',
   user_taken: 'kicked',
 };

@@ -50,6 +50,8 @@ export class Connection {
       // WebSocket first; long-polling where a proxy forbids it.
       transports: ['websocket', 'polling'],
       tryAllTransports: true,
+      // By which a load balancer keeps a room together.
+      query: { room: who.room },
       auth: (tell) => tell({ userId: this.#who.userId, ...(this.#who.token && { token: this.#who.token }) }),
       // Trying again is the business of this class, which says when.
       reconnection: false,

@@ -3,20 +3,22 @@
 import { io } from 'socket.io-client';
 import { nowMs, until } from './waiting.mjs';
 
-/** Joins a room and resolves once `room-state` has come. `record`: whether to keep what the chunks contain. */
-export async function joinRoom(origin, room, userId, { token = userId, record = false } = {}) {
-  const participant = new Participant(origin, room, userId, token, record);
+/** Joins a room and resolves once `room-state` has come. `record`: whether to keep what the chunks contain; `transport`:
+ *  'websocket' or 'polling'; `query`: what the handshake says besides. */
+export async function joinRoom(origin, room, userId, { token = userId, record = false, transport = 'websocket', query = {} } = {}) {
+  const participant = new Participant(origin, room, userId, { token, record, transport, query });
   await participant.next('room-state');
   return participant;
 }
 
 class Participant {
-  constructor(origin, room, userId, token, record) {
+  constructor(origin, room, userId, { token, record, transport, query }) {
     /** Everything but chunks: {atMs, event, payload}, in order of arrival. */
     this.events = [];
     /** Per chunk: {atMs, userId, socketId, timestamp, mimeType, bytes}, and `data` if they are recorded. */
     this.chunks = [];
-    this.socket = io(origin, { transports: ['websocket'], auth: { token, userId }, forceNew: true, reconnectionDelayMax: 500 });
+    this.userId = userId;
+    this.socket = io(origin, { transports: [transport], query, auth: { token, userId }, forceNew: true, reconnectionDelayMax: 500 });
     this.socket.on('connect', () => {
       this.socket.emit('join-room', { roomId: room, username: userId, hasVideo: false, isMuted: true });
     });

@@ -5,6 +5,7 @@ import { tmpdir } from 'node:os';
 import { test } from 'node:test';
 import { join } from 'node:path';
 import { startAgent } from './agents.mjs';
+import { startBalancer } from './balancers.mjs';
 import { startBrowser } from './browser.mjs';
 import { RecordingLamps } from './lamps.mjs';
 import { joinRoom } from './participant.mjs';
@@ -34,6 +35,13 @@ export class Scene {
     return relay;
   }
 
+  /** Starts a load balancer ('haproxy' or 'nginx') in front of relays. */
+  async balancer(kind, relays) {
+    const balancer = await startBalancer(kind, this.directory, relays);
+    this.owns(balancer.child);
+    return balancer;
+  }
+
   /** Starts an agent, in this scene's room unless another is named. */
   agent(relay, userId, { room = this.room, capture, meeting, username, env, lamps, link } = {}) {
     const { directory } = this;
@@ -54,8 +62,8 @@ export class Scene {
     return browser;
   }
 
-  async participant(relay, userId, options) {
-    const participant = await joinRoom(relay.origin, this.room, userId, options);
+  async participant(relay, userId, { room = this.room, ...options } = {}) {
+    const participant = await joinRoom(relay.origin, room, userId, options);
     this.#endings.push(() => participant.close());
     return participant;
   }
