@@ -9,8 +9,8 @@ use std::time::{Duration, Instant};
 
 use proptest::prelude::*;
 use roomcam::publish::pressure::{Pressure, PressureGauge};
-use roomcam::publish::quality::{Picture, Quality, Reason};
-use roomcam::publish::rate::{Observation, RateController, RateLimits};
+use roomcam::publish::quality::{Picture, Quality, RateLimits, Reason};
+use roomcam::publish::rate::{Observation, RateController};
 
 const TICK: u64 = 10;
 const CHUNK: u64 = 100;

@@ -17,7 +17,7 @@ use std::time::{Duration, Instant};
 
 use super::capacity::Capacity;
 use super::pressure::{CALM, TIGHT};
-use super::quality::{Picture, Quality, Reason, SizeStep};
+use super::quality::{Picture, Quality, RateLimits, Reason, SizeStep};
 
 /// What a target is of the capacity measured; the rest drains what waits.
 const UTILISATION: f64 = 0.85;
@@ -63,42 +63,6 @@ const PROBE_LONGEST_HELD: Duration = Duration::from_secs(64);
 const SIZE_AFTER: Duration = Duration::from_secs(4);
 /// How long a size stays at least: a new one is a new epoch.
 const SIZE_STAYS: Duration = Duration::from_secs(30);
-
-/// What the controller may choose from.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct RateLimits {
-    /// The lowest target of the video encoder in bits per second; below it the picture is held.
-    pub min_bitrate: u32,
-    /// The highest, and the one to begin with.
-    pub max_bitrate: u32,
-    /// Frames per second of the camera.
-    pub frame_rate: u8,
-    /// Bits per second that are sent beside the video: the voice, and what both cost in container and protocol.
-    pub other_bitrate: u32,
-}
-
-impl RateLimits {
-    /// The best that there is.
-    pub const fn best_quality(&self) -> Quality {
-        let Self { max_bitrate: bitrate, frame_rate, .. } = *self;
-        Quality { bitrate, frame_rate, size: SizeStep::Full, picture: Picture::Moving }
-    }
-
-    /// The frames per second at which `bitrate` looks best at this size.
-    pub fn frame_rate_for(&self, bitrate: u32, size: SizeStep) -> u8 {
-        self.frame_rate_of(f64::from(bitrate) / (f64::from(self.max_bitrate) * size.area()))
-    }
-
-    /// The same for a part of the highest bitrate.
-    fn frame_rate_of(&self, share: f64) -> u8 {
-        let divisor = match share {
-            share if share >= 0.35 => 1,
-            share if share >= 0.18 => 2,
-            _ => 3,
-        };
-        (self.frame_rate / divisor).max(self.frame_rate.min(5))
-    }
-}
 
 /// What the sender saw since the observation before. About ten a second are enough.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

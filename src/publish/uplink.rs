@@ -4,8 +4,8 @@
 use std::time::Instant;
 
 use super::pressure::{Pressure, PressureGauge};
-use super::quality::{Picture, Quality, Reason, SizeStep};
-use super::rate::{Observation, RateController, RateLimits};
+use super::quality::{Picture, Quality, RateLimits, Reason, SizeStep};
+use super::rate::{Observation, RateController};
 use crate::capture::Encoding;
 use crate::meeting::Backlog;
 

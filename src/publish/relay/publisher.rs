@@ -16,8 +16,7 @@ use crate::media::{Chunk, Frame, MediaTime, StreamFormat, VideoFormat};
 use crate::meeting::session::EVENT_OVERHEAD_BYTES;
 use crate::meeting::{Outbox, QueueState, StateChange};
 use crate::publish::pressure::Pressure;
-use crate::publish::quality::{Quality, Reason};
-use crate::publish::rate::RateLimits;
+use crate::publish::quality::{Quality, RateLimits, Reason};
 use crate::publish::uplink::Uplink;
 use crate::stream::{Counters, Origin, Segmenter};
 
