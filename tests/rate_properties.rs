@@ -276,6 +276,27 @@ proptest! {
 }
 
 #[test]
+fn what_waits_is_drained_by_half_the_target_once_the_capacity_is_known() {
+    let mut now = Instant::now();
+    let mut controller = RateController::new(LIMITS, now);
+    let mut observe = |age: u64, busy: bool| {
+        now += Duration::from_millis(CHUNK);
+        let seen = Observation { now, age: Duration::from_millis(age), delivered: 5_000, busy };
+        let quality = controller.observe(seen);
+        (quality.bitrate, controller.encoder_bitrate())
+    };
+    for _ in 0..5 {
+        assert_eq!(observe(140, true), (LIMITS.max_bitrate, LIMITS.max_bitrate));
+    }
+
+    let (bitrate, encoded) = observe(200, true);
+    assert!(bitrate < 360_000, "{bitrate} on a link of 400 kbit/s");
+    assert_eq!(encoded, bitrate / 2);
+    assert_eq!(observe(130, true), (bitrate, bitrate / 2), "until it has gone");
+    assert_eq!(observe(100, true), (bitrate, bitrate));
+}
+
+#[test]
 #[ignore = "prints how it goes, for people who change the constants"]
 fn trace() {
     for part in [2.0, 1.2, 0.9, 0.7, 0.5, 0.25, 0.15, 0.076] {
