@@ -144,6 +144,11 @@ impl RateController {
         self.probe.is_some()
     }
 
+    /// Whether less is made than the link carries, until what waits has gone.
+    pub fn drains(&self) -> bool {
+        self.drains
+    }
+
     /// Whether new pictures are sent now: as the quality says, and during a probe from a held picture.
     pub fn picture(&self) -> Picture {
         if self.probe.is_some() && self.reason != Reason::Stall {

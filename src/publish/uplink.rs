@@ -87,7 +87,12 @@ impl Uplink {
         let (quality, reason) = self.quality();
         Encoding {
             bitrate: self.rate.encoder_bitrate(),
-            frame_rate: if reason == Reason::Full { 0 } else { quality.frame_rate },
+            frame_rate: match reason {
+                Reason::Full => 0,
+                // An encoder follows a lower target late, and fewer pictures at once.
+                _ if self.rate.drains() => (quality.frame_rate / 2).max(quality.frame_rate.min(5)),
+                _ => quality.frame_rate,
+            },
             drop: self.leaves_out_pictures(),
             halved: quality.size == SizeStep::Half,
             hold: self.holds_picture(),

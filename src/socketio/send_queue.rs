@@ -15,7 +15,7 @@ use tokio::net::TcpStream;
 pub struct SendQueue(Arc<Shared>);
 
 /// What the kernel may hold beyond what is on the way, as a time of what is sent. It takes twice as much as it is told.
-const HELD: Duration = Duration::from_millis(75);
+const HELD: Duration = Duration::from_millis(50);
 /// The least that it may be told, in bytes.
 const LEAST: u32 = 4 * 1024;
 
