@@ -57,6 +57,10 @@ bench: release deps-test ## Measure CPU, memory, cadence and latency, beside a b
 soak: release deps-test ## A meeting of SOAK_SECONDS with a newcomer every 5 s (GENERATION=later, first, ...)
 	ROOMCAM=$(RELEASE) node tests/bench/soak.mjs $(GENERATION)
 
+.PHONY: soak-events
+soak-events: release deps-test ## The same SOAK_SECONDS with something happening every second, as root: what the process holds
+	ROOMCAM=$(RELEASE) node tests/bench/soak-events.mjs
+
 .PHONY: check
 check: check-format check-lints check-docs check-dependencies ## What .ci/run checks before the tests
 

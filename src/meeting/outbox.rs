@@ -18,8 +18,12 @@ use tokio::sync::Notify;
 use tokio::time::{Instant, sleep_until};
 
 use super::event::Presence;
+use super::stall::Way;
 use crate::media::Chunk;
-use crate::socketio::SendQueue;
+use crate::socketio::{SendProgress, SendQueue};
+
+/// How often is looked whether a way that had stopped goes on.
+const LOOK_AGAIN: Duration = Duration::from_millis(10);
 
 /// How much may wait. The last chunk let in may exceed either limit by its own size.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -163,6 +167,7 @@ struct Queue {
     /// Of chunks that the kernel took and that may not have arrived yet: where each ends among the bytes that it took, and since when it
     /// could have been sent.
     taken: VecDeque<(u64, Instant)>,
+    way: Way,
 }
 
 /// A new, empty outbox.
@@ -187,6 +192,17 @@ impl Queue {
     fn release(&mut self, bytes: usize, duration: Duration) {
         self.bytes -= bytes;
         self.duration -= duration;
+    }
+
+    /// How far what the kernel took has come. Forgets the chunks that have arrived.
+    fn look(&mut self) -> SendProgress {
+        let progress = self.send_queue.as_ref().map(SendQueue::progress).unwrap_or_default();
+        while self.taken.front().is_some_and(|(end, _)| *end <= progress.acknowledged) {
+            self.taken.pop_front();
+        }
+        let oldest = self.taken.front().map(|(_, from)| *from);
+        self.way.look(Instant::now(), progress.acknowledged, oldest, progress.round_trip);
+        progress
     }
 
     /// Since when the next chunk, put in at `since`, can be sent.
@@ -284,10 +300,7 @@ impl Outbox {
     /// What waits, here and in the kernel.
     pub fn backlog(&self) -> Backlog {
         let mut queue = self.0.lock();
-        let progress = queue.send_queue.as_ref().map(SendQueue::progress).unwrap_or_default();
-        while queue.taken.front().is_some_and(|(end, _)| *end <= progress.acknowledged) {
-            queue.taken.pop_front();
-        }
+        let progress = queue.look();
         let on_the_way = queue.taken.front().map(|(_, from)| *from);
         let oldest = on_the_way.or_else(|| queue.could_leave(queue.in_flight.map(|(_, _, since)| since)));
         let oldest = oldest.or_else(|| queue.could_leave(queue.chunks().next()));
@@ -312,12 +325,21 @@ impl OutboxReceiver {
             if let Some(item) = self.take(chunk_from, max_bytes) {
                 return item;
             }
+            let look_again = Instant::now() + LOOK_AGAIN;
+            let blocked = self.is_blocked();
             tokio::select! {
                 () = self.0.filled.notified() => {}
+                () = async { sleep_until(look_again).await }, if blocked => {}
                 // Made when it is polled: outside a runtime, where nothing waits, there is no clock for it.
                 () = async { sleep_until(chunk_from).await }, if Instant::now() < chunk_from => {}
             }
         }
+    }
+
+    /// Whether a chunk waits for the way.
+    fn is_blocked(&self) -> bool {
+        let queue = self.0.lock();
+        !queue.media.is_empty() && queue.way.is_blocked(Instant::now())
     }
 
     fn take(&mut self, chunk_from: Instant, max_bytes: usize) -> Option<Outgoing> {
@@ -326,7 +348,11 @@ impl OutboxReceiver {
         if let Some(change) = queue.states.pop_front() {
             return Some(Outgoing::State(change));
         }
-        if Instant::now() < chunk_from {
+        if Instant::now() < chunk_from || queue.media.is_empty() {
+            return None;
+        }
+        queue.look();
+        if queue.way.is_blocked(Instant::now()) {
             return None;
         }
         let mut item = queue.media.pop_front()?;

@@ -23,6 +23,8 @@ const EVENT_EVERY_MS = 1_000;
 const EVENTS_PER_SAMPLE = 12;
 /** The camera is lost each time it has given so many pictures. */
 const PICTURES_PER_LOSS = 600;
+/** What the log says of it. */
+const LOST = /trying again every/;
 /** By how much the last quarter may hold more than the second one. */
 const GROWTH = { rssKb: 1_024, fds: 1, threads: 1, objects: 2 };
 
@@ -77,6 +79,7 @@ async function soak() {
   endings.push(() => guests.forEach((guest) => guest.close()));
   const happened = Object.fromEntries(Object.keys(events).map((what) => [what, 0]));
   const held = [];
+  let lost = 0;
   const endMs = performance.now() + SECONDS * 1_000;
   while (performance.now() < endMs) {
     for (let each = 0; each < EVENTS_PER_SAMPLE; each += 1) {
@@ -86,10 +89,12 @@ async function soak() {
       happened[what] += 1;
       await observeFor(Math.max(0, dueMs - performance.now()));
     }
+    lost += agent.lines.filter((line) => LOST.test(line)).length;
     held.push(await sample(agent, link));
+    console.error(JSON.stringify(held.at(-1)));
   }
 
-  printTable(`${SECONDS} s, seed ${used}`, [{ ...happened, 'camera lost': await agent.control.metric('roomcam_device_failures_total') }]);
+  printTable(`${SECONDS} s, seed ${used}`, [{ ...happened, 'camera lost': lost }]);
   const quarter = Math.max(1, Math.floor(held.length / 4));
   const rows = Object.keys(GROWTH).map((what) => {
     const of = (samples) => median(samples.map((each) => each[what]));
@@ -108,7 +113,7 @@ async function sample(agent, link) {
   await agent.control.mic(false);
   await until('camera, microphone and meeting', 60_000, async () => {
     const { camera, mic, meeting } = await agent.control.status();
-    return camera.state === 'on' && mic.state === 'on' && meeting.state === 'joined';
+    return camera.state === 'on' && mic.state === 'live' && meeting === 'joined';
   });
   // Threads of pools and the window of the last second go by then.
   await observeFor(1_500);

@@ -68,7 +68,7 @@ export async function measure(scene, row, { sender = roomcam, generation = 'late
 
   const random = randomNumbers(seed());
   const changedMs = nowMs();
-  await row.play({ link, proxy, random }, lastMs);
+  await row.play({ link, random }, lastMs);
   const fromMs = row.during ? changedMs : nowMs() + row.adaptingMs;
   const toMs = row.during ? changedMs + lastMs : fromMs + lastMs;
   await observeFor(Math.max(0, toMs - nowMs()));

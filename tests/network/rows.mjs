@@ -58,12 +58,12 @@ export const ROWS = [
   },
   {
     name: 'bursts of up to 400 ms',
-    async play({ proxy, random }, lastMs) {
+    async play({ link, random }, lastMs) {
       const endMs = nowMs() + lastMs;
       while (nowMs() < endMs) {
-        proxy.hold();
+        link.hold();
         await observeFor(50 + random() * 350);
-        proxy.release();
+        link.release();
         await observeFor(200 + random() * 800);
       }
     },
