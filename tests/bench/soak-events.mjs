@@ -23,6 +23,8 @@ const EVENT_EVERY_MS = 1_000;
 const EVENTS_PER_SAMPLE = 12;
 /** The camera is lost each time it has given so many pictures. */
 const PICTURES_PER_LOSS = 600;
+/** GStreamer's objects, but for those that pass: buffers, events and what they carry. */
+const LASTING = /object-alive, type-name=\(string\)(?!Gst(?:Buffer|BufferList|Memory|Sample|Event|Message|Query|Caps|TagList|Context)\b)/;
 /** What the log says of it. */
 const LOST = /trying again every/;
 /** By how much the last quarter may hold more than the second one. */
@@ -120,7 +122,7 @@ async function sample(agent, link) {
   const before = agent.lines.length;
   agent.signal('SIGUSR1');
   const objects = await until('GStreamer’s list of its objects', 5_000, async () => {
-    const alive = () => agent.lines.slice(before).filter((line) => line.includes('object-alive')).length;
+    const alive = () => agent.lines.slice(before).filter((line) => LASTING.test(line)).length;
     const first = alive();
     await observeFor(300);
     return first === alive() && first;
