@@ -18,7 +18,7 @@ use tokio::sync::Notify;
 use tokio::time::{Instant, sleep_until};
 
 use super::event::Presence;
-use super::stall::Way;
+use super::stall::{Seen, Way};
 use crate::media::Chunk;
 use crate::socketio::{SendProgress, SendQueue};
 
@@ -197,11 +197,19 @@ impl Queue {
     /// How far what the kernel took has come. Forgets the chunks that have arrived.
     fn look(&mut self) -> SendProgress {
         let progress = self.send_queue.as_ref().map(SendQueue::progress).unwrap_or_default();
-        while self.taken.front().is_some_and(|(end, _)| *end <= progress.acknowledged) {
-            self.taken.pop_front();
+        let now = Instant::now();
+        let mut arrived = None;
+        while let Some((_, from)) = self.taken.pop_front_if(|(end, _)| *end <= progress.acknowledged) {
+            arrived = arrived.or(Some(from));
         }
-        let oldest = self.taken.front().map(|(_, from)| *from);
-        self.way.look(Instant::now(), progress.acknowledged, oldest, progress.round_trip);
+        let seen = Seen {
+            acknowledged: progress.acknowledged,
+            heard: now.checked_sub(progress.heard_ago).unwrap_or(now),
+            round_trip: progress.round_trip,
+            arrived,
+            oldest: self.taken.front().map(|(_, from)| *from),
+        };
+        self.way.look(now, seen);
         progress
     }
 
@@ -291,8 +299,9 @@ impl Outbox {
 
     /// So much is sent from now on: the kernel is to hold no more than that needs.
     pub fn expect(&self, bits_per_second: u32) {
-        let send_queue = self.0.lock().send_queue.clone();
-        if let Some(send_queue) = send_queue {
+        let mut queue = self.0.lock();
+        queue.way.expect(bits_per_second);
+        if let Some(send_queue) = &queue.send_queue {
             send_queue.expect(bits_per_second);
         }
     }

@@ -35,6 +35,8 @@ pub struct SendProgress {
     pub delivered: u64,
     /// Those of them that it has without a gap.
     pub acknowledged: u64,
+    /// How long ago the other end last said so; to the millisecond.
+    pub heard_ago: Duration,
     /// The shortest time from sending to the acknowledgement of late.
     pub round_trip: Duration,
 }
@@ -75,7 +77,7 @@ impl SendQueue {
     /// How far the bytes have come. On a kernel that does not tell, all that it took was delivered at once.
     pub fn progress(&self) -> SendProgress {
         let taken = self.taken();
-        let all = SendProgress { delivered: taken, acknowledged: taken, round_trip: Duration::ZERO };
+        let all = SendProgress { delivered: taken, acknowledged: taken, ..SendProgress::default() };
         TcpInfo::of(&self.0.socket).and_then(|info| info.progress(taken)).unwrap_or(all)
     }
 }
@@ -110,6 +112,7 @@ impl TcpInfo {
         Some(SendProgress {
             delivered: delivered.min(taken),
             acknowledged,
+            heard_ago: Duration::from_millis(u64::from(self.u32(56)?)),
             round_trip: Duration::from_micros(u64::from(self.u32(148)?)),
         })
     }
