@@ -22,8 +22,8 @@ use super::stall::{Seen, Way};
 use crate::media::Chunk;
 use crate::socketio::{SendProgress, SendQueue};
 
-/// How often is looked whether a way that had stopped goes on.
-const LOOK_AGAIN: Duration = Duration::from_millis(10);
+/// How often is looked how far things have come.
+const LOOK_AGAIN: Duration = Duration::from_millis(15);
 
 /// How much may wait. The last chunk let in may exceed either limit by its own size.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -204,7 +204,6 @@ impl Queue {
         }
         let seen = Seen {
             acknowledged: progress.acknowledged,
-            heard: now.checked_sub(progress.heard_ago).unwrap_or(now),
             round_trip: progress.round_trip,
             arrived,
             oldest: self.taken.front().map(|(_, from)| *from),
@@ -335,20 +334,19 @@ impl OutboxReceiver {
                 return item;
             }
             let look_again = Instant::now() + LOOK_AGAIN;
-            let blocked = self.is_blocked();
             tokio::select! {
                 () = self.0.filled.notified() => {}
-                () = async { sleep_until(look_again).await }, if blocked => {}
+                () = async { sleep_until(look_again).await }, if self.is_watched() => {}
                 // Made when it is polled: outside a runtime, where nothing waits, there is no clock for it.
                 () = async { sleep_until(chunk_from).await }, if Instant::now() < chunk_from => {}
             }
         }
     }
 
-    /// Whether a chunk waits for the way.
-    fn is_blocked(&self) -> bool {
+    /// Whether it is worth to look how far things have come: something is on the way, or waits for it.
+    fn is_watched(&self) -> bool {
         let queue = self.0.lock();
-        !queue.media.is_empty() && queue.way.is_blocked(Instant::now())
+        !queue.taken.is_empty() || !queue.media.is_empty()
     }
 
     fn take(&mut self, chunk_from: Instant, max_bytes: usize) -> Option<Outgoing> {
@@ -357,11 +355,11 @@ impl OutboxReceiver {
         if let Some(change) = queue.states.pop_front() {
             return Some(Outgoing::State(change));
         }
-        if Instant::now() < chunk_from || queue.media.is_empty() {
+        queue.look();
+        if Instant::now() < chunk_from {
             return None;
         }
-        queue.look();
-        if queue.way.is_blocked(Instant::now()) {
+        if queue.way.is_blocked(Instant::now(), queue.bytes) {
             return None;
         }
         let mut item = queue.media.pop_front()?;

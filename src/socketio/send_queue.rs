@@ -35,8 +35,6 @@ pub struct SendProgress {
     pub delivered: u64,
     /// Those of them that it has without a gap.
     pub acknowledged: u64,
-    /// How long ago the other end last said so; to the millisecond.
-    pub heard_ago: Duration,
     /// The shortest time from sending to the acknowledgement of late.
     pub round_trip: Duration,
 }
@@ -112,7 +110,6 @@ impl TcpInfo {
         Some(SendProgress {
             delivered: delivered.min(taken),
             acknowledged,
-            heard_ago: Duration::from_millis(u64::from(self.u32(56)?)),
             round_trip: Duration::from_micros(u64::from(self.u32(148)?)),
         })
     }
