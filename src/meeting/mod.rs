@@ -5,7 +5,7 @@
 //! - [`mod@outbox`]: the bounded queue of chunks between segmenter and socket, and its law.
 //! - [`session`]: one attempt: connect, join, publish, listen, leave; one task; `session_config`: where, and as whom.
 //! - [`error`]: why a session ended.
-//! - [`spacing`]: how far apart chunks are; `stall`: when the way has stopped, and what follows waits.
+//! - [`spacing`]: how far apart chunks are.
 //! - [`backoff`]: how long to wait before the next attempt; pure.
 //! - [`mesh`]: the same for meetings over WebRTC: dialects, negotiation, session.
 //!
@@ -48,7 +48,6 @@ pub mod roster;
 pub mod session;
 mod session_config;
 pub mod spacing;
-mod stall;
 
 pub use backoff::Backoff;
 pub use error::SessionError;

@@ -18,12 +18,8 @@ use tokio::sync::Notify;
 use tokio::time::{Instant, sleep_until};
 
 use super::event::Presence;
-use super::stall::{Seen, Way};
 use crate::media::Chunk;
-use crate::socketio::{SendProgress, SendQueue};
-
-/// How often is looked how far things have come.
-const LOOK_AGAIN: Duration = Duration::from_millis(15);
+use crate::socketio::SendQueue;
 
 /// How much may wait. The last chunk let in may exceed either limit by its own size.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -167,7 +163,6 @@ struct Queue {
     /// Of chunks that the kernel took and that may not have arrived yet: where each ends among the bytes that it took, and since when it
     /// could have been sent.
     taken: VecDeque<(u64, Instant)>,
-    way: Way,
 }
 
 /// A new, empty outbox.
@@ -192,24 +187,6 @@ impl Queue {
     fn release(&mut self, bytes: usize, duration: Duration) {
         self.bytes -= bytes;
         self.duration -= duration;
-    }
-
-    /// How far what the kernel took has come. Forgets the chunks that have arrived.
-    fn look(&mut self) -> SendProgress {
-        let progress = self.send_queue.as_ref().map(SendQueue::progress).unwrap_or_default();
-        let now = Instant::now();
-        let mut arrived = None;
-        while let Some((_, from)) = self.taken.pop_front_if(|(end, _)| *end <= progress.acknowledged) {
-            arrived = arrived.or(Some(from));
-        }
-        let seen = Seen {
-            acknowledged: progress.acknowledged,
-            round_trip: progress.round_trip,
-            arrived,
-            oldest: self.taken.front().map(|(_, from)| *from),
-        };
-        self.way.look(now, seen);
-        progress
     }
 
     /// Since when the next chunk, put in at `since`, can be sent.
@@ -298,9 +275,8 @@ impl Outbox {
 
     /// So much is sent from now on: the kernel is to hold no more than that needs.
     pub fn expect(&self, bits_per_second: u32) {
-        let mut queue = self.0.lock();
-        queue.way.expect(bits_per_second);
-        if let Some(send_queue) = &queue.send_queue {
+        let send_queue = self.0.lock().send_queue.clone();
+        if let Some(send_queue) = send_queue {
             send_queue.expect(bits_per_second);
         }
     }
@@ -308,7 +284,10 @@ impl Outbox {
     /// What waits, here and in the kernel.
     pub fn backlog(&self) -> Backlog {
         let mut queue = self.0.lock();
-        let progress = queue.look();
+        let progress = queue.send_queue.as_ref().map(SendQueue::progress).unwrap_or_default();
+        while queue.taken.front().is_some_and(|(end, _)| *end <= progress.acknowledged) {
+            queue.taken.pop_front();
+        }
         let on_the_way = queue.taken.front().map(|(_, from)| *from);
         let oldest = on_the_way.or_else(|| queue.could_leave(queue.in_flight.map(|(_, _, since)| since)));
         let oldest = oldest.or_else(|| queue.could_leave(queue.chunks().next()));
@@ -333,20 +312,12 @@ impl OutboxReceiver {
             if let Some(item) = self.take(chunk_from, max_bytes) {
                 return item;
             }
-            let look_again = Instant::now() + LOOK_AGAIN;
             tokio::select! {
                 () = self.0.filled.notified() => {}
-                () = async { sleep_until(look_again).await }, if self.is_watched() => {}
                 // Made when it is polled: outside a runtime, where nothing waits, there is no clock for it.
                 () = async { sleep_until(chunk_from).await }, if Instant::now() < chunk_from => {}
             }
         }
-    }
-
-    /// Whether it is worth to look how far things have come: something is on the way, or waits for it.
-    fn is_watched(&self) -> bool {
-        let queue = self.0.lock();
-        !queue.taken.is_empty() || !queue.media.is_empty()
     }
 
     fn take(&mut self, chunk_from: Instant, max_bytes: usize) -> Option<Outgoing> {
@@ -355,11 +326,7 @@ impl OutboxReceiver {
         if let Some(change) = queue.states.pop_front() {
             return Some(Outgoing::State(change));
         }
-        queue.look();
         if Instant::now() < chunk_from {
-            return None;
-        }
-        if queue.way.is_blocked(Instant::now(), queue.bytes) {
             return None;
         }
         let mut item = queue.media.pop_front()?;
