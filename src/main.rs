@@ -37,6 +37,7 @@ fn main() -> ExitCode {
     unsafe {
         std::env::set_var(V4L2_COLLECT_BUFFERS, "1");
     }
+    return_large_blocks();
     let cli = Cli::parse();
     match cli.start_logging().map_err(Into::into).and_then(|()| dispatch(cli.command)) {
         Ok(status) => status,
@@ -44,6 +45,20 @@ fn main() -> ExitCode {
             eprintln!("roomcam: {error}");
             let misuse = error.is::<ConfigErrors>() || error.is::<LogError>() || error.is::<RelayArgsError>();
             ExitCode::from(if misuse { 2 } else { 1 })
+        }
+    }
+}
+
+/// Has glibc give pictures back to the system when they are freed. By itself it raises its bound for that with the first
+/// picture, and each thread that ever had one keeps its memory: 13 MB for each time a camera was opened, up to 110 MB.
+fn return_large_blocks() {
+    #[cfg(target_env = "gnu")]
+    {
+        const LARGE: libc::c_int = 128 * 1024;
+        // SAFETY: it changes a setting of the allocator, and there is no other thread yet.
+        #[allow(unsafe_code)]
+        unsafe {
+            libc::mallopt(libc::M_MMAP_THRESHOLD, LARGE);
         }
     }
 }

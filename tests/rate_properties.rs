@@ -9,8 +9,8 @@ use std::time::{Duration, Instant};
 
 use proptest::prelude::*;
 use roomcam::publish::pressure::{Pressure, PressureGauge};
-use roomcam::publish::quality::{Picture, Quality, Reason};
-use roomcam::publish::rate::{Observation, RateController, RateLimits};
+use roomcam::publish::quality::{Picture, Quality, RateLimits, Reason};
+use roomcam::publish::rate::{Observation, RateController};
 
 const TICK: u64 = 10;
 const CHUNK: u64 = 100;
@@ -273,6 +273,27 @@ proptest! {
             prop_assert!((5..=LIMITS.frame_rate).contains(&quality.frame_rate));
         }
     }
+}
+
+#[test]
+fn what_waits_is_drained_by_half_the_target_once_the_capacity_is_known() {
+    let mut now = Instant::now();
+    let mut controller = RateController::new(LIMITS, now);
+    let mut observe = |age: u64, busy: bool| {
+        now += Duration::from_millis(CHUNK);
+        let seen = Observation { now, age: Duration::from_millis(age), delivered: 5_000, busy };
+        let quality = controller.observe(seen);
+        (quality.bitrate, controller.encoder_bitrate())
+    };
+    for _ in 0..5 {
+        assert_eq!(observe(140, true), (LIMITS.max_bitrate, LIMITS.max_bitrate));
+    }
+
+    let (bitrate, encoded) = observe(200, true);
+    assert!(bitrate < 360_000, "{bitrate} on a link of 400 kbit/s");
+    assert_eq!(encoded, bitrate / 2);
+    assert_eq!(observe(130, true), (bitrate, bitrate / 2), "until it has gone");
+    assert_eq!(observe(100, true), (bitrate, bitrate));
 }
 
 #[test]

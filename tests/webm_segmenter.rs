@@ -262,6 +262,26 @@ fn a_camera_that_stalls_after_a_skip_does_not_silence_the_voice() {
 }
 
 #[test]
+fn a_skip_before_the_key_frame_of_another_size_does_not_silence_the_voice() {
+    let mut segmenter = Segmenter::new(StreamFormat { video: Some(FORMAT) }, 1 << 20);
+    run(&mut segmenter, 1000, 2000, 10, 30);
+    segmenter.expect_gaps(true);
+    segmenter.hold_picture(true);
+    segmenter.show_camera(VideoFormat { width: 32, height: 24, ..FORMAT });
+    segmenter.skip();
+
+    // The picture is held: there is no key frame yet.
+    let chunks = run(&mut segmenter, 2000, 4000, 10, 30);
+    let heard: u64 = chunks.iter().filter_map(|chunk| chunk.mic).map(|mic| mic.frames).sum();
+    assert!(heard >= 90, "{heard} packets of 100");
+    assert!(chunks.iter().all(|chunk| !chunk.starts_epoch()), "an epoch without a key frame");
+
+    segmenter.hold_picture(false);
+    let chunks = run(&mut segmenter, 4000, 5000, 10, 30);
+    assert_eq!(chunks.iter().filter(|chunk| chunk.starts_epoch()).count(), 1);
+}
+
+#[test]
 fn an_epoch_that_begins_while_the_camera_stalls_shows_its_last_key_frame() {
     let mut segmenter = Segmenter::new(StreamFormat { video: Some(FORMAT) }, 1 << 20);
     run(&mut segmenter, 1000, 3000, 10, 30);

@@ -10,7 +10,7 @@ use crate::config::{self, Capture, Config, DeviceChoice, Meeting, NameTable, Pro
 use crate::media::{StreamFormat, VideoFormat};
 use crate::meeting::mesh::{Dialect, Form, Names};
 use crate::meeting::{SessionConfig, credentials};
-use crate::publish::rate::RateLimits;
+use crate::publish::quality::RateLimits;
 use crate::publish::relay::Trace;
 use crate::publish::{WayOut, mesh, relay};
 use crate::rtc::Loopback;

@@ -273,6 +273,14 @@ impl Outbox {
         }
     }
 
+    /// So much is sent from now on: the kernel is to hold no more than that needs.
+    pub fn expect(&self, bits_per_second: u32) {
+        let send_queue = self.0.lock().send_queue.clone();
+        if let Some(send_queue) = send_queue {
+            send_queue.expect(bits_per_second);
+        }
+    }
+
     /// What waits, here and in the kernel.
     pub fn backlog(&self) -> Backlog {
         let mut queue = self.0.lock();

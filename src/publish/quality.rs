@@ -43,6 +43,42 @@ pub struct Quality {
     pub picture: Picture,
 }
 
+/// What a quality may be chosen from.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct RateLimits {
+    /// The lowest target of the video encoder in bits per second; below it the picture is held.
+    pub min_bitrate: u32,
+    /// The highest, and the one to begin with.
+    pub max_bitrate: u32,
+    /// Frames per second of the camera.
+    pub frame_rate: u8,
+    /// Bits per second that are sent beside the video: the voice, and what both cost in container and protocol.
+    pub other_bitrate: u32,
+}
+
+impl RateLimits {
+    /// The best that there is.
+    pub const fn best_quality(&self) -> Quality {
+        let Self { max_bitrate: bitrate, frame_rate, .. } = *self;
+        Quality { bitrate, frame_rate, size: SizeStep::Full, picture: Picture::Moving }
+    }
+
+    /// The frames per second at which `bitrate` looks best at this size.
+    pub fn frame_rate_for(&self, bitrate: u32, size: SizeStep) -> u8 {
+        self.frame_rate_of(f64::from(bitrate) / (f64::from(self.max_bitrate) * size.area()))
+    }
+
+    /// The same for a part of the highest bitrate.
+    pub(super) fn frame_rate_of(&self, share: f64) -> u8 {
+        let divisor = match share {
+            share if share >= 0.35 => 1,
+            share if share >= 0.18 => 2,
+            _ => 3,
+        };
+        (self.frame_rate / divisor).max(self.frame_rate.min(5))
+    }
+}
+
 /// Why the quality is as it is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum Reason {

@@ -11,13 +11,15 @@
 //!   of the link, the "application-limited" samples of BBR (draft-ietf-ccwg-bbr §4.1.2.4).
 //! - Up: the encoder is given more for a moment, as in BBR's `ProbeBW_UP` state. If the age stays low, that is the new
 //!   quality, and the next probe follows at once; if not, the next one waits longer. A probe is no change of quality.
+//! - What waits is drained before anything else: until it has gone the encoder aims at half its target, as in BBR's `Drain`.
+//!   An encoder follows a lowered target after some 300 ms only, and what it makes until then would hold the picture.
 //! - A link that delivers nothing stalls. That tells nothing of its capacity, so the quality stays as it is.
 
 use std::time::{Duration, Instant};
 
 use super::capacity::Capacity;
 use super::pressure::{CALM, TIGHT};
-use super::quality::{Picture, Quality, Reason, SizeStep};
+use super::quality::{Picture, Quality, RateLimits, Reason, SizeStep};
 
 /// What a target is of the capacity measured; the rest drains what waits.
 const UTILISATION: f64 = 0.85;
@@ -32,6 +34,9 @@ const UP_STEP: f64 = 1.15;
 const OVERSHOOT: Duration = Duration::from_secs(3);
 /// The age from which more is sent than the link carries: two chunks wait for a third.
 const LATE: Duration = Duration::from_millis(150);
+
+/// What of its target the encoder aims at while the link drains.
+const DRAIN: f64 = 0.5;
 
 /// What a probe sends, of what is sent otherwise …
 const PROBE_GAIN: f64 = 1.5;
@@ -64,42 +69,6 @@ const SIZE_AFTER: Duration = Duration::from_secs(4);
 /// How long a size stays at least: a new one is a new epoch.
 const SIZE_STAYS: Duration = Duration::from_secs(30);
 
-/// What the controller may choose from.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct RateLimits {
-    /// The lowest target of the video encoder in bits per second; below it the picture is held.
-    pub min_bitrate: u32,
-    /// The highest, and the one to begin with.
-    pub max_bitrate: u32,
-    /// Frames per second of the camera.
-    pub frame_rate: u8,
-    /// Bits per second that are sent beside the video: the voice, and what both cost in container and protocol.
-    pub other_bitrate: u32,
-}
-
-impl RateLimits {
-    /// The best that there is.
-    pub const fn best_quality(&self) -> Quality {
-        let Self { max_bitrate: bitrate, frame_rate, .. } = *self;
-        Quality { bitrate, frame_rate, size: SizeStep::Full, picture: Picture::Moving }
-    }
-
-    /// The frames per second at which `bitrate` looks best at this size.
-    pub fn frame_rate_for(&self, bitrate: u32, size: SizeStep) -> u8 {
-        self.frame_rate_of(f64::from(bitrate) / (f64::from(self.max_bitrate) * size.area()))
-    }
-
-    /// The same for a part of the highest bitrate.
-    fn frame_rate_of(&self, share: f64) -> u8 {
-        let divisor = match share {
-            share if share >= 0.35 => 1,
-            share if share >= 0.18 => 2,
-            _ => 3,
-        };
-        (self.frame_rate / divisor).max(self.frame_rate.min(5))
-    }
-}
-
 /// What the sender saw since the observation before. About ten a second are enough.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Observation {
@@ -129,6 +98,8 @@ pub struct RateController {
     probe_from: Instant,
     /// How long a probe that fails makes the next one wait.
     back_off: Duration,
+    /// Media has waited for longer than [`LATE`] on a link whose capacity is known, and is not calm yet.
+    drains: bool,
     /// Since when media has waited for longer than [`LATE`].
     late_since: Option<Instant>,
     /// Since when the bitrate has asked for another size.
@@ -150,6 +121,7 @@ impl RateController {
             probe: None,
             probe_from: now,
             back_off: PROBE_FIRST,
+            drains: false,
             late_since: None,
             size_wanted_since: None,
             size_changed: None,
@@ -172,6 +144,11 @@ impl RateController {
         self.probe.is_some()
     }
 
+    /// Whether less is made than the link carries, until what waits has gone.
+    pub fn drains(&self) -> bool {
+        self.drains
+    }
+
     /// Whether new pictures are sent now: as the quality says, and during a probe from a held picture.
     pub fn picture(&self) -> Picture {
         if self.probe.is_some() && self.reason != Reason::Stall {
@@ -181,15 +158,24 @@ impl RateController {
         }
     }
 
-    /// The target of the encoder now, in bits per second: the quality's, or that of a probe.
+    /// The target of the encoder now, in bits per second: the quality's, that of a probe, or less while the link drains.
     pub fn encoder_bitrate(&self) -> u32 {
+        if self.drains {
+            to_bitrate(f64::from(self.quality.bitrate) * DRAIN).max(self.limits.min_bitrate)
+        } else {
+            self.sent_bitrate()
+        }
+    }
+
+    /// What is sent of the video, but for draining.
+    fn sent_bitrate(&self) -> u32 {
         if self.probe.is_some() { self.probed_bitrate() } else { self.quality.bitrate }
     }
 
     /// A new connection: nothing is known of it but what the last one carried.
     pub fn reconnected(&mut self, now: Instant) {
         self.capacity = Capacity::default();
-        (self.probe, self.late_since, self.observed) = (None, None, now);
+        (self.probe, self.drains, self.late_since, self.observed) = (None, false, None, now);
         if self.reason == Reason::Stall {
             self.resume(now);
         }
@@ -219,6 +205,8 @@ impl RateController {
             let until = now + self.probe_time();
             self.probe = Some(Probe { since: now, until, sent: 0, tight: false });
         }
+        let waits = if self.drains { CALM } else { LATE };
+        self.drains = self.probe.is_none() && self.limit.is_some() && seen.age >= waits;
         self.choose_size(now);
         self.quality
     }
@@ -260,7 +248,7 @@ impl RateController {
 
     /// The capacity that was measured, if it is less than what is sent.
     fn lacking(&self) -> Option<f64> {
-        let sent = f64::from(self.encoder_bitrate()) + f64::from(self.limits.other_bitrate);
+        let sent = f64::from(self.sent_bitrate()) + f64::from(self.limits.other_bitrate);
         self.capacity.bits_per_second().filter(|capacity| *capacity < sent * CARRIES)
     }
 

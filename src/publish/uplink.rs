@@ -4,8 +4,8 @@
 use std::time::Instant;
 
 use super::pressure::{Pressure, PressureGauge};
-use super::quality::{Picture, Quality, Reason, SizeStep};
-use super::rate::{Observation, RateController, RateLimits};
+use super::quality::{Picture, Quality, RateLimits, Reason, SizeStep};
+use super::rate::{Observation, RateController};
 use crate::capture::Encoding;
 use crate::meeting::Backlog;
 
@@ -14,6 +14,8 @@ use crate::meeting::Backlog;
 pub struct Uplink {
     gauge: PressureGauge,
     rate: RateController,
+    /// What is sent beside the video, in bits per second.
+    other_bitrate: u32,
     /// [`Backlog::delivered`] of the backlog before.
     delivered: u64,
 }
@@ -21,12 +23,18 @@ pub struct Uplink {
 impl Uplink {
     /// An uplink that nothing is known of, so the best quality is tried.
     pub fn new(limits: RateLimits, now: Instant) -> Self {
-        Self { gauge: PressureGauge::default(), rate: RateController::new(limits, now), delivered: 0 }
+        Self {
+            gauge: PressureGauge::default(),
+            rate: RateController::new(limits, now),
+            other_bitrate: limits.other_bitrate,
+            delivered: 0,
+        }
     }
 
     /// From now on the video has other bounds; what the link carries is found out anew.
     pub fn set_limits(&mut self, limits: RateLimits, now: Instant) {
         self.rate = RateController::new(limits, now);
+        self.other_bitrate = limits.other_bitrate;
     }
 
     /// A new session, over which nothing was sent yet.
@@ -42,6 +50,11 @@ impl Uplink {
         let delivered = backlog.delivered.saturating_sub(before);
         self.rate.observe(Observation { now, age: backlog.age, delivered, busy: backlog.busy });
         self.gauge.observe(now, backlog.age)
+    }
+
+    /// What is sent at most, in bits per second: what the link is trusted to carry, or what a probe tries.
+    pub fn expected_bitrate(&self) -> u32 {
+        self.rate.quality().bitrate.max(self.rate.encoder_bitrate()).saturating_add(self.other_bitrate)
     }
 
     /// How urgently media are left out.
@@ -74,7 +87,12 @@ impl Uplink {
         let (quality, reason) = self.quality();
         Encoding {
             bitrate: self.rate.encoder_bitrate(),
-            frame_rate: if reason == Reason::Full { 0 } else { quality.frame_rate },
+            frame_rate: match reason {
+                Reason::Full => 0,
+                // An encoder follows a lower target late, and fewer pictures at once.
+                _ if self.rate.drains() => (quality.frame_rate / 2).max(quality.frame_rate.min(5)),
+                _ => quality.frame_rate,
+            },
             drop: self.leaves_out_pictures(),
             halved: quality.size == SizeStep::Half,
             hold: self.holds_picture(),

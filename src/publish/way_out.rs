@@ -9,8 +9,7 @@ use bytes::Bytes;
 
 use super::mesh::{Happened, Meeting};
 use super::pressure::Pressure;
-use super::quality::{Quality, Reason};
-use super::rate::RateLimits;
+use super::quality::{Quality, RateLimits, Reason};
 use super::relay::{self, LateJoinStrategy, Sent};
 use crate::capture::Encoding;
 use crate::media::{Chunk, Frame, StreamFormat, VideoFormat};

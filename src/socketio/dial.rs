@@ -18,10 +18,10 @@ use tokio_tungstenite::tungstenite::http::{Response, header};
 use tokio_tungstenite::tungstenite::protocol::WebSocketConfig;
 use tokio_tungstenite::tungstenite::{self, Error as WsError};
 use tokio_tungstenite::{Connector, MaybeTlsStream, WebSocketStream, client_async_tls_with_config};
-use tokio_util::io::InspectWriter;
 
 use super::endpoint::{Endpoint, Limits};
 use super::error::{Fault, Phase, quote};
+use super::metered::Metered;
 use super::send_queue::SendQueue;
 
 /// Bytes that may wait unsent in the kernel before the socket stops being writable (`TCP_NOTSENT_LOWAT`). What lies in
@@ -37,11 +37,7 @@ const USER_TIMEOUT: Duration = Duration::from_secs(10);
 /// Bytes tungstenite reads at once; allocated for the life of the connection. Its default is 128 KiB.
 const READ_BUFFER: usize = 16 * 1024;
 
-pub(super) type WebSocket = WebSocketStream<MaybeTlsStream<Counted>>;
-
-/// A TCP connection that counts what the kernel takes from it, beneath TLS and WebSocket: of a large message on a slow
-/// link a part at a time.
-type Counted = InspectWriter<TcpStream, Box<dyn FnMut(&[u8]) + Send>>;
+pub(super) type WebSocket = WebSocketStream<MaybeTlsStream<Metered>>;
 
 /// Opens the TCP connection. The addresses of the host are tried in turn, each for its even share of the time
 /// left, so that one that swallows packets does not keep the others from being tried. The host is looked up anew each time,
@@ -85,8 +81,7 @@ pub(super) async fn upgrade(
     limits: &Limits,
 ) -> Result<(WebSocket, SendQueue), Fault> {
     let queue = SendQueue::new(&tcp)?;
-    let taken = queue.clone();
-    let counted: Counted = InspectWriter::new(tcp, Box::new(move |bytes| taken.take(bytes.len())));
+    let metered = Metered::new(tcp, queue.clone());
     let connector = if endpoint.is_secure() {
         let ca_file = endpoint.ca_file.clone();
         // Reads some 140 files: not on a thread that has media to move.
@@ -102,7 +97,7 @@ pub(super) async fn upgrade(
         .max_message_size(Some(limits.max_message))
         .max_frame_size(Some(limits.max_message));
     let (socket, _) =
-        client_async_tls_with_config(endpoint.handshake_url(), counted, Some(config), Some(connector))
+        client_async_tls_with_config(endpoint.handshake_url(), metered, Some(config), Some(connector))
             .await
             .map_err(upgrade_fault)?;
     Ok((socket, queue))

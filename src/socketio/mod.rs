@@ -13,6 +13,7 @@ pub mod decoder;
 mod dial;
 pub mod endpoint;
 pub mod error;
+mod metered;
 pub mod packet;
 #[cfg(test)]
 mod packet_tests;

@@ -4,7 +4,7 @@ use std::io;
 use std::mem::size_of;
 use std::os::fd::AsRawFd;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicU32, AtomicU64, Ordering};
 use std::time::Duration;
 
 use socket2::{SockRef, Socket};
@@ -14,9 +14,16 @@ use tokio::net::TcpStream;
 #[derive(Debug, Clone)]
 pub struct SendQueue(Arc<Shared>);
 
+/// What the kernel may hold beyond what is on the way, as a time of what is sent. It takes twice as much as it is told.
+const HELD: Duration = Duration::from_millis(50);
+/// The least that it may be told, in bytes.
+const LEAST: u32 = 4 * 1024;
+
 #[derive(Debug)]
 struct Shared {
     taken: AtomicU64,
+    /// What the kernel was last told to hold, in bytes; 0 before that.
+    holds: AtomicU32,
     /// A descriptor of its own. It must go for the connection to be closed.
     socket: Socket,
 }
@@ -35,7 +42,7 @@ pub struct SendProgress {
 impl SendQueue {
     pub(super) fn new(stream: &TcpStream) -> io::Result<Self> {
         let socket = SockRef::from(stream).try_clone()?;
-        Ok(Self(Arc::new(Shared { taken: AtomicU64::new(0), socket })))
+        Ok(Self(Arc::new(Shared { taken: AtomicU64::new(0), holds: AtomicU32::new(0), socket })))
     }
 
     /// The kernel took so many bytes.
@@ -48,10 +55,27 @@ impl SendQueue {
         self.0.taken.load(Ordering::Relaxed)
     }
 
+    /// From now on the kernel holds no more than what so many bits per second need on this way. What it has of more
+    /// stays; what a slow link delays beyond that waits where it can still be given up.
+    pub fn expect(&self, bits_per_second: u32) {
+        // Half the round trip, because the kernel takes twice as much.
+        let time = HELD + self.progress().round_trip / 2;
+        let bytes = u128::from(bits_per_second) * time.as_millis() / 8000;
+        let bytes = u32::try_from(bytes).unwrap_or(u32::MAX).max(LEAST);
+        let held = self.0.holds.load(Ordering::Relaxed);
+        if held.abs_diff(bytes) <= held / 8 {
+            return;
+        }
+        self.0.holds.store(bytes, Ordering::Relaxed);
+        if let Err(error) = self.0.socket.set_send_buffer_size(bytes as usize) {
+            tracing::debug!("cannot bound what the kernel holds: {error}");
+        }
+    }
+
     /// How far the bytes have come. On a kernel that does not tell, all that it took was delivered at once.
     pub fn progress(&self) -> SendProgress {
         let taken = self.taken();
-        let all = SendProgress { delivered: taken, acknowledged: taken, round_trip: Duration::ZERO };
+        let all = SendProgress { delivered: taken, acknowledged: taken, ..SendProgress::default() };
         TcpInfo::of(&self.0.socket).and_then(|info| info.progress(taken)).unwrap_or(all)
     }
 }

@@ -1,21 +1,23 @@
 // `make bench`: what the agent and the embedded relay cost, beside what they replace. Prints tables of medians.
 //
-//   node bench/bench.mjs [--only size,cpu,cadence,camera,relay] [--seconds N] [--runs N] [--receivers N] [--json FILE]
+//   node bench/bench.mjs [--only size,cpu,cadence,camera,relay,links] [--seconds N] [--runs N] [--receivers N] [--json FILE]
 //
 // The goals beside the numbers are those of the project; missing one is shown, not turned into a failure,
 // because the machine that runs this decides the numbers. Build first: `cargo build --release`.
 
 import { writeFileSync } from 'node:fs';
+import { join } from 'node:path';
 import { cpus } from 'node:os';
 import { parseArgs } from 'node:util';
-import { ROOMCAM_RELEASE } from '../e2e/lib/paths.mjs';
+import { ROOMCAM_RELEASE, TARGET } from '../e2e/lib/paths.mjs';
 import { benchCameraOn } from './camera-on.mjs';
 import { benchFanOut } from './fan-out.mjs';
+import { benchLinks } from './links.mjs';
 import { benchPublishing } from './publishing.mjs';
 import { benchSize } from './size.mjs';
 import { printTable } from './table.mjs';
 
-const PARTS = ['size', 'cpu', 'cadence', 'camera', 'relay'];
+const PARTS = ['size', 'cpu', 'cadence', 'camera', 'relay', 'links'];
 
 const { values } = parseArgs({
   options: {
@@ -51,6 +53,10 @@ if (parts.includes('camera')) {
 if (parts.includes('relay')) {
   results.relay = await benchFanOut({ seconds: seconds ?? 60, receivers });
   for (const { title, rows } of results.relay.tables) printTable(title, rows);
+}
+if (parts.includes('links')) {
+  results.links = await benchLinks({ seconds: seconds ?? 20, plot: join(TARGET, 'links.svg') });
+  for (const { title, rows } of results.links.tables) printTable(title, rows);
 }
 if (values.json !== undefined) writeFileSync(values.json, JSON.stringify(results, null, 2));
 

@@ -1,4 +1,4 @@
-// What a process and all that it started cost, from /proc.
+// What processes cost and hold, from /proc.
 
 import { execFileSync } from 'node:child_process';
 import { readFileSync, readdirSync } from 'node:fs';
@@ -18,6 +18,13 @@ export async function costOver(pid, ms) {
   const spent = after.reduce((sum, each) => sum + ticks(each) - (before.get(each) ?? 0), 0);
   const pssMb = after.reduce((sum, each) => sum + pssKb(each), 0) / 1_024;
   return { cpuPercent: (100 * spent) / TICKS_PER_S / elapsedS, pssMb, processes: after.length };
+}
+
+/** What one process holds now: its resident memory, open files and threads. */
+export function resourcesOf(pid) {
+  const status = readFileSync(`/proc/${pid}/status`, 'utf8');
+  const number = (key) => Number(new RegExp(`^${key}:\\s+(\\d+)`, 'm').exec(status)[1]);
+  return { rssKb: number('VmRSS'), fds: readdirSync(`/proc/${pid}/fd`).length, threads: number('Threads') };
 }
 
 /** A process and its descendants, those that still run. */

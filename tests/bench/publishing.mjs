@@ -162,7 +162,7 @@ function cadenceTables(agent, chromium) {
 }
 
 /** The test pattern as files that Chromium takes for a camera and a microphone: 10 s, looped. */
-function makePicture(directory) {
+export function makePicture(directory) {
   const { video, audio } = testPattern();
   const picture = join(directory, 'picture.y4m');
   const sound = join(directory, 'sound.wav');

@@ -2,7 +2,7 @@
 // see a moving picture, and leaves. Prints what they saw, what the agent lost, and what its process grew by. Ends with
 // 1 when a newcomer or the resident had no picture or the process grew. `SOAK_SECONDS` says how long (1200).
 
-import { mkdtempSync, readFileSync, readdirSync, rmSync } from 'node:fs';
+import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { startAgent } from '../e2e/lib/agents.mjs';
@@ -12,6 +12,7 @@ import { ROOMCAM_RELEASE } from '../e2e/lib/paths.mjs';
 import { isMoving, keepLog } from '../e2e/lib/pictures.mjs';
 import { startRelay } from '../e2e/lib/relays.mjs';
 import { observeFor } from '../e2e/lib/waiting.mjs';
+import { resourcesOf } from './cost.mjs';
 import { median, printTable, quantile } from './table.mjs';
 
 const generation = process.argv[2] ?? 'later';
@@ -110,10 +111,4 @@ async function counters(agent) {
     .split('\n')
     .filter((line) => /^roomcam_\w+_total\b/.test(line))
     .map((line) => ({ counter: line.slice(0, line.lastIndexOf(' ')), value: line.slice(line.lastIndexOf(' ') + 1) }));
-}
-
-function resourcesOf(pid) {
-  const status = readFileSync(`/proc/${pid}/status`, 'utf8');
-  const number = (key) => Number(new RegExp(`^${key}:\\s+(\\d+)`, 'm').exec(status)[1]);
-  return { rssKb: number('VmRSS'), fds: readdirSync(`/proc/${pid}/fd`).length, threads: number('Threads') };
 }

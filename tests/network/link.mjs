@@ -9,6 +9,10 @@ const QUEUE_MS = 300;
 const BURST_BYTES = 3_100;
 /** So fast is a link that is not limited. */
 const UNLIMITED_BPS = 100_000_000;
+/** A link that is held: the two packets that get through at once are hardly followed by a third. */
+const HELD_BPS = 1_000;
+/** What waits on it at most. */
+const HELD_BYTES = 1_000_000;
 /** 198.18.0.0/15 is for measurements like this one (RFC 2544). */
 const NETWORK = '198.18.77';
 
@@ -31,8 +35,23 @@ export class Link {
 
   /** What the agent can send from now on, in bits per second; without an argument there is no limit. */
   limit(bitsPerSecond = UNLIMITED_BPS) {
+    this.#shape(bitsPerSecond, ['latency', `${QUEUE_MS}ms`]);
+  }
+
+  /** Nothing gets through until [`release`], and nothing is lost: as Wi-Fi does while others talk. */
+  hold() {
+    this.#shape(HELD_BPS, ['limit', `${HELD_BYTES}`]);
+  }
+
+  release() {
+    this.#shape(UNLIMITED_BPS, ['limit', `${HELD_BYTES}`]);
+    // The queue looks at its new rate when a packet comes.
+    run('ip', 'netns', 'exec', this.namespace, 'bash', '-c', `echo > /dev/udp/${this.address}/9`);
+  }
+
+  #shape(bitsPerSecond, queue) {
     run('tc', '-n', this.namespace, 'qdisc', 'replace', 'dev', this.far, 'root', 'tbf',
-      'rate', `${Math.round(bitsPerSecond)}bit`, 'burst', `${BURST_BYTES}`, 'latency', `${QUEUE_MS}ms`);
+      'rate', `${Math.round(bitsPerSecond)}bit`, 'burst', `${BURST_BYTES}`, ...queue);
   }
 
   /** Pulls the plug, or puts it back. */

@@ -1,4 +1,4 @@
-// A TCP proxy before the relay: what comes through it can be held back, as Wi-Fi does.
+// A TCP proxy before the relay, so that it can be reached over the link; it can cut connections.
 
 import { connect, createServer } from 'node:net';
 import { once } from 'node:events';
@@ -6,7 +6,6 @@ import { once } from 'node:events';
 export class Proxy {
   #server;
   #pairs = new Set();
-  #held = false;
 
   /** Listens on `address` and forwards to `port` on loopback. */
   static async start(address, port) {
@@ -32,18 +31,6 @@ export class Proxy {
       from.on('error', end);
       from.on('close', end);
     }
-    if (this.#held) agent.pause();
-  }
-
-  /** Nothing that the agent sends comes through until [`release`]. */
-  hold() {
-    this.#held = true;
-    for (const { agent } of this.#pairs) agent.pause();
-  }
-
-  release() {
-    this.#held = false;
-    for (const { agent } of this.#pairs) agent.resume();
   }
 
   /** Ends the connections there are. */

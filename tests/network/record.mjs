@@ -1,5 +1,7 @@
-// What came over the link: each chunk that arrived, beside the agent's own line about it, on one clock.
+// What came over the link: each chunk that arrived, beside the agent's own line about it, and each frame that a viewer
+// showed, on one clock.
 
+import { WebmReader } from '../../src/relay/viewer/webm.js';
 import { quantile } from '../e2e/lib/measures.mjs';
 
 /** An Opus packet lasts so long. */
@@ -33,43 +35,68 @@ export function arrived(participant, trace) {
 /** What the chunks that were cut in [fromMs, toMs] say of the link: delays in ms, `voice` as a share of the time,
  *  pictures per second, kbit/s; the longest time without a new picture and without voice, by arrival. */
 export function linkReport(chunks, fromMs, toMs) {
-  const within = chunks.filter(({ cutMs }) => cutMs >= fromMs && cutMs < toMs);
-  const delays = within.map(({ arrivedMs, cutMs }) => arrivedMs - cutMs);
+  const cut = chunks.filter(({ cutMs }) => cutMs >= fromMs && cutMs < toMs);
+  const delays = cut.map(({ arrivedMs, cutMs }) => arrivedMs - cutMs);
   const seconds = (toMs - fromMs) / 1_000;
-  const frames = (track) => within.reduce((sum, chunk) => sum + (chunk[track]?.frames ?? 0), 0);
+  const frames = (track) => cut.reduce((sum, chunk) => sum + (chunk[track]?.frames ?? 0), 0);
   const longest = (track) => {
     const times = chunks.filter((chunk) => chunk[track] && chunk.arrivedMs >= fromMs && chunk.arrivedMs < toMs).map(({ arrivedMs }) => arrivedMs);
     return [fromMs, ...times, toMs].reduce((most, time, index, all) => Math.max(most, index ? time - all[index - 1] : 0), 0);
   };
-  const ages = within.flatMap(({ arrivedMs, mic }) => (mic ? [arrivedMs - mic.fromMs] : []));
+  const ages = cut.flatMap(({ arrivedMs, mic }) => (mic ? [arrivedMs - mic.fromMs] : []));
   return {
     delayP50: quantile(delays, 0.5),
     delayP95: quantile(delays, 0.95),
     oldestMs: Math.max(...ages),
     voice: (frames('mic') * PACKET_MS) / (toMs - fromMs),
     fps: frames('camera') / seconds,
-    kbps: (within.reduce((sum, { bytes }) => sum + bytes, 0) * 8) / seconds / 1_000,
+    kbps: (cut.reduce((sum, { bytes }) => sum + bytes, 0) * 8) / seconds / 1_000,
     longestWithoutPicture: longest('camera'),
     longestWithoutVoice: longest('mic'),
   };
 }
 
-/** What a viewer saw in [fromMs, toMs] (Unix): how long after its capture a picture was shown, by its place on the
- *  timeline; and the longest time without any frame. `frames`: those of the probe; `originMs`: of the page's clock. */
-export function viewerReport(frames, originMs, chunks, fromMs, toMs) {
+/** What a viewer saw in [fromMs, toMs]: how long after its capture the media at its place on the timeline was played, also
+ *  while the picture is held; and the longest time without any frame. `frames`: {shownMs, mediaMs}. */
+export function viewerReport(frames, chunks, fromMs, toMs) {
   const lags = [];
-  let longestFreeze = 0;
-  let previous = fromMs;
-  for (const [shownOnPage, mediaSeconds] of frames) {
-    const shownMs = shownOnPage + originMs;
-    if (shownMs < fromMs || shownMs >= toMs) continue;
-    longestFreeze = Math.max(longestFreeze, shownMs - previous);
-    previous = shownMs;
-    const media = mediaSeconds * 1_000;
-    const chunk = chunks.findLast(({ startMs, endMs, arrivedMs }) => startMs <= media && media < endMs && arrivedMs <= shownMs);
+  for (const { shownMs, mediaMs } of within(frames, fromMs, toMs)) {
+    const chunk = chunks.findLast(({ startMs, endMs, arrivedMs }) => startMs <= mediaMs && mediaMs < endMs && arrivedMs <= shownMs);
     const captured = chunk?.mic ?? chunk?.camera;
-    if (captured) lags.push(shownMs - (captured.fromMs + (media - chunk.startMs)));
+    if (captured) lags.push(shownMs - (captured.fromMs + (mediaMs - chunk.startMs)));
   }
-  longestFreeze = Math.max(longestFreeze, toMs - previous);
-  return { latencyP50: quantile(lags, 0.5), latencyP95: quantile(lags, 0.95), longestFreeze };
+  return { latencyP50: quantile(lags, 0.5), latencyP95: quantile(lags, 0.95), longestFreeze: longestGap(frames, fromMs, toMs) };
+}
+
+/** Glass to glass, by the clock in the picture (`clockMs`, of a frame that could be read): how old new pictures are when they
+ *  are shown, and the longest time without a new one. Gives each frame `ageMs`, the age of what it shows. */
+export function pictureReport(frames, fromMs, toMs) {
+  const read = frames.filter(({ clockMs }) => typeof clockMs === 'number');
+  for (const frame of read) frame.ageMs = modulo(frame.shownMs - frame.clockMs + DAY_MS / 2, DAY_MS) - DAY_MS / 2;
+  const fresh = read.filter(({ clockMs }, index) => clockMs !== read[index - 1]?.clockMs);
+  const ages = within(fresh, fromMs, toMs).map(({ ageMs }) => ageMs);
+  return { glassP50: quantile(ages, 0.5), glassP95: quantile(ages, 0.95), longestStill: longestGap(fresh, fromMs, toMs) };
+}
+
+/** The share of the voice that came in [fromMs, toMs] out of chunks that nothing but their content tells of. */
+export function voiceOf(chunks, fromMs, toMs) {
+  const reader = new WebmReader();
+  let audio;
+  const times = [];
+  for (const { data, atMs } of chunks) {
+    for (const { init, block } of reader.push(new Uint8Array(data))) {
+      if (init) audio = init.tracks.find(({ kind }) => kind === 'audio')?.number;
+      else if (block.track === audio && atMs >= fromMs && atMs < toMs) times.push(block.time * 1_000);
+    }
+  }
+  return times.length > 0 ? (Math.max(...times) - Math.min(...times)) / (toMs - fromMs) : 0;
+}
+
+const DAY_MS = 86_400_000;
+const modulo = (value, by) => ((value % by) + by) % by;
+const within = (frames, fromMs, toMs) => frames.filter(({ shownMs }) => shownMs >= fromMs && shownMs < toMs);
+
+function longestGap(frames, fromMs, toMs) {
+  const times = [fromMs, ...within(frames, fromMs, toMs).map(({ shownMs }) => shownMs), toMs];
+  return Math.max(...times.slice(1).map((time, index) => time - times[index]));
 }

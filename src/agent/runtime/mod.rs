@@ -4,6 +4,7 @@
 //! what happens meanwhile goes to the machine, and what it decides is done here. What may take longer than a frame
 //! (opening a device, a black picture, writing a file, reading the configuration) is done on other threads.
 
+mod actions;
 mod asked;
 mod black;
 mod captured;
@@ -32,7 +33,7 @@ use self::reload::Reloading;
 use super::choice_file::ChoiceFile;
 use super::device::{Device, Source};
 use super::faults::{Faults, Part};
-use super::machine::{Action, Choice, Event, Machine, SILENT_DEVICE, Which};
+use super::machine::{Choice, Event, Machine, Which};
 use super::room::Room;
 use super::settings::{DeviceSettings, UnusableNames, dialect, session_config, way_out};
 use crate::capture::still::black_key_frame;
@@ -41,9 +42,7 @@ use crate::config::{Config, ConfigErrors};
 use crate::control::{Absence, ChatLine, Request, Requests};
 use crate::log_limit::LogLimit;
 use crate::media::{StreamFormat, VideoFormat};
-use crate::meeting::{
-    OutboxLimits, Presence, SessionConfig, SessionEvent, SessionHandle, StateChange, outbox, session,
-};
+use crate::meeting::{SessionConfig, SessionEvent, SessionHandle};
 use crate::panel::{Panel, PanelError, Pressed};
 use crate::publish::WayOut;
 use crate::publish::quality::Reason;
@@ -287,60 +286,6 @@ impl Runtime {
         }
     }
 
-    async fn act(&mut self, action: Action) {
-        match action {
-            Action::Connect(presence) => self.connect(presence),
-            Action::Exit => self.stopping = true,
-            Action::Remember(choice) => self.choice_file.keep(choice),
-            Action::ShowPanel(state) => self.show_panel(state).await,
-            Action::Leave => {
-                if let Some(session) = self.session.take() {
-                    let left = session.shutdown().await;
-                    tracing::info!(?left, "left the room");
-                }
-                if let Some(meeting) = self.publisher.mesh_mut() {
-                    meeting.leave().await;
-                    tracing::info!("left the room");
-                }
-                self.forget_meeting();
-            }
-            Action::AnnounceCamera { has_video } => {
-                self.publisher.announce(StateChange::Camera { has_video })
-            }
-            Action::AnnounceMic { is_muted } => self.publisher.announce(StateChange::Mic { is_muted }),
-            Action::AnnounceSpeaking { speaking } => {
-                self.publisher.announce(StateChange::Speaking { speaking })
-            }
-            Action::JoinAgain(presence) => {
-                self.room.join_again();
-                self.publisher.announce(StateChange::JoinAgain(presence));
-            }
-            Action::Open(which) => {
-                if let Some(device) = self.device(which) {
-                    device.open();
-                }
-            }
-            Action::Close(which) => self.close(which),
-            Action::GiveUp(which) => {
-                let device = self.device(which);
-                let name = device.as_ref().and_then(|device| device.name().map(str::to_owned));
-                if let Some(device) = device {
-                    device.give_up();
-                }
-                self.close(which);
-                if let Some(device) = name {
-                    self.tell_failure(which, CaptureError::NoFrame { device, after: SILENT_DEVICE });
-                }
-            }
-            Action::ShowCamera => self.show_camera(),
-            Action::ShowBlack => self.show_black(),
-            Action::HearMicrophone => self.publisher.hear_microphone(),
-            Action::HearSilence => self.publisher.hear_silence(),
-            Action::StartMedia => self.publisher.start(),
-            Action::StopMedia { seat_lost } => self.publisher.stop(seat_lost),
-        }
-    }
-
     async fn pressed(&mut self, pressed: Result<Pressed, PanelError>) {
         match pressed {
             Ok(pressed) => {
@@ -361,23 +306,6 @@ impl Runtime {
             self.panel_fault = Some(error);
             Box::pin(self.decide(Event::Shutdown)).await;
         }
-    }
-
-    fn device(&mut self, which: Which) -> Option<&mut Device> {
-        match which {
-            Which::Camera => self.camera.as_mut(),
-            Which::Mic => self.mic.as_mut(),
-        }
-    }
-
-    fn connect(&mut self, presence: Presence) {
-        if let Some(meeting) = self.publisher.mesh_mut() {
-            return meeting.connect(self.session_config.clone(), presence);
-        }
-        let (outbox, receiver) = outbox(OutboxLimits::default());
-        let session = session::spawn(self.session_config.clone(), presence, receiver);
-        self.session = Some(session);
-        self.publisher.set_outbox(Some(outbox));
     }
 
     /// Something went wrong, and is tried again: logged when it is news.

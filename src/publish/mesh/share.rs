@@ -3,8 +3,7 @@
 //! The slowest link decides, down to the lowest bitrate that is configured. Whoever's link carries less than that gets the
 //! voice alone, instead of pulling everybody down.
 
-use crate::publish::quality::{Picture, Quality, Reason, SizeStep};
-use crate::publish::rate::RateLimits;
+use crate::publish::quality::{Picture, Quality, RateLimits, Reason, SizeStep};
 
 /// The part of an estimate that is used: the rest is for what is sent again.
 const USED: f64 = 0.9;

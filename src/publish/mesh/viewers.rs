@@ -7,8 +7,7 @@ use std::time::Instant;
 
 use super::share::{self, Link};
 use crate::media::Track;
-use crate::publish::quality::{Quality, Reason};
-use crate::publish::rate::RateLimits;
+use crate::publish::quality::{Quality, RateLimits, Reason};
 use crate::rtc::{Output, Peer, PeerError, PeerEvent, PeerSettings, SharedFrame};
 
 /// Takes a datagram from one of our addresses to somebody.

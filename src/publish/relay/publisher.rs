@@ -16,8 +16,7 @@ use crate::media::{Chunk, Frame, MediaTime, StreamFormat, VideoFormat};
 use crate::meeting::session::EVENT_OVERHEAD_BYTES;
 use crate::meeting::{Outbox, QueueState, StateChange};
 use crate::publish::pressure::Pressure;
-use crate::publish::quality::{Quality, Reason};
-use crate::publish::rate::RateLimits;
+use crate::publish::quality::{Quality, RateLimits, Reason};
 use crate::publish::uplink::Uplink;
 use crate::stream::{Counters, Origin, Segmenter};
 
@@ -308,6 +307,7 @@ impl Publisher {
         let Some(outbox) = &self.outbox else { return Cut::Nothing };
         let backlog = outbox.backlog();
         let pressure = self.uplink.observe(now, backlog);
+        outbox.expect(self.uplink.expected_bitrate());
         tracing::trace!(?backlog, %pressure, encoding = ?self.uplink.encoding(), "uplink");
         self.segmenter.expect_gaps(self.uplink.leaves_out_pictures());
         let no_picture = self.uplink.carries_no_picture();

@@ -27,7 +27,7 @@ impl Segmenter {
         }
         let first = |track| part.blocks.iter().find(|block| block.track == track);
         let key_first = first(Track::Video).map_or(self.format.video.is_none(), |picture| picture.key);
-        let starts_epoch = self.epoch_due && key_first;
+        let starts_epoch = (self.epoch_due || self.announced != self.format.video) && key_first;
         if starts_epoch {
             self.epoch_due = false;
             self.announced = self.format.video;

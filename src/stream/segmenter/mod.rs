@@ -229,6 +229,8 @@ impl Segmenter {
     /// The video track shows the camera from its next key frame on, in a new epoch. Until then what is shown
     /// goes on.
     pub fn show_camera(&mut self, format: VideoFormat) {
+        let changes_format = matches!(self.video, VideoFeed::Camera(_))
+            && self.announced.is_some_and(|announced| announced != format);
         let interrupted = match &self.video {
             VideoFeed::Absent => return,
             // No black picture was ever shown that could be repeated meanwhile.
@@ -241,7 +243,8 @@ impl Segmenter {
             self.flow = Flow::Interrupted { since: None, lead_in: self.lead_in_due() };
         }
         self.video = VideoFeed::Camera(CameraFeed { next_format: Some(format), ..CameraFeed::default() });
-        self.epoch_due = true;
+        // Another format begins an epoch by itself. Until then the running one goes on, also after a skip.
+        self.epoch_due |= !changes_format;
     }
 
     /// The video track shows black from the next chunk on, in a new epoch; the camera's pictures that wait are

@@ -12,10 +12,10 @@ export { coloursOf, framesShown, reportOf, soundOf } from './viewers.mjs';
 export const GENERATIONS = { first: 'nestjs-old', middle: 'nestjs-middle', later: 'nestjs-new', 'later-5s': 'nestjs-new' };
 
 /** Launches a browser (`kind`: 'chromium' or 'firefox') and a server for the test pages. `files` adds paths to files
- *  that it serves, `flags` options of Chromium. */
-export async function startBrowser({ kind = 'chromium', files = {}, flags = [] } = {}) {
+ *  that it serves, `flags` options of Chromium, `program` another program than the installed one. */
+export async function startBrowser({ kind = 'chromium', files = {}, flags = [], program } = {}) {
   const pages = await servePages(files);
-  return new Browser(await launch(kind, { flags }), pages);
+  return new Browser(await launch(kind, { flags, program }), pages);
 }
 
 class Browser {

@@ -55,10 +55,10 @@ export function launch(kind, options) {
   return kind === 'firefox' ? launchFirefox() : launchChromium(options);
 }
 
-async function launchChromium({ flags = [] } = {}) {
+async function launchChromium({ flags = [], program = process.env.CHROMIUM ?? '/usr/bin/chromium' } = {}) {
   // A browser server rather than a plain launch, because only it tells its process id.
   const server = await chromium.launchServer({
-    executablePath: process.env.CHROMIUM ?? '/usr/bin/chromium',
+    executablePath: program,
     headless: true,
     args: [...CHROMIUM_FLAGS, ...flags],
   });

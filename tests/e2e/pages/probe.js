@@ -6,12 +6,14 @@
   class Probe {
     constructor(video) {
       this.video = video;
-      /** Per frame: [presentationTime on the page's clock in ms, media time in s, frames presented so far]. */
+      /** Per frame: [presentationTime on the page's clock in ms, media time in s, frames presented so far], and where the
+       *  clock in the picture is to be read, what it shows (clock.js). */
       this.frames = [];
       this.waiting = 0;
       video.addEventListener('waiting', () => (this.waiting += 1));
       const onFrame = (_, frame) => {
-        this.frames.push([frame.presentationTime, frame.mediaTime, frame.presentedFrames]);
+        const clock = window.roomcamProbe.readsClock ? [window.roomcamClock.read(video)] : [];
+        this.frames.push([frame.presentationTime, frame.mediaTime, frame.presentedFrames, ...clock]);
         video.requestVideoFrameCallback(onFrame);
       };
       video.requestVideoFrameCallback(onFrame);
@@ -97,6 +99,8 @@
   window.roomcamProbe = {
     /** When the page began to connect for the first time, on its own clock. */
     webSocketOpenedAt: null,
+    /** Whether the clock in the picture is read, which takes the page some time for each frame. */
+    readsClock: false,
     /** When binary messages came, which are chunks all of them. */
     chunkTimes: [],
     /** Starts watching an element, or returns the probe that already does. */
