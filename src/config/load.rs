@@ -8,7 +8,7 @@ use super::error::{ConfigErrors, Origin, Problem};
 use super::host::Host;
 use super::layers::Layers;
 use super::secret::{Secret, SecretError};
-use super::{Capture, Config, DeviceChoice, Meeting, Panel, control, panel, schema};
+use super::{Capture, Config, DeviceChoice, Meeting, Panel, control, ice, panel, schema};
 
 /// Far beyond any configuration: who names the wrong file hears of it at once.
 const MAX_BYTES: u64 = 1024 * 1024;
@@ -149,6 +149,7 @@ fn meeting(layers: &mut Layers, host: &Host, ambient: AmbientToken) -> Option<Me
     let max_peers = layers.number(&schema::MAX_PEERS);
     let form = layers.text(&schema::FORM);
     let names = layers.text(&schema::NAMES);
+    let ice_servers = ice::read(layers);
     Some(Meeting {
         url: url?,
         room: room?,
@@ -163,6 +164,7 @@ fn meeting(layers: &mut Layers, host: &Host, ambient: AmbientToken) -> Option<Me
         max_peers: max_peers?,
         form: form?,
         names: names?,
+        ice_servers,
     })
 }
 

@@ -8,10 +8,13 @@
 //! - [`socket`]: the sockets that all peers share;
 //! - [`error`]: why a description cannot be used.
 
+pub mod address_watch;
+pub mod candidate;
 mod crypto;
 mod description;
 pub mod error;
 pub mod frame;
+pub mod ice;
 mod lane;
 pub mod output;
 pub mod peer;
@@ -19,9 +22,12 @@ pub mod peer;
 mod peer_tests;
 pub mod socket;
 
+pub use address_watch::AddressWatch;
+pub use candidate::{LocalCandidate, Trickled};
 pub use description::first_mid;
 pub use error::PeerError;
 pub use frame::SharedFrame;
+pub use ice::{IceEvent, IceServers};
 pub use output::{Answer, Output, PeerEvent};
 pub use peer::{Peer, PeerSettings};
-pub use socket::{Loopback, Received, Sockets};
+pub use socket::{Changes, Loopback, Received, Sockets};

@@ -6,7 +6,8 @@ use std::time::{Duration, Instant};
 
 use tokio::time::sleep_until;
 
-use super::publisher::Publisher;
+use super::publisher::{Publisher, Trouble};
+use super::viewers::PathEvent;
 use crate::meeting::mesh::negotiation::{Action, Event, Negotiation};
 use crate::meeting::mesh::session::{self, SessionEvent, SessionHandle};
 use crate::meeting::mesh::{
@@ -40,6 +41,8 @@ pub enum Happened {
         /// What it says.
         text: String,
     },
+    /// A STUN or TURN server does not do what it should, or does again.
+    IceServer(Trouble),
     /// We are not in it any more.
     Ended(SessionError),
 }
@@ -165,6 +168,12 @@ impl Meeting {
             while let Some((id, event)) = self.publisher.poll_event() {
                 self.peer_event(ParticipantId::new(&id), event);
             }
+            while let Some((id, event)) = self.publisher.poll_path_event() {
+                self.path_event(ParticipantId::new(&id), event);
+            }
+            while let Some(trouble) = self.publisher.poll_trouble() {
+                self.happened.push_back(Happened::IceServer(trouble));
+            }
         }
     }
 
@@ -281,6 +290,24 @@ impl Meeting {
                 self.happened.push_back(Happened::Chat { from, text });
             }
             PeerEvent::Estimate(_) => {}
+        }
+    }
+
+    fn path_event(&mut self, id: ParticipantId, event: PathEvent) {
+        match event {
+            PathEvent::Candidate(trickled) => {
+                let step = Step::Candidate(Candidate {
+                    candidate: trickled.candidate,
+                    sdp_mid: trickled.mid,
+                    sdp_m_line_index: Some(0),
+                    username_fragment: Some(trickled.username_fragment),
+                });
+                self.negotiate(Event::Described(Signal { peer: id, step }));
+            }
+            PathEvent::Lost => {
+                tracing::info!(%id, "a participant was reached from an address that is lost: ICE is restarted");
+                self.negotiate(Event::OfferNeeded(id));
+            }
         }
     }
 
