@@ -65,9 +65,8 @@ impl FromStr for IceUrl {
             "turns" => IceScheme::Turns,
             _ => return Err(refuse()),
         };
-        let (authority, query) = rest.split_once('?').map_or((rest, None), |(authority, query)| {
-            (authority, Some(query))
-        });
+        let (authority, query) =
+            rest.split_once('?').map_or((rest, None), |(authority, query)| (authority, Some(query)));
         let transport = match (scheme, query) {
             (IceScheme::Stun, None) | (IceScheme::Turn, None | Some("transport=udp")) => IceTransport::Udp,
             (IceScheme::Turn, Some("transport=tcp")) | (IceScheme::Turns, None | Some("transport=tcp")) => {

@@ -307,9 +307,7 @@ fn quoted(written: &str, quote: Quote) -> String {
             let scheme = if scheme.chars().all(|c| c.is_ascii_alphabetic()) { scheme } else { "" };
             format!("{scheme}://… (the rest is not shown, as it may hold a password)")
         }
-        Quote::NoCredentials if written.contains('@') => {
-            "(not shown, as it may hold a password)".to_owned()
-        }
+        Quote::NoCredentials if written.contains('@') => "(not shown, as it may hold a password)".to_owned(),
         Quote::Whole | Quote::UrlWithoutCredentials | Quote::NoCredentials => on_one_line(written),
         Quote::Withheld => "(not shown, as it may be the token itself)".to_owned(),
     }

@@ -96,7 +96,9 @@ impl Meeting {
     pub fn leads_out_like(&self, other: &Self) -> bool {
         let of = |meeting: &Self| (meeting.protocol, meeting.max_peers, meeting.form, meeting.names.clone());
         let servers = |meeting: &Self| (meeting.ice_servers.clone(), meeting.ca_file.clone());
-        of(self) == of(other) && (self.ice_servers.is_empty() && other.ice_servers.is_empty() || servers(self) == servers(other))
+        of(self) == of(other)
+            && (self.ice_servers.is_empty() && other.ice_servers.is_empty()
+                || servers(self) == servers(other))
     }
 }
 

@@ -51,7 +51,12 @@ pub(super) enum Quote {
 }
 
 impl Key {
-    pub(super) const fn new(section: &'static str, name: &'static str, unset: Unset, allowed: &'static str) -> Self {
+    pub(super) const fn new(
+        section: &'static str,
+        name: &'static str,
+        unset: Unset,
+        allowed: &'static str,
+    ) -> Self {
         Self { section, name, unset, allowed, quote: Quote::Whole }
     }
 

@@ -20,8 +20,8 @@ mod send_queue;
 
 pub use client::{Connection, Progress};
 pub use decoder::Decoder;
-pub use endpoint::{Auth, BadUrl, Endpoint, Limits};
 pub(crate) use dial::tls_config;
+pub use endpoint::{Auth, BadUrl, Endpoint, Limits};
 pub(crate) use error::quote;
 pub use error::{ConnectionError, Fault, Phase};
 pub use packet::{Ack, Body, EnginePacket, Event, Handshake, Json, Packet, PacketError, Placeholder, Wire};

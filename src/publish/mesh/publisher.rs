@@ -316,7 +316,9 @@ impl Publisher {
                 let datagram = self.buffer.get(..length).unwrap_or_default();
                 self.viewers.receive(from, to, datagram, now, transmit);
             }
-            Incoming::Relayed { from, to, datagram } => self.viewers.receive(from, to, &datagram, now, transmit),
+            Incoming::Relayed { from, to, datagram } => {
+                self.viewers.receive(from, to, &datagram, now, transmit)
+            }
             Incoming::Candidates { found, lost } => {
                 found.into_iter().for_each(|candidate| self.viewers.add_candidate(candidate, transmit));
                 lost.into_iter().for_each(|candidate| self.viewers.remove_candidate(candidate, transmit));

@@ -63,7 +63,13 @@ pub(super) struct Viewers {
 impl Viewers {
     /// Nobody yet, and never more than `max`.
     pub(super) fn new(max: usize) -> Self {
-        Self { viewers: BTreeMap::new(), max, events: VecDeque::new(), path_events: VecDeque::new(), bytes_sent: 0 }
+        Self {
+            viewers: BTreeMap::new(),
+            max,
+            events: VecDeque::new(),
+            path_events: VecDeque::new(),
+            bytes_sent: 0,
+        }
     }
 
     /// Adds somebody, or begins anew with them.

@@ -19,6 +19,12 @@ use crate::config::IceTransport;
 
 /// How long the server may take until there is an address. A password that it refuses is no event of the library.
 const DEADLINE: Duration = Duration::from_secs(8);
+/// When a request that was not answered is sent again, doubled each time, and how often one is sent. It has failed 7.5 s after
+/// the first time.
+const RETRANSMIT: Duration = Duration::from_millis(500);
+const TRANSMISSIONS: u32 = 4;
+/// Codes with which a server refuses one peer: it is forbidden, or one too many (RFC 8656 §10.2).
+const PEER_REFUSED: [u16; 2] = [ErrorCode::FORBIDDEN, ErrorCode::INSUFFICIENT_CAPACITY];
 /// How often a permission is asked for that was refused before, or never answered.
 const ASK_AGAIN: Duration = Duration::from_secs(10);
 /// Peers for which there are permissions, at most.
@@ -121,7 +127,8 @@ impl Allocation {
         credentials: TurnCredentials,
         now: Instant,
     ) -> Self {
-        let config = TurnConfig::new(credentials);
+        let mut config = TurnConfig::new(credentials);
+        config.set_request_retransmits(RETRANSMIT, RETRANSMIT * 8, TRANSMISSIONS, RETRANSMIT * 8);
         let client = match transport {
             IceTransport::Udp => TurnClient::Udp(TurnClientUdp::allocate(local, server, config)),
             IceTransport::Tcp => TurnClient::Tcp(TurnClientTcp::allocate(local, server, config)),
@@ -237,7 +244,9 @@ impl Allocation {
             return Vec::new();
         }
         let time = self.time(now + REQUEST_CADENCE);
-        std::iter::from_fn(|| self.client.poll_transmit(time)).map(|transmit| transmit.data.to_vec()).collect()
+        std::iter::from_fn(|| self.client.poll_transmit(time))
+            .map(|transmit| transmit.data.to_vec())
+            .collect()
     }
 
     /// What is to be done; to be asked until it is [`Output::Timeout`], after everything that was taken in or sent.
@@ -303,11 +312,10 @@ impl Allocation {
             }
             TurnEvent::PermissionCreateFailed(_, ip) => {
                 self.waiting.retain(|(to, _)| to.ip() != ip);
-                // The server was started again: it knows no address of ours.
-                let mismatch = |(code, _): &(u16, String)| *code == ErrorCode::ALLOCATION_MISMATCH;
-                if self.last_error.as_ref().is_some_and(mismatch) {
-                    self.outputs.push_back(Output::Ended(Refusal::Expired));
-                    self.over = true;
+                let refused = |(code, _): &(u16, String)| PEER_REFUSED.contains(code);
+                if !self.last_error.as_ref().is_some_and(refused) {
+                    // The server was started again, or is away: the address is of no use any more.
+                    self.end();
                 }
             }
             TurnEvent::ChannelCreateFailed(_, to) => {

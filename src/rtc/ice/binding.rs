@@ -58,7 +58,17 @@ impl Binding {
     /// A binding that begins at once.
     pub(super) fn new(base: SocketAddr, server: SocketAddr, now: Instant) -> Self {
         let (transaction, request) = request();
-        Self { base, server, transaction, request, transmissions: 0, due: now, mapped: None, news: None, silent: false }
+        Self {
+            base,
+            server,
+            transaction,
+            request,
+            transmissions: 0,
+            due: now,
+            mapped: None,
+            news: None,
+            silent: false,
+        }
     }
 
     /// The address at which the server saw us last; `None` while it has not answered.

@@ -60,9 +60,9 @@ pub(super) async fn look_up(url: &IceUrl) -> Result<Vec<SocketAddr>, String> {
     match found {
         Ok(addresses) if !addresses.is_empty() => Ok(addresses),
         Ok(_) => Err(format!("the name {host} has no address; check the name")),
-        Err(error) => {
-            Err(format!("the name {host} cannot be looked up: {error}; check the name, and DNS on this device"))
-        }
+        Err(error) => Err(format!(
+            "the name {host} cannot be looked up: {error}; check the name, and DNS on this device"
+        )),
     }
 }
 
@@ -113,7 +113,11 @@ impl Connection {
     }
 
     /// Waits for something from the server, and writes what waits. No bytes mean that the server has closed the connection.
-    pub(super) fn poll_receive(&mut self, cx: &mut Context<'_>, buffer: &mut [u8]) -> Poll<io::Result<usize>> {
+    pub(super) fn poll_receive(
+        &mut self,
+        cx: &mut Context<'_>,
+        buffer: &mut [u8],
+    ) -> Poll<io::Result<usize>> {
         let mut read = ReadBuf::new(buffer);
         match &mut self.kind {
             Kind::Datagrams(socket) => ready!(socket.poll_recv(cx, &mut read))?,
@@ -198,5 +202,7 @@ async fn tls(
 }
 
 fn unreachable(server: SocketAddr, why: &str) -> String {
-    format!("{server} cannot be reached: {why}; check the address, and whether a firewall lets connections through")
+    format!(
+        "{server} cannot be reached: {why}; check the address, and whether a firewall lets connections through"
+    )
 }

@@ -47,7 +47,11 @@ enum State {
     LookingUp(Opening<Vec<SocketAddr>>),
     Bound(Vec<Binding>),
     Connecting(Opening<Connection>),
-    Connected { connection: Connection, allocation: Box<Allocation>, buffer: Box<[u8; BUFFER]> },
+    Connected {
+        connection: Connection,
+        allocation: Box<Allocation>,
+        buffer: Box<[u8; BUFFER]>,
+    },
 }
 
 /// A server in one role.
@@ -125,17 +129,22 @@ impl Server {
                         self.tell_works();
                     }
                     allocation::Output::Ended(refusal) => self.fail(refusal.to_string()),
-                    allocation::Output::Timeout(_) => match connection.poll_receive(cx, buffer.as_mut_slice()) {
-                        Poll::Pending => return Poll::Pending,
-                        Poll::Ready(Ok(0)) => self.fail("it closed the connection".to_owned()),
-                        Poll::Ready(Ok(length)) => {
-                            allocation.receive(buffer.get(..length).unwrap_or_default(), now);
+                    allocation::Output::Timeout(_) => {
+                        match connection.poll_receive(cx, buffer.as_mut_slice()) {
+                            Poll::Pending => return Poll::Pending,
+                            Poll::Ready(Ok(0)) => self.fail("it closed the connection".to_owned()),
+                            Poll::Ready(Ok(length)) => {
+                                allocation.receive(buffer.get(..length).unwrap_or_default(), now);
+                            }
+                            Poll::Ready(Err(error)) => {
+                                let why = format!(
+                                    "{} cannot be reached: {error}; check the address",
+                                    connection.server
+                                );
+                                self.fail(why);
+                            }
                         }
-                        Poll::Ready(Err(error)) => {
-                            let why = format!("{} cannot be reached: {error}; check the address", connection.server);
-                            self.fail(why);
-                        }
-                    },
+                    }
                 },
             }
         }
@@ -185,7 +194,9 @@ impl Server {
         let State::Bound(bindings) = &self.state else { return };
         // Not every address of a device leads to everywhere.
         if bindings.iter().all(Binding::is_silent) {
-            self.report("it does not answer; check the address, and whether a firewall lets UDP through".to_owned());
+            self.report(
+                "it does not answer; check the address, and whether a firewall lets UDP through".to_owned(),
+            );
         }
     }
 
@@ -200,7 +211,8 @@ impl Server {
     /// Lets go of all candidates, and begins anew after a while.
     fn fail(&mut self, why: String) {
         self.lose_candidates();
-        let had_address = matches!(&self.state, State::Connected { allocation, .. } if allocation.relayed().is_some());
+        let had_address =
+            matches!(&self.state, State::Connected { allocation, .. } if allocation.relayed().is_some());
         self.state = State::Waiting(Instant::now() + if had_address { REPLACE } else { RETRY });
         self.report(why);
     }
@@ -208,7 +220,8 @@ impl Server {
     fn lose_candidates(&mut self) {
         match &self.state {
             State::Bound(bindings) => {
-                let mapped: Vec<_> = bindings.iter().map(|binding| (binding.base, binding.mapped())).collect();
+                let mapped: Vec<_> =
+                    bindings.iter().map(|binding| (binding.base, binding.mapped())).collect();
                 for (base, address) in mapped {
                     self.unmap(base, address);
                 }
@@ -275,7 +288,13 @@ impl Server {
     }
 
     /// Takes in a datagram that came to one of our addresses. Says whether it was from this server.
-    pub(super) fn receive(&mut self, from: SocketAddr, to: SocketAddr, datagram: &[u8], now: Instant) -> bool {
+    pub(super) fn receive(
+        &mut self,
+        from: SocketAddr,
+        to: SocketAddr,
+        datagram: &[u8],
+        now: Instant,
+    ) -> bool {
         let State::Bound(bindings) = &mut self.state else { return false };
         bindings.iter_mut().any(|binding| binding.base == to && binding.receive(from, datagram, now))
     }
