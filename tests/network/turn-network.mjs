@@ -23,7 +23,10 @@ export class TurnNetwork {
       { namespace: this.far, device: 'eth0', address: `${OF_THE_AGENT}.1` },
       { namespace: this.middle, exists: true, device: 'agent', address: this.seenByAgent },
     ]);
-    this.inTheMiddle('sysctl', ['-q', 'net.ipv4.ip_forward=0']).reduce((command, args) => run(command, ...args));
+    const [command, args] = this.inTheMiddle('sysctl', ['-q', 'net.ipv4.ip_forward=0']);
+    run(command, ...args);
+    // Where there is no route to an address that a peer has, coturn ends the allocation.
+    run('ip', '-n', this.middle, 'route', 'add', 'default', 'via', `${OF_THE_MACHINE}.1`);
   }
 
   /** The command that runs a program in the middle. */

@@ -15,6 +15,7 @@ use turn_client_proto::types::stun::message::Message;
 use turn_client_proto::types::{Instant as TurnInstant, TransportType, TurnCredentials};
 use turn_client_proto::udp::TurnClientUdp;
 
+use super::framing::{Framer, NotTurn, framed};
 use crate::config::IceTransport;
 
 /// How long the server may take until there is an address. A password that it refuses is no event of the library.
@@ -100,6 +101,8 @@ impl fmt::Display for Refusal {
 /// An address of a TURN server.
 pub(super) struct Allocation {
     client: TurnClient,
+    /// Where the server is reached over a stream.
+    framer: Option<Framer>,
     /// What times of the library are counted from.
     origin: Instant,
     deadline: Instant,
@@ -135,6 +138,7 @@ impl Allocation {
         };
         Self {
             client,
+            framer: (transport == IceTransport::Tcp).then(Framer::default),
             origin: now,
             deadline: now + DEADLINE,
             relayed: None,
@@ -168,6 +172,21 @@ impl Allocation {
     /// Takes in what came from the server: a datagram, or the next bytes of the connection.
     pub(super) fn receive(&mut self, bytes: &[u8], now: Instant) {
         self.answered = true;
+        let Some(framer) = &mut self.framer else { return self.receive_message(bytes, now) };
+        framer.push(bytes);
+        while let Some(message) = self.framer.as_mut().map(Framer::next_message) {
+            match message {
+                Ok(Some(message)) => self.receive_message(&message, now),
+                Ok(None) => break,
+                Err(NotTurn) => {
+                    self.end_with(Refusal::Nonsense);
+                    break;
+                }
+            }
+        }
+    }
+
+    fn receive_message(&mut self, bytes: &[u8], now: Instant) {
         self.note_error(bytes);
         let (server, local) = (self.client.remote_addr(), self.client.local_addr());
         let transmit = Transmit::new(bytes, self.client.transport(), server, local);
@@ -220,8 +239,12 @@ impl Allocation {
             // Without one it goes on as before.
             let _ = self.client.bind_channel(TransportType::Udp, to, time);
         }
-        let transmit = self.client.send_to(TransportType::Udp, to, datagram, time).ok()?;
-        transmit.map(|transmit| transmit.data.build())
+        let transmit = self.client.send_to(TransportType::Udp, to, datagram, time).ok()??;
+        Some(self.framed(transmit.data.build()))
+    }
+
+    fn framed(&self, message: Vec<u8>) -> Vec<u8> {
+        if self.framer.is_some() { framed(message) } else { message }
     }
 
     fn ask_permission(&mut self, ip: IpAddr, now: Instant) {
@@ -273,23 +296,28 @@ impl Allocation {
                 return Output::Transmit(transmit.data.to_vec());
             } else {
                 match self.client.poll(time) {
-                    TurnPollRet::WaitUntil(at) => return self.wait_until(at, now),
+                    TurnPollRet::WaitUntil(at) => {
+                        if let Some(at) = self.wait_until(at, now) {
+                            return Output::Timeout(at);
+                        }
+                    }
                     _ => self.end(),
                 }
             }
         }
     }
 
-    fn wait_until(&mut self, at: TurnInstant, now: Instant) -> Output {
-        if self.relayed.is_some() && self.client.relayed_addresses().next().is_none() {
-            return self.end_with(Refusal::Expired);
-        }
-        if self.relayed.is_none() && now >= self.deadline {
-            return self.end_with(self.refusal());
+    /// Until when there is nothing to do; `None` if it has ended.
+    fn wait_until(&mut self, at: TurnInstant, now: Instant) -> Option<Instant> {
+        let is_lost = self.relayed.is_some() && self.client.relayed_addresses().next().is_none();
+        let is_late = self.relayed.is_none() && now >= self.deadline;
+        if is_lost || is_late {
+            self.end();
+            return None;
         }
         let at = self.origin + Duration::from_nanos(u64::try_from(at.as_nanos()).unwrap_or(0));
         let at = at.max(now + SHORTEST_WAIT);
-        Output::Timeout(if self.relayed.is_none() { at.min(self.deadline) } else { at })
+        Some(if self.relayed.is_none() { at.min(self.deadline) } else { at })
     }
 
     fn hear(&mut self, event: TurnEvent, now: Instant) {
@@ -326,14 +354,13 @@ impl Allocation {
     }
 
     fn end(&mut self) {
-        let refusal = if self.relayed.is_some() { Refusal::Expired } else { self.refusal() };
-        self.outputs.push_back(Output::Ended(refusal));
-        self.over = true;
+        self.end_with(if self.relayed.is_some() { Refusal::Expired } else { self.refusal() });
     }
 
-    fn end_with(&mut self, refusal: Refusal) -> Output {
-        self.over = true;
-        Output::Ended(refusal)
+    fn end_with(&mut self, refusal: Refusal) {
+        if !std::mem::replace(&mut self.over, true) {
+            self.outputs.push_back(Output::Ended(refusal));
+        }
     }
 
     /// Why there is no address yet.

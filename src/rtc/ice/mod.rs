@@ -3,6 +3,7 @@
 //! - `credentials`: what TURN servers ask for; pure;
 //! - `binding`: one of our addresses as one STUN server sees it; pure;
 //! - `allocation`: one address of a TURN server and what goes through it, on `turn-client-proto`; pure;
+//! - `framing`: the messages in a TCP connection; pure;
 //! - `connection`: datagrams, TCP or TLS to a TURN server;
 //! - `server`: one configured address of a server, from its name to candidates, and again after a failure;
 //! - [`servers`]: all of them.
@@ -13,6 +14,7 @@ mod allocation_tests;
 mod binding;
 mod connection;
 mod credentials;
+mod framing;
 mod server;
 pub mod servers;
 
