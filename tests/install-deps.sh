@@ -34,6 +34,10 @@ for group in "$@"; do
         need nodejs tool node
         need npm tool npm
         need python3-venv python3 -c 'import ensurepip, venv'
+        need coturn tool turnserver
+        need openssl tool openssl
+        need iproute2 tool ip
+        need procps tool sysctl
         # Without a font for it, pictures of the page in Korean show boxes.
         need fonts-nanum test -n "$(fc-list :lang=ko 2>/dev/null)"
         ;;
@@ -91,6 +95,11 @@ if [ "$(id -u)" -ne 0 ]; then
     fi
     as_root="sudo"
 fi
+
+# The tests start a TURN server of their own; the one of the package is not to run.
+case "$missing " in
+*" coturn "*) [ ! -d /run/systemd/system ] || $as_root systemctl mask --quiet coturn.service ;;
+esac
 
 echo "Installing what is missing (apt-get):$missing"
 $as_root apt-get update -q

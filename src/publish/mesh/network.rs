@@ -112,7 +112,7 @@ impl Network {
 
     fn happened(&mut self, event: IceEvent) -> Option<Incoming> {
         match event {
-            IceEvent::Found(candidate) => {
+            IceEvent::Found { candidate, .. } => {
                 tracing::debug!(?candidate, "participants can reach this device in another way");
                 self.found.push(candidate);
                 Some(Incoming::Candidates { found: vec![candidate], lost: Vec::new() })

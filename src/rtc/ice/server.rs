@@ -57,7 +57,7 @@ enum State {
 /// A server in one role.
 pub(super) struct Server {
     /// Which of the configured ones it is.
-    pub(super) number: usize,
+    number: usize,
     url: IceUrl,
     role: Role,
     state: State,
@@ -125,7 +125,7 @@ impl Server {
                     }
                     allocation::Output::Allocated(address) => {
                         let local = connection.local;
-                        self.events.push_back(IceEvent::Found(LocalCandidate::Relayed { address, local }));
+                        self.find(LocalCandidate::Relayed { address, local });
                         self.tell_works();
                     }
                     allocation::Output::Ended(refusal) => self.fail(refusal.to_string()),
@@ -178,9 +178,13 @@ impl Server {
         self.unmap(base, before);
         // Seen under its own address, a device has no other.
         if address != base {
-            self.events.push_back(IceEvent::Found(LocalCandidate::Reflexive { address, base }));
+            self.find(LocalCandidate::Reflexive { address, base });
         }
         self.tell_works();
+    }
+
+    fn find(&mut self, candidate: LocalCandidate) {
+        self.events.push_back(IceEvent::Found { server: self.number, candidate });
     }
 
     fn unmap(&mut self, base: SocketAddr, before: Option<SocketAddr>) {

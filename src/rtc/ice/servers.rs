@@ -16,7 +16,12 @@ use crate::rtc::candidate::LocalCandidate;
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum IceEvent {
     /// We can be reached in another way.
-    Found(LocalCandidate),
+    Found {
+        /// Which server told it, counted through all URLs of the configuration.
+        server: usize,
+        /// The way.
+        candidate: LocalCandidate,
+    },
     /// We can be reached in this way no longer.
     Lost(LocalCandidate),
     /// Somebody has sent us a datagram through a server.
