@@ -17,6 +17,8 @@ pub mod frame;
 pub mod ice;
 mod lane;
 pub mod output;
+#[cfg(test)]
+mod path_tests;
 pub mod peer;
 #[cfg(test)]
 mod peer_tests;

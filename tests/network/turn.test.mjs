@@ -4,10 +4,14 @@ import assert from 'node:assert/strict';
 import { createHmac } from 'node:crypto';
 import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { ROOMCAM } from '../e2e/lib/paths.mjs';
+import { Child } from '../e2e/lib/processes.mjs';
 import { scenario } from '../e2e/lib/scene.mjs';
-import { framesShown } from '../e2e/lib/browser.mjs';
+import { framesShown, reportOf } from '../e2e/lib/browser.mjs';
+import { longestGapMs } from '../e2e/lib/pictures.mjs';
 import { startMeshServer } from '../e2e/lib/signalling-servers.mjs';
-import { until } from '../e2e/lib/waiting.mjs';
+import { observeFor, until } from '../e2e/lib/waiting.mjs';
+import { Move } from './move.mjs';
 import { TurnNetwork } from './turn-network.mjs';
 import { startTurnServer } from './turn-server.mjs';
 
@@ -140,6 +144,74 @@ scenario('the address is given back when the agent ends', ['UDP', 'TCP'], async 
   const viewer = await page(browser);
   const running = agent([{ urls: TRANSPORTS[transport](network.seenByAgent), username: USER, credential_file: file('password', PASSWORD) }]);
   await viewer.frames(10, { deadlineMs: 20_000 });
+  const { length } = turn.child.lines;
   await running.stop();
-  await until('the end of the allocation', 3_000, () => turn.child.lines.some((line) => /usage:|closed|delete/.test(line) && /realm=<example.org>/.test(line)));
+  await until('the end of the allocation', 3_000, () => turn.child.lines.slice(length).some((line) => /usage:|closed|delete/.test(line) && /realm=<example.org>/.test(line)));
+});
+
+scenario('the check tries every server, and connects to itself through those that forward', ['mesh'], async (scene) => {
+  const { network, file, agent } = await stage(scene);
+  const [host, credential_file] = [network.seenByAgent, file('password', PASSWORD)];
+  agent([
+    { urls: [`stun:${host}`, `stun:${host}:9`] },
+    { urls: [`turn:${host}`, `turns:${host}`], username: USER, credential_file },
+    { urls: [`turn:${host}?transport=tcp`], username: USER, credential_file: file('wrong', 'not the password') },
+  ]);
+  const args = ['check', '--json', '--config', join(scene.directory, 'agent.toml')];
+  const check = scene.owns(new Child('roomcam check', ...network.within(ROOMCAM, args)));
+  const { code } = await check.exited;
+  const text = check.lines.join('\n');
+  const findings = JSON.parse(text.slice(text.indexOf('[\n'))).slice(4).map(({ check: what, status, detail }) => `${what}: ${status}: ${detail}`);
+  const expected = [
+    /^signalling: ok: .*joined room/,
+    /^addresses: ok: participants are told of 198\.18\.82\.1$/,
+    /^STUN server: ok: stun:198\.18\.82\.2:3478: sees this device at its own address$/,
+    /^STUN server: failed: stun:198\.18\.82\.2:9: it does not answer/,
+    /^TURN server: ok: turn:.*transport=udp: forwards what comes to 198\.18\.81\.2:/,
+    /^TURN server: ok: turns:.*: forwards what comes to 198\.18\.81\.2:/,
+    /^TURN server: failed: turn:.*transport=tcp: it refuses the credentials; check username/,
+    /^connection: ok: to itself: after \d+ ms$/,
+    /^connection: ok: through turn:.*transport=udp: after \d+ ms$/,
+    /^connection: ok: through turns:.*: after \d+ ms$/,
+    /^panel: skipped/,
+  ];
+  assert.equal(findings.length, expected.length, findings.join('\n'));
+  for (const [index, pattern] of expected.entries()) assert.match(findings[index], pattern);
+  assert.equal(code, 1);
+});
+
+scenario('the picture goes on when the device moves to another network', ['the new address comes first', 'the old address goes first'], async (scene, order, t) => {
+  const move = new Move();
+  scene.ends(() => move.close());
+  const signalling = await startMeshServer({ HOST: '0.0.0.0' });
+  scene.owns(signalling.child);
+  const { port } = new URL(signalling.origin);
+  const browser = await scene.browser();
+  const page = await browser.newPage();
+  await page.goto(`${browser.pages}/mesh.html?sends=no`);
+  await page.evaluate(([origin, room]) => window.participant.join(origin, room, 'viewer'), [`http://127.0.0.1:${port}`, scene.room]);
+  scene.agent({ origin: `http://${move.before}:${port}` }, 'agent', { link: move, meeting: { protocol: 'mesh' } });
+  await framesShown(page, 'video', 30);
+  const { sid } = await page.evaluate(() => window.participant.state());
+
+  const fromMs = await page.evaluate(() => performance.now());
+  if (order === 'the new address comes first') {
+    move.arrive();
+    await observeFor(1_000);
+    move.leave();
+  } else {
+    move.leave();
+    await observeFor(2_000);
+    move.arrive();
+  }
+  await until('the first connection to be gone on with', 15_000, async () => {
+    const report = await reportOf(page, 'video');
+    return report.frames.filter(([atMs]) => atMs > report.now - 1_000).length > 15 && report.now > fromMs + 4_000;
+  });
+  const report = await reportOf(page, 'video');
+  t.diagnostic(`the picture stood still for ${Math.round(longestGapMs(report, fromMs, report.now))} ms`);
+  const after = await page.evaluate(() => window.participant.state());
+  t.diagnostic(`the path: ${JSON.stringify(after.path)}`);
+  assert.equal(after.sid, sid, 'it is the same connection');
+  assert.equal(after.path.remote.address, move.after);
 });
