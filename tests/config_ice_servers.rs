@@ -1,4 +1,5 @@
 //! `[[meeting.ice_server]]`: what is read, and what is refused with which words.
+#![allow(
 
 use std::fs;
 use std::os::unix::fs::PermissionsExt;

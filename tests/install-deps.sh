@@ -38,6 +38,7 @@ for group in "$@"; do
         need openssl tool openssl
         need iproute2 tool ip
         need procps tool sysctl
+        need nftables tool nft
         # Without a font for it, pictures of the page in Korean show boxes.
         need fonts-nanum test -n "$(fc-list :lang=ko 2>/dev/null)"
         ;;

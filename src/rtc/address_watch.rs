@@ -6,8 +6,9 @@ use rustix::net::netlink::SocketAddrNetlink;
 use rustix::net::{AddressFamily, Protocol, SocketFlags, SocketType, bind, socket_with};
 use tokio::net::UdpSocket;
 
-/// Changes of IPv4 and IPv6 addresses (`RTMGRP_IPV4_IFADDR`, `RTMGRP_IPV6_IFADDR`; rtnetlink(7)).
-const ADDRESS_GROUPS: u32 = 0x10 | 0x100;
+/// Interfaces that go up or down, and changes of IPv4 and IPv6 addresses (`RTMGRP_LINK`, `RTMGRP_IPV4_IFADDR`,
+/// `RTMGRP_IPV6_IFADDR`; rtnetlink(7)).
+const GROUPS: u32 = 0x1 | 0x10 | 0x100;
 /// `NETLINK_ROUTE`, the protocol of number 0.
 const ROUTE: Option<Protocol> = None;
 
@@ -26,7 +27,7 @@ impl AddressWatch {
     pub fn new() -> io::Result<Self> {
         let flags = SocketFlags::NONBLOCK | SocketFlags::CLOEXEC;
         let socket = socket_with(AddressFamily::NETLINK, SocketType::RAW, flags, ROUTE)?;
-        bind(&socket, &SocketAddrNetlink::new(0, ADDRESS_GROUPS))?;
+        bind(&socket, &SocketAddrNetlink::new(0, GROUPS))?;
         Ok(Self { socket: UdpSocket::from_std(socket.into())? })
     }
 

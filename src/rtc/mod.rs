@@ -5,7 +5,9 @@
 //! - [`frame`]: an encoded frame that all peers share;
 //! - `description`: what is read of descriptions, and what is changed in ours; pure;
 //! - `crypto`: what it is encrypted with;
-//! - [`socket`]: the sockets that all peers share;
+//! - [`candidate`]: the ways in which a peer can reach us;
+//! - [`socket`]: the sockets that all peers share; [`address_watch`]: when their addresses may have changed;
+//! - [`ice`]: STUN and TURN servers;
 //! - [`error`]: why a description cannot be used.
 
 pub mod address_watch;

@@ -15,7 +15,7 @@ use str0m::{Candidate, Event as RtcEvent, IceConnectionState, Input, Output as R
 
 use super::candidate::{LocalCandidate, Trickled};
 use super::crypto;
-use super::description::{self, Kind, MAX_DESCRIPTION_BYTES};
+use super::description::{self, Kind};
 use super::error::PeerError;
 use super::frame::SharedFrame;
 use super::lane::Lane;
@@ -175,7 +175,8 @@ impl Peer {
         if !asked.sections {
             return Err(PeerError::NothingAsked);
         }
-        let offer = SdpOffer::from_sdp_string(checked(offer)?).map_err(PeerError::description)?;
+        let offer =
+            SdpOffer::from_sdp_string(description::checked(offer)?).map_err(PeerError::description)?;
         self.pending = None;
         let answer = self.rtc.sdp_api().accept_offer(offer).map_err(PeerError::description)?;
         self.negotiated = true;
@@ -195,7 +196,8 @@ impl Peer {
     /// # Errors
     /// There is no such offer, or the answer does not fit to it.
     pub fn accept(&mut self, answer: &str) -> Result<(), PeerError> {
-        let answer = SdpAnswer::from_sdp_string(checked(answer)?).map_err(PeerError::description)?;
+        let answer =
+            SdpAnswer::from_sdp_string(description::checked(answer)?).map_err(PeerError::description)?;
         let (pending, offered) = self.pending.take().ok_or(PeerError::NotOffered)?;
         self.rtc.sdp_api().accept_answer(pending, answer).map_err(PeerError::description)?;
         self.negotiated = true;
@@ -394,14 +396,6 @@ impl Peer {
             tracing::debug!("closing a peer connection: {error}");
         }
     }
-}
-
-/// The description, if it is not too long to be one.
-fn checked(description: &str) -> Result<&str, PeerError> {
-    if description.len() > MAX_DESCRIPTION_BYTES {
-        return Err(PeerError::TooLong { bytes: description.len() });
-    }
-    Ok(description)
 }
 
 fn bitrate(bits_per_second: u32) -> Bitrate {

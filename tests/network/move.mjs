@@ -9,8 +9,6 @@ const NEW = '198.18.84';
 export class Move {
   /** Where the agent finds the machine at first. */
   before = `${OLD}.1`;
-  /** Where the agent is at the end. */
-  after = `${NEW}.2`;
 
   constructor() {
     this.namespace = `roomcam-move-${process.pid}`;

@@ -2,8 +2,8 @@
 
 import { execFileSync } from 'node:child_process';
 
-/** Runs a command such as `ip` or `tc`; its error is what it printed. */
-export const run = (command, ...args) => execFileSync(command, args, { stdio: ['ignore', 'ignore', 'pipe'] });
+/** Runs a command such as `ip` or `tc`; its error is what it printed. Arguments may be in lists. */
+export const run = (command, ...args) => execFileSync(command, args.flat(), { stdio: ['ignore', 'ignore', 'pipe'] });
 const ip = (...args) => run('ip', ...args);
 
 export class VethPair {

@@ -7,14 +7,13 @@ use std::time::{Duration, Instant};
 use tokio::time::sleep_until;
 
 use super::publisher::{Publisher, Trouble};
+use super::trickle;
 use super::viewers::PathEvent;
 use crate::meeting::mesh::negotiation::{Action, Event, Negotiation};
 use crate::meeting::mesh::session::{self, SessionEvent, SessionHandle};
-use crate::meeting::mesh::{
-    Candidate, Departed, Dialect, Heard, Participant, ParticipantId, Said, Signal, Step,
-};
+use crate::meeting::mesh::{Departed, Dialect, Heard, Participant, ParticipantId, Said, Signal, Step};
 use crate::meeting::{Presence, SessionConfig, SessionError};
-use crate::rtc::{Peer, PeerError, PeerEvent, first_mid};
+use crate::rtc::{Peer, PeerError, PeerEvent};
 
 /// Participants that are known at most; a server that names more is not believed.
 const MAX_PARTICIPANTS: usize = 256;
@@ -296,12 +295,7 @@ impl Meeting {
     fn path_event(&mut self, id: ParticipantId, event: PathEvent) {
         match event {
             PathEvent::Candidate(trickled) => {
-                let step = Step::Candidate(Candidate {
-                    candidate: trickled.candidate,
-                    sdp_mid: trickled.mid,
-                    sdp_m_line_index: Some(0),
-                    username_fragment: Some(trickled.username_fragment),
-                });
+                let step = Step::Candidate(trickle::told(trickled));
                 self.negotiate(Event::Described(Signal { peer: id, step }));
             }
             PathEvent::Lost => {
@@ -372,7 +366,7 @@ impl Meeting {
         match self.publisher.with_peer(id.as_str(), describe) {
             Some(Ok(step)) => {
                 let candidates = match &step {
-                    Step::Offer(sdp) | Step::Answer(sdp) => candidates(sdp),
+                    Step::Offer(sdp) | Step::Answer(sdp) => trickle::described(sdp),
                     Step::Candidate(_) => Vec::new(),
                 };
                 self.negotiation.handle(Event::Described(Signal { peer: id.clone(), step }), Instant::now());
@@ -389,25 +383,6 @@ impl Meeting {
             None => {}
         }
     }
-}
-
-/// The candidates in a description of ours, as they are told on their own: some participants read only those.
-fn candidates(sdp: &str) -> Vec<Candidate> {
-    let mid = first_mid(sdp).map(str::to_owned);
-    let fragment = sdp.lines().find_map(|line| line.strip_prefix("a=ice-ufrag:")).map(str::to_owned);
-    let mut found: Vec<&str> = sdp.lines().filter_map(|line| line.strip_prefix("a=")).collect();
-    found.retain(|attribute| attribute.starts_with("candidate:"));
-    found.sort_unstable();
-    found.dedup();
-    found
-        .into_iter()
-        .map(|candidate| Candidate {
-            candidate: candidate.to_owned(),
-            sdp_mid: mid.clone(),
-            sdp_m_line_index: Some(0),
-            username_fragment: fragment.clone(),
-        })
-        .collect()
 }
 
 async fn next_session_event(session: &mut Option<SessionHandle>) -> Option<SessionEvent> {

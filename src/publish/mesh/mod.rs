@@ -5,6 +5,7 @@
 //! - `network`: the sockets, and the STUN and TURN servers;
 //! - `viewers`: the connections, and what they share; pure;
 //! - `tracks`: the camera or black, the microphone or silence; pure;
+//! - `trickle`: candidates as signalling tells them; pure;
 //! - `share`: what one encoder makes for links that carry different amounts; pure;
 //! - `key_frames`: how often key frames are forced; pure.
 
@@ -14,6 +15,7 @@ mod network;
 pub mod publisher;
 mod share;
 mod tracks;
+mod trickle;
 mod viewers;
 
 pub use meeting::{Delivery, Happened, Meeting};

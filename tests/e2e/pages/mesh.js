@@ -20,6 +20,8 @@ class Participant {
     this.peers = new Map();
     this.heard = [];
     this.lostCandidates = 0;
+    /** Those that were told on their own. */
+    this.candidates = [];
     this.tracks = [];
   }
 
@@ -40,6 +42,7 @@ class Participant {
     });
     on('answer', ({ answer, from }) => this.peers.get(from)?.setRemoteDescription(answer).catch((error) => this.complain(error)));
     on('ice-candidate', async ({ candidate, from }) => {
+      this.candidates.push(candidate?.candidate);
       // The browser has candidates wait for a description that is being set, and refuses those that come before.
       await (this.peers.get(from)?.addIceCandidate(candidate) ?? Promise.reject()).catch(() => (this.lostCandidates += 1));
     });
