@@ -1,5 +1,5 @@
 //! `[[meeting.ice_server]]`: what is read, and what is refused with which words.
-#![allow(
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a test fails by panicking")]
 
 use std::fs;
 use std::os::unix::fs::PermissionsExt;

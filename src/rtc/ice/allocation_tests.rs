@@ -76,21 +76,21 @@ impl Rig {
     fn poll_allocation(&mut self) -> Instant {
         loop {
             match self.allocation.poll(self.now) {
-                Output::Transmit(message) => self.to_server(message),
+                Output::Transmit(message) => self.deliver_to_server(message),
                 Output::Timeout(at) => return at,
                 output => self.outputs.push(output),
             }
         }
     }
 
-    fn to_server(&mut self, message: Vec<u8>) {
+    fn deliver_to_server(&mut self, message: Vec<u8>) {
         self.sent.push(message.clone());
         if (self.arrives)() {
             let transmit = Transmit::new(message, self.transport, local(), listen());
             let answer = self.server.recv(transmit, self.turn_now());
             if let Some(answer) = answer {
                 let (from, to) = (answer.from, answer.to);
-                self.from_server(from, to, answer.data.build());
+                self.deliver(from, to, answer.data.build());
             }
         }
     }
@@ -119,12 +119,12 @@ impl Rig {
         let mut happened = false;
         while let Some(transmit) = self.server.poll_transmit(now) {
             happened = true;
-            self.from_server(transmit.from, transmit.to, transmit.data);
+            self.deliver(transmit.from, transmit.to, transmit.data);
         }
         happened
     }
 
-    fn from_server(&mut self, from: SocketAddr, to: SocketAddr, data: Vec<u8>) {
+    fn deliver(&mut self, from: SocketAddr, to: SocketAddr, data: Vec<u8>) {
         if !(self.arrives)() {
             return;
         }
@@ -151,7 +151,7 @@ impl Rig {
 
     fn send(&mut self, data: &[u8]) {
         if let Some(message) = self.allocation.send(peer(), data, self.now) {
-            self.to_server(message);
+            self.deliver_to_server(message);
         }
     }
 
@@ -159,15 +159,17 @@ impl Rig {
         let transmit = Transmit::new(data.to_vec(), TransportType::Udp, peer(), relayed());
         if let Some(forwarded) = self.server.recv(transmit, self.turn_now()) {
             let (from, to) = (forwarded.from, forwarded.to);
-            self.from_server(from, to, forwarded.data.build());
+            self.deliver(from, to, forwarded.data.build());
         }
     }
 
     fn ended(&self) -> Vec<&Refusal> {
-        let refusal = |output| match output {
-            &Output::Ended(ref refusal) => Some(refusal),
-            _ => None,
-        };
+        fn refusal(output: &Output) -> Option<&Refusal> {
+            match output {
+                Output::Ended(refusal) => Some(refusal),
+                _ => None,
+            }
+        }
         self.outputs.iter().filter_map(refusal).collect()
     }
 }
@@ -279,7 +281,7 @@ fn what_is_given_back_is_not_forwarded_any_more() {
     rig.send(CHECK);
     rig.pass(Duration::from_secs(1));
     for message in rig.allocation.release(rig.now) {
-        rig.to_server(message);
+        rig.deliver_to_server(message);
     }
     rig.outputs.clear();
     rig.answer_of_peer(b"hello");
