@@ -45,7 +45,7 @@ demo: release ## Watch a test picture in a meeting on this machine (ARGS="--came
 	$(RELEASE) demo $(ARGS)
 
 .PHONY: test
-test: test-rust test-viewer test-fuzz test-untimed test-e2e test-network test-packages test-readme test-pi ## Run all tests, the quick ones first
+test: test-rust test-viewer test-fuzz test-untimed test-e2e test-network test-turn test-packages test-readme test-pi ## Run all tests, the quick ones first
 
 .PHONY: bench
 bench: release deps-test ## Measure CPU, memory, cadence and latency, beside a bare pipeline and a browser
@@ -150,6 +150,10 @@ test-untimed: release deps-test ## End-to-end tests that judge no time: the page
 test-network: release deps-test ## The agent behind bad links, in a network namespace (as root)
 	npm --prefix tests run --silent prepare
 	ROOMCAM=$(RELEASE) node --test tests/network/network.test.mjs
+
+.PHONY: test-turn
+test-turn: release deps-test ## STUN, TURN and changing addresses, in network namespaces (as root)
+	ROOMCAM=$(RELEASE) node --test tests/network/turn.test.mjs
 
 .PHONY: test-pi
 test-pi: deps-test ## The package on an emulated Raspberry Pi, with a camera, a sound card and GPIO

@@ -434,7 +434,11 @@ fn the_example_is_valid_with_a_place_to_go_and_with_every_key_shown() {
     let setup = Setup::new(&uncommented.join("\n"));
     setup.file("token", "hunter2", 0o600);
     setup.file("metrics-token", "hunter3", 0o600);
+    setup.file("turn-password", "hunter4", 0o600);
+    setup.file("turn-secret", "hunter5", 0o600);
     let all = setup.load().unwrap();
+    assert_eq!(config.meeting.ice_servers, []);
+    assert_eq!(all.meeting.ice_servers.iter().map(|server| server.urls.len()).collect::<Vec<_>>(), [3, 1]);
     assert_eq!(all.capture, config.capture);
     assert_eq!(all.meeting.user_id.as_str(), "roomcam-0123456789abcdef");
     assert_eq!(config.panel.lamps, []);
@@ -661,6 +665,7 @@ fn toml_like() -> impl Strategy<Value = String> {
         4 => (name, value).prop_map(|(name, value)| format!("{name} = {value}")),
         1 => prop::sample::select(vec![
             "[meeting]", "[capture]", "[[capture]]", "[a.b]", "[panel]", "[[panel.lamp]]", "[[panel.button]]",
+            "[[meeting.ice_server]]",
         ])
         .prop_map(str::to_owned),
         1 => "\\PC{0,40}",

@@ -8,7 +8,7 @@ plugin() { [ -e "$(pkg-config --variable=pluginsdir gstreamer-1.0 2>/dev/null)/l
 tool() { command -v "$1" >/dev/null; }
 sbin() { PATH=$PATH:/usr/sbin tool "$1"; }
 # Whether a package, when it is installed, would start a service that nobody asked for.
-is_service() { case $1 in haproxy | nginx-light | redis-server) ;; *) false ;; esac }
+is_service() { case $1 in haproxy | nginx-light | redis-server | coturn) ;; *) false ;; esac }
 
 missing=
 need() { # PACKAGE PROBE...: note PACKAGE as missing if PROBE fails
@@ -40,6 +40,11 @@ for group in "$@"; do
         need haproxy sbin haproxy
         need nginx-light sbin nginx
         need redis-server tool redis-server
+        need coturn tool turnserver
+        need openssl tool openssl
+        need iproute2 tool ip
+        need procps tool sysctl
+        need nftables tool nft
         # Without a font for it, pictures of the page in Korean show boxes.
         need fonts-nanum test -n "$(fc-list :lang=ko 2>/dev/null)"
         ;;

@@ -15,6 +15,8 @@ pub(super) enum Part {
     Camera,
     Mic,
     Meeting,
+    /// A STUN or TURN server, counted through all URLs of the configuration.
+    IceServer(usize),
     /// What is kept over a restart.
     Memory,
 }
@@ -25,6 +27,7 @@ impl fmt::Display for Part {
             Self::Camera => "camera",
             Self::Mic => "mic",
             Self::Meeting => "meeting",
+            Self::IceServer(_) => "ice-server",
             Self::Memory => "memory",
         })
     }
@@ -65,6 +68,13 @@ impl Faults {
     /// The part works.
     pub(super) fn clear(&mut self, part: Part) {
         for fault in self.0.iter_mut().filter(|fault| fault.part == part) {
+            fault.ongoing = false;
+        }
+    }
+
+    /// There are other STUN and TURN servers now.
+    pub(super) fn clear_ice_servers(&mut self) {
+        for fault in self.0.iter_mut().filter(|fault| matches!(fault.part, Part::IceServer(_))) {
             fault.ongoing = false;
         }
     }

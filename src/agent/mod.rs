@@ -32,4 +32,4 @@ mod side;
 mod speaking;
 
 pub use runtime::{AgentError, Reload, RunOptions, run};
-pub(crate) use settings::{DeviceSettings, dialect, session_config};
+pub(crate) use settings::{DeviceSettings, dialect, paths, session_config};

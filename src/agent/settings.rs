@@ -121,10 +121,19 @@ pub fn way_out(
         limits: rate_limits(capture),
         max_peers: usize::from(meeting.max_peers.get()),
         offers_chat: dialect.chats_between_peers(),
-        loopback: if is_this_machine(meeting) { Loopback::Too } else { Loopback::IfAlone },
+        paths: paths(meeting),
     };
     let publisher = mesh::Publisher::new(format, clock.clone(), settings);
     WayOut::Mesh(Box::new(mesh::Meeting::new(publisher, dialect)))
+}
+
+/// Which ways to this device participants are offered.
+pub fn paths(meeting: &Meeting) -> mesh::Paths {
+    mesh::Paths {
+        loopback: if is_this_machine(meeting) { Loopback::Too } else { Loopback::IfAlone },
+        ice_servers: meeting.ice_servers.clone(),
+        ca_file: meeting.ca_file.clone(),
+    }
 }
 
 /// Whether the server of the meeting is on this machine: then browsers on it may be participants.

@@ -36,6 +36,9 @@ impl LogLevel {
     }
 }
 
+/// The TURN client logs a line for each packet at the level info. Whoever names it in `ROOMCAM_LOG` hears it.
+const QUIET: &str = "turn_client_proto=off,turn_types=off,stun_proto=off";
+
 /// Logging cannot start.
 #[derive(Debug, thiserror::Error)]
 #[error(
@@ -46,13 +49,14 @@ pub struct LogError(#[from] ParseError);
 
 /// Starts logging. `level` is that of `--log-level`, `verbose` how often `-v` was given.
 pub(super) fn start(level: Option<LogLevel>, verbose: u8) -> Result<(), LogError> {
-    let filter = match (level, verbose, std::env::var("ROOMCAM_LOG")) {
-        (Some(level), _, _) => EnvFilter::new(level.directive()),
-        (None, 1, _) => EnvFilter::new(LogLevel::Debug.directive()),
-        (None, 2.., _) => EnvFilter::new(LogLevel::Trace.directive()),
-        (None, 0, Ok(directives)) => EnvFilter::try_new(directives)?,
-        (None, 0, Err(_)) => EnvFilter::new(LogLevel::Info.directive()),
+    let directives = match (level, verbose, std::env::var("ROOMCAM_LOG")) {
+        (Some(level), _, _) => level.directive().to_owned(),
+        (None, 1, _) => LogLevel::Debug.directive().to_owned(),
+        (None, 2.., _) => LogLevel::Trace.directive().to_owned(),
+        (None, 0, Ok(directives)) => directives,
+        (None, 0, Err(_)) => LogLevel::Info.directive().to_owned(),
     };
+    let filter = EnvFilter::try_new(format!("{QUIET},{directives}"))?;
     let registry = tracing_subscriber::registry().with(filter);
 
     let to_journal = std::env::var("JOURNAL_STREAM").is_ok_and(|stream| is_stream(&stream, io::stderr()));

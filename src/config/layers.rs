@@ -17,6 +17,7 @@ use super::warning::Warning;
 #[derive(Debug, Clone)]
 enum Raw {
     Text(String),
+    Texts(Vec<String>),
     Integer(i64),
     Boolean(bool),
     /// From the environment or a flag: text, whatever type the key has.
@@ -192,6 +193,15 @@ impl Layers {
         })
     }
 
+    /// The text of a key, or each of its texts if it is a list; `None` as for [`Layers::text`]. Never empty.
+    pub fn texts<T: FromStr<Err = ValueError>>(&mut self, key: &Key) -> Option<Vec<T>> {
+        self.value(key, |raw| match raw {
+            Raw::Text(text) | Raw::Untyped(text) => Ok(vec![text.parse()?]),
+            Raw::Texts(texts) if !texts.is_empty() => texts.iter().map(|text| text.parse()).collect(),
+            _ => Err(ValueError::new(key.allowed)),
+        })
+    }
+
     /// The path of a key; `None` as for [`Layers::text`]. A relative one starts at the configuration file it is written in,
     /// else where we are.
     pub fn file_path(&mut self, key: &Key) -> Option<PathBuf> {
@@ -211,7 +221,7 @@ impl Layers {
                 Err(_) => Err(ValueError::new(key.allowed)),
             },
             Raw::Text(_) => Err(ValueError::new(format!("{}; take the quotes away", key.allowed))),
-            Raw::Boolean(_) | Raw::Other => Err(ValueError::new(key.allowed)),
+            Raw::Texts(_) | Raw::Boolean(_) | Raw::Other => Err(ValueError::new(key.allowed)),
         })
     }
 
@@ -223,7 +233,7 @@ impl Layers {
         self.value(key, |raw| match raw {
             Raw::Integer(number) => T::try_from(*number),
             Raw::Text(text) | Raw::Untyped(text) => text.parse(),
-            Raw::Boolean(_) | Raw::Other => Err(ValueError::new(key.allowed)),
+            Raw::Texts(_) | Raw::Boolean(_) | Raw::Other => Err(ValueError::new(key.allowed)),
         })
     }
 
@@ -233,7 +243,7 @@ impl Layers {
             Raw::Boolean(on) => Ok(*on),
             Raw::Untyped(text) => text.parse().map_err(|_| ValueError::new(key.allowed)),
             Raw::Text(_) => Err(ValueError::new(format!("{}; take the quotes away", key.allowed))),
-            Raw::Integer(_) | Raw::Other => Err(ValueError::new(key.allowed)),
+            Raw::Texts(_) | Raw::Integer(_) | Raw::Other => Err(ValueError::new(key.allowed)),
         })
     }
 
@@ -280,7 +290,11 @@ fn raw(value: &Spanned<DeValue<'_>>) -> Raw {
             i64::from_str_radix(number.as_str(), number.radix()).map_or(Raw::Other, Raw::Integer)
         }
         DeValue::Boolean(on) => Raw::Boolean(*on),
-        DeValue::Float(_) | DeValue::Datetime(_) | DeValue::Array(_) | DeValue::Table(_) => Raw::Other,
+        DeValue::Array(items) => {
+            let texts = items.iter().map(|item| item.get_ref().as_str().map(str::to_owned));
+            texts.collect::<Option<_>>().map_or(Raw::Other, Raw::Texts)
+        }
+        DeValue::Float(_) | DeValue::Datetime(_) | DeValue::Table(_) => Raw::Other,
     }
 }
 
@@ -293,7 +307,8 @@ fn quoted(written: &str, quote: Quote) -> String {
             let scheme = if scheme.chars().all(|c| c.is_ascii_alphabetic()) { scheme } else { "" };
             format!("{scheme}://… (the rest is not shown, as it may hold a password)")
         }
-        Quote::Whole | Quote::UrlWithoutCredentials => on_one_line(written),
+        Quote::NoCredentials if written.contains('@') => "(not shown, as it may hold a password)".to_owned(),
+        Quote::Whole | Quote::UrlWithoutCredentials | Quote::NoCredentials => on_one_line(written),
         Quote::Withheld => "(not shown, as it may be the token itself)".to_owned(),
     }
 }

@@ -8,7 +8,7 @@ use super::error::{ConfigErrors, Origin, Problem};
 use super::host::Host;
 use super::layers::Layers;
 use super::secret::{Secret, SecretError};
-use super::{Capture, Config, DeviceChoice, Meeting, Panel, control, panel, schema};
+use super::{Capture, Config, DeviceChoice, Meeting, Panel, control, ice, panel, schema};
 
 /// Far beyond any configuration: who names the wrong file hears of it at once.
 const MAX_BYTES: u64 = 1024 * 1024;
@@ -150,6 +150,7 @@ fn meeting(layers: &mut Layers, host: &Host, ambient: AmbientToken) -> Option<Me
     let namespace = layers.text(&schema::NAMESPACE);
     let form = layers.text(&schema::FORM);
     let names = layers.text(&schema::NAMES);
+    let ice_servers = ice::read(layers);
     Some(Meeting {
         url: url?,
         room: room?,
@@ -165,6 +166,7 @@ fn meeting(layers: &mut Layers, host: &Host, ambient: AmbientToken) -> Option<Me
         namespace: namespace?,
         form: form?,
         names: names?,
+        ice_servers,
     })
 }
 

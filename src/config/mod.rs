@@ -2,13 +2,15 @@
 //!
 //! Layers, each winning over those before it: defaults, a TOML file, the environment (`ROOMCAM_SECTION_KEY`),
 //! flags. `schema` lists the keys, `values` their types, `layers` reads and merges, `load` makes the whole,
-//! `panel` and `control`, each with its values, are the sections of those names, `mesh_values` are those of meetings over WebRTC, `secret` keeps a token, `host` knows
+//! `panel` and `control`, each with its values, are the sections of those names, `ice` is its list of STUN and TURN servers, `mesh_values` are those of meetings over WebRTC, `secret` keeps a token, `host` knows
 //! the names a device has by itself. Imports from no other room.
 
 mod control;
 mod control_values;
 mod error;
 mod host;
+mod ice;
+mod ice_values;
 mod layers;
 mod load;
 mod mesh_values;
@@ -24,6 +26,8 @@ use std::path::PathBuf;
 pub use control::ControlApi;
 pub use control_values::{SocketChoice, SocketPath};
 pub use error::{ConfigErrors, Origin, Problem};
+pub use ice::{IceCredentials, IceServer};
+pub use ice_values::{IceScheme, IceTransport, IceUrl};
 pub use load::Overrides;
 pub use mesh_values::{Form, MaxPeers, NameTable, Protocol};
 pub use panel::{Button, ButtonAction, Lamp, LampPlace, Panel};
@@ -85,13 +89,18 @@ pub struct Meeting {
     pub form: Form,
     /// What the events and fields of `mesh` are called. Of no use to the others.
     pub names: NameTable,
+    /// STUN and TURN servers, in the order of the file. Of no use to relays.
+    pub ice_servers: Vec<IceServer>,
 }
 
 impl Meeting {
     /// Whether media leave in the same way as with `other`: the same protocol, and all that it is asked for.
     pub fn leads_out_like(&self, other: &Self) -> bool {
         let of = |meeting: &Self| (meeting.protocol, meeting.max_peers, meeting.form, meeting.names.clone());
+        let servers = |meeting: &Self| (meeting.ice_servers.clone(), meeting.ca_file.clone());
         of(self) == of(other)
+            && (self.ice_servers.is_empty() && other.ice_servers.is_empty()
+                || servers(self) == servers(other))
     }
 }
 

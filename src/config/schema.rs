@@ -1,6 +1,7 @@
 //! Which keys exist: their names, defaults and what they allow. Everything that lists keys walks [`KEYS`].
 
 use super::control_values::{Listen, SocketChoice};
+use super::ice;
 use super::mesh_values::{Form, MaxPeers, NameTable, Protocol};
 use super::panel_values::{
     Backend, ButtonCommand, ChipChoice, DebounceMs, HoldMs, LedName, Percent, Pin, Pull, Shows,
@@ -43,16 +44,23 @@ pub(super) enum Quote {
     Whole,
     /// All but the places where a URL can carry a password or a token.
     UrlWithoutCredentials,
+    /// All of it, unless there is a place for a password.
+    NoCredentials,
     /// Nothing: people put the token itself where its file's name belongs.
     Withheld,
 }
 
 impl Key {
-    const fn new(section: &'static str, name: &'static str, unset: Unset, allowed: &'static str) -> Self {
+    pub(super) const fn new(
+        section: &'static str,
+        name: &'static str,
+        unset: Unset,
+        allowed: &'static str,
+    ) -> Self {
         Self { section, name, unset, allowed, quote: Quote::Whole }
     }
 
-    const fn quoted(self, quote: Quote) -> Self {
+    pub(super) const fn quoted(self, quote: Quote) -> Self {
         Self { quote, ..self }
     }
 
@@ -186,7 +194,7 @@ pub(super) static BUTTONS: List = List {
 };
 
 /// Every list, in the order of the example file.
-pub static LISTS: [&List; 2] = [&LAMPS, &BUTTONS];
+pub static LISTS: [&List; 3] = [&ice::SERVERS, &LAMPS, &BUTTONS];
 
 /// Every key that is in no list, in the order of the example file.
 pub static KEYS: [&Key; 32] = [

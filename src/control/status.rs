@@ -256,7 +256,7 @@ pub struct LampStatus {
 /// Something that went wrong.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, ToSchema)]
 pub struct DeviceFault {
-    /// Where: `camera`, `mic`, `meeting` or `memory`.
+    /// Where: `camera`, `mic`, `meeting`, `ice-server` or `memory`.
     pub part: String,
     /// What the log says about it.
     pub message: String,

@@ -4,8 +4,18 @@
 
 use std::fmt::Write;
 
+use super::error::PeerError;
+
 /// Bytes of a description at most; browsers' offers have some 7000.
 pub const MAX_DESCRIPTION_BYTES: usize = 64 << 10;
+
+/// The description, if it is not too long to be one.
+pub(super) fn checked(description: &str) -> Result<&str, PeerError> {
+    if description.len() > MAX_DESCRIPTION_BYTES {
+        return Err(PeerError::TooLong { bytes: description.len() });
+    }
+    Ok(description)
+}
 
 /// Which description it is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -5,23 +5,33 @@
 //! - [`frame`]: an encoded frame that all peers share;
 //! - `description`: what is read of descriptions, and what is changed in ours; pure;
 //! - `crypto`: what it is encrypted with;
-//! - [`socket`]: the sockets that all peers share;
+//! - [`candidate`]: the ways in which a peer can reach us;
+//! - [`socket`]: the sockets that all peers share; [`address_watch`]: when their addresses may have changed;
+//! - [`ice`]: STUN and TURN servers;
 //! - [`error`]: why a description cannot be used.
 
+pub mod address_watch;
+pub mod candidate;
 mod crypto;
 mod description;
 pub mod error;
 pub mod frame;
+pub mod ice;
 mod lane;
 pub mod output;
+#[cfg(test)]
+mod path_tests;
 pub mod peer;
 #[cfg(test)]
 mod peer_tests;
 pub mod socket;
 
+pub use address_watch::AddressWatch;
+pub use candidate::{LocalCandidate, Trickled};
 pub use description::first_mid;
 pub use error::PeerError;
 pub use frame::SharedFrame;
+pub use ice::{IceEvent, IceServers};
 pub use output::{Answer, Output, PeerEvent};
 pub use peer::{Peer, PeerSettings};
-pub use socket::{Loopback, Received, Sockets};
+pub use socket::{Changes, Loopback, Received, Sockets};

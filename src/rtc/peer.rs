@@ -13,8 +13,9 @@ use str0m::net::{Protocol, Receive};
 use str0m::rtp::Extension;
 use str0m::{Candidate, Event as RtcEvent, IceConnectionState, Input, Output as RtcOutput, Rtc, RtcConfig};
 
+use super::candidate::{LocalCandidate, Trickled};
 use super::crypto;
-use super::description::{self, Kind, MAX_DESCRIPTION_BYTES};
+use super::description::{self, Kind};
 use super::error::PeerError;
 use super::frame::SharedFrame;
 use super::lane::Lane;
@@ -63,6 +64,8 @@ pub struct Peer {
     chat: Option<ChannelId>,
     /// The offer that has no answer yet, and the sections that it adds.
     pending: Option<(SdpPendingOffer, Vec<(MediaKind, Mid)>)>,
+    /// The id of the first section of our last description.
+    mid: Option<String>,
     /// Whether an offer or an answer was agreed on.
     negotiated: bool,
     connected: bool,
@@ -110,6 +113,7 @@ impl Peer {
             settings,
             chat: None,
             pending: None,
+            mid: None,
             negotiated: false,
             connected: false,
             now,
@@ -119,11 +123,18 @@ impl Peer {
         })
     }
 
-    /// Adds an address under which a STUN server sees `base`, one of our addresses. Returns the candidate for the peer, if
-    /// it is a new one.
-    pub fn add_reflexive(&mut self, address: SocketAddr, base: SocketAddr) -> Option<String> {
-        let candidate = Candidate::server_reflexive(address, base, Protocol::Udp).ok()?;
-        self.rtc.add_local_candidate(candidate).map(Candidate::to_sdp_string)
+    /// Adds a way in which the peer can reach us. Returns what to tell the peer, if it is a new one.
+    pub fn add_candidate(&mut self, candidate: LocalCandidate) -> Option<Trickled> {
+        let candidate = self.rtc.add_local_candidate(candidate.to_candidate()?)?.to_sdp_string();
+        let username_fragment = self.rtc.direct_api().local_ice_credentials().ufrag;
+        Some(Trickled { candidate, mid: self.mid.clone(), username_fragment })
+    }
+
+    /// The peer can reach us in this way no longer. The connection goes on in another one if there is any that works.
+    pub fn remove_candidate(&mut self, candidate: LocalCandidate) {
+        if let Some(candidate) = candidate.to_candidate() {
+            self.rtc.direct_api().invalidate_candidate(&candidate);
+        }
     }
 
     /// An offer with all that we send. On a connection that has all of it already, the offer restarts ICE.
@@ -151,7 +162,7 @@ impl Peer {
         }
         let (offer, pending) = changes.apply().ok_or(PeerError::NothingToOffer)?;
         self.pending = Some((pending, offered));
-        Ok(description::ours(&offer.to_sdp_string(), kind, &self.settings.stream))
+        Ok(self.describe(&offer.to_sdp_string(), kind))
     }
 
     /// Answers an offer. An offer of ours that has no answer yet is taken back by it.
@@ -164,14 +175,20 @@ impl Peer {
         if !asked.sections {
             return Err(PeerError::NothingAsked);
         }
-        let offer = SdpOffer::from_sdp_string(checked(offer)?).map_err(PeerError::description)?;
+        let offer =
+            SdpOffer::from_sdp_string(description::checked(offer)?).map_err(PeerError::description)?;
         self.pending = None;
         let answer = self.rtc.sdp_api().accept_offer(offer).map_err(PeerError::description)?;
         self.negotiated = true;
         Ok(Answer {
-            sdp: description::ours(&answer.to_sdp_string(), Kind::Answer, &self.settings.stream),
+            sdp: self.describe(&answer.to_sdp_string(), Kind::Answer),
             complete: asked.audio && (asked.video || self.settings.video.is_none()),
         })
+    }
+
+    fn describe(&mut self, sdp: &str, kind: Kind) -> String {
+        self.mid = description::first_mid(sdp).map(str::to_owned);
+        description::ours(sdp, kind, &self.settings.stream)
     }
 
     /// Takes in the answer to our offer.
@@ -179,7 +196,8 @@ impl Peer {
     /// # Errors
     /// There is no such offer, or the answer does not fit to it.
     pub fn accept(&mut self, answer: &str) -> Result<(), PeerError> {
-        let answer = SdpAnswer::from_sdp_string(checked(answer)?).map_err(PeerError::description)?;
+        let answer =
+            SdpAnswer::from_sdp_string(description::checked(answer)?).map_err(PeerError::description)?;
         let (pending, offered) = self.pending.take().ok_or(PeerError::NotOffered)?;
         self.rtc.sdp_api().accept_answer(pending, answer).map_err(PeerError::description)?;
         self.negotiated = true;
@@ -378,14 +396,6 @@ impl Peer {
             tracing::debug!("closing a peer connection: {error}");
         }
     }
-}
-
-/// The description, if it is not too long to be one.
-fn checked(description: &str) -> Result<&str, PeerError> {
-    if description.len() > MAX_DESCRIPTION_BYTES {
-        return Err(PeerError::TooLong { bytes: description.len() });
-    }
-    Ok(description)
 }
 
 fn bitrate(bits_per_second: u32) -> Bitrate {

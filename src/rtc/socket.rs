@@ -38,6 +38,15 @@ pub struct Received {
     pub length: usize,
 }
 
+/// How our addresses have changed.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Changes {
+    /// The new ones.
+    pub gained: Vec<SocketAddr>,
+    /// Those that are no longer ours.
+    pub lost: Vec<SocketAddr>,
+}
+
 /// One socket for each of our addresses.
 #[derive(Debug)]
 pub struct Sockets {
@@ -99,25 +108,26 @@ impl Sockets {
             .is_some_and(|(_, socket)| SockRef::from(socket).send_to(datagram, &to.into()).is_ok())
     }
 
-    /// Opens sockets on addresses that the device has now, and closes those on addresses that it has no more. Returns the
-    /// latter. Without any address, as in a moment without a network, all stay as they are.
-    pub fn follow_addresses(&mut self, loopback: Loopback) -> Vec<SocketAddr> {
+    /// Opens sockets on addresses that the device has now, and closes those on addresses that it has no more. Without any
+    /// address, as in a moment without a network, all stay as they are.
+    pub fn follow_addresses(&mut self, loopback: Loopback) -> Changes {
         match addresses(loopback) {
             Ok(now) if !now.is_empty() => self.follow(now),
-            _ => Vec::new(),
+            _ => Changes::default(),
         }
     }
 
-    fn follow(&mut self, now: BTreeSet<IpAddr>) -> Vec<SocketAddr> {
+    fn follow(&mut self, now: BTreeSet<IpAddr>) -> Changes {
         let (kept, lost): (Vec<_>, Vec<_>) = std::mem::take(&mut self.sockets)
             .into_iter()
             .partition(|(address, _)| now.contains(&address.ip()));
         self.sockets = kept;
         self.first = 0;
         let known: BTreeSet<IpAddr> = self.sockets.iter().map(|(address, _)| address.ip()).collect();
-        let fresh = now.difference(&known).filter_map(|address| open_on(*address).ok());
+        let fresh: Vec<_> = now.difference(&known).filter_map(|address| open_on(*address).ok()).collect();
+        let gained = fresh.iter().map(|(address, _)| *address).collect();
         self.sockets.extend(fresh);
-        lost.into_iter().map(|(address, _)| address).collect()
+        Changes { gained, lost: lost.into_iter().map(|(address, _)| address).collect() }
     }
 }
 
@@ -180,12 +190,10 @@ mod tests {
         let received = sockets.receive(&mut buffer).await;
         assert_eq!(received, Received { from: other.local_addr().unwrap(), to: ours, length: 12 });
 
-        assert_eq!(
-            sockets.follow(BTreeSet::from([ours.ip()])).iter().filter(|lost| **lost == ours).count(),
-            0
-        );
+        assert!(!sockets.follow(BTreeSet::from([ours.ip()])).lost.contains(&ours));
         assert_eq!(sockets.addresses(), [ours], "only the addresses that are left");
-        assert_eq!(sockets.follow(BTreeSet::from(["::1".parse().unwrap()])), [ours]);
+        let changes = sockets.follow(BTreeSet::from(["127.0.0.2".parse().unwrap()]));
+        assert_eq!(changes, Changes { gained: sockets.addresses(), lost: vec![ours] });
         let foreign = "192.0.2.1:1".parse().unwrap();
         assert!(!sockets.send(foreign, other.local_addr().unwrap(), b"no such address"));
     }

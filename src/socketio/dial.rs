@@ -104,7 +104,7 @@ pub(super) async fn upgrade(
 }
 
 /// Trusts the platform's authorities and those in `ca_file`.
-fn tls_config(ca_file: Option<PathBuf>) -> Result<ClientConfig, Fault> {
+pub(crate) fn tls_config(ca_file: Option<PathBuf>) -> Result<ClientConfig, Fault> {
     let mut roots = RootCertStore::empty();
     let native = rustls_native_certs::load_native_certs();
     roots.add_parsable_certificates(native.certs);

@@ -2,21 +2,21 @@
 
 import { execFileSync } from 'node:child_process';
 
-/** Runs a command such as `ip` or `tc`; its error is what it printed. */
-export const run = (command, ...args) => execFileSync(command, args, { stdio: ['ignore', 'ignore', 'pipe'] });
+/** Runs a command such as `ip` or `tc`; its error is what it printed. Arguments may be in lists. */
+export const run = (command, ...args) => execFileSync(command, args.flat(), { stdio: ['ignore', 'ignore', 'pipe'] });
 const ip = (...args) => run('ip', ...args);
 
 export class VethPair {
   #ends;
 
-  /** `ends`: two of {namespace, device, address}. The namespaces are made; an end without one is the machine's. Both
-   *  addresses are of one /30. */
+  /** `ends`: two of {namespace, device, address}. The namespaces are made, and taken away with the pair, unless `exists`; an
+   *  end without one is the machine's. Both addresses are of one /30. */
   constructor(ends) {
     this.#ends = ends;
     const [one, other] = ends;
     try {
-      for (const { namespace } of ends) {
-        if (!namespace) continue;
+      for (const { namespace, exists } of ends) {
+        if (!namespace || exists) continue;
         ip('netns', 'add', namespace);
         ip('-n', namespace, 'link', 'set', 'lo', 'up');
       }
@@ -34,10 +34,11 @@ export class VethPair {
 
   /** Takes the namespaces away, and the pair with them. */
   close() {
-    for (const { namespace, device } of this.#ends) {
+    for (const { namespace, device, exists } of this.#ends) {
       try {
         // A namespace lives on while a process is in it.
-        if (namespace) ip('netns', 'delete', namespace);
+        if (exists) ip('-n', namespace, 'link', 'delete', device);
+        else if (namespace) ip('netns', 'delete', namespace);
         else ip('link', 'delete', device);
       } catch {
         // It was not made, or has gone with the other end.

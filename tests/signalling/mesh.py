@@ -3,7 +3,7 @@ target, checks nothing, has no limit, and notices a cut connection when pings st
 
 Prints its origin. `GET /test/said` lists what participants said, `GET /test/users?room=ROOM` who is in a room.
 
-Environment: PORT; NAMES, a preset of the names: usual, underscore or hyphen; EXISTING_FIRST=1 tells the newcomer who is
+Environment: HOST and PORT, where it listens; NAMES, a preset of the names: usual, underscore or hyphen; EXISTING_FIRST=1 tells the newcomer who is
 there before it tells those of the newcomer; PING_SECONDS, how often it pings; DELAY_MS, how long it keeps what it relays.
 """
 
@@ -125,9 +125,10 @@ async def main():
     app.add_routes([web.get("/test/said", answer_said), web.get("/test/users", answer_users)])
     runner = web.AppRunner(app)
     await runner.setup()
-    site = web.TCPSite(runner, "127.0.0.1", int(os.environ.get("PORT", "0")))
+    host = os.environ.get("HOST", "127.0.0.1")
+    site = web.TCPSite(runner, host, int(os.environ.get("PORT", "0")))
     await site.start()
-    print(f"http://127.0.0.1:{site._server.sockets[0].getsockname()[1]}", flush=True)
+    print(f"http://{host}:{site._server.sockets[0].getsockname()[1]}", flush=True)
     await asyncio.Event().wait()
 
 

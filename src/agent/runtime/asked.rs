@@ -139,7 +139,7 @@ impl Runtime {
             Part::Camera => lost(Which::Camera),
             Part::Mic => lost(Which::Mic),
             Part::Meeting => self.absence.is_some(),
-            Part::Memory => true,
+            Part::IceServer(_) | Part::Memory => true,
         }
     }
 

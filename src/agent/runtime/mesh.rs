@@ -7,7 +7,7 @@ use crate::agent::faults::Part;
 use crate::agent::machine::Event;
 use crate::control::{ChatLine, Delivery, Refusal};
 use crate::meeting::{Identity, Participant};
-use crate::publish::mesh::{self, Happened};
+use crate::publish::mesh::{self, Happened, Trouble};
 
 /// Lines of chat that are shown.
 const CHAT_LINES: usize = 10;
@@ -43,8 +43,21 @@ impl Runtime {
                 self.chat.push_back(ChatLine { from, text, at });
                 self.tell_state();
             }
+            Happened::IceServer(trouble) => self.ice_server(trouble),
             Happened::Ended(error) => self.session_ended(&error).await,
         }
+    }
+
+    /// One server hurts neither the others nor who is reached without it.
+    fn ice_server(&mut self, Trouble { server, message }: Trouble) {
+        let part = Part::IceServer(server);
+        match message {
+            Some(message) => {
+                self.fault(part, &message);
+            }
+            None => self.faults.clear(part),
+        }
+        self.tell_state();
     }
 
     /// Writes something for everybody to read.

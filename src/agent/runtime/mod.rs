@@ -313,7 +313,7 @@ impl Runtime {
         let news = self.faults.report(part, message);
         if news {
             match part {
-                Part::Meeting => tracing::warn!("{message}"),
+                Part::Meeting | Part::IceServer(_) => tracing::warn!("{message}"),
                 Part::Camera | Part::Mic | Part::Memory => tracing::error!("{message}"),
             }
         }

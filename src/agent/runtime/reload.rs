@@ -122,6 +122,7 @@ impl Runtime {
         if other_way_out {
             let format = StreamFormat { video: format };
             self.publisher = way_out(&self.config, dialect, format, &self.clock, None);
+            self.faults.clear_ice_servers();
         }
         self.camera_format = format;
         self.renew_black(profile.clone(), black);

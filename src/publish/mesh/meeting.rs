@@ -6,14 +6,14 @@ use std::time::{Duration, Instant};
 
 use tokio::time::sleep_until;
 
-use super::publisher::Publisher;
+use super::publisher::{Publisher, Trouble};
+use super::trickle;
+use super::viewers::PathEvent;
 use crate::meeting::mesh::negotiation::{Action, Event, Negotiation};
 use crate::meeting::mesh::session::{self, SessionEvent, SessionHandle};
-use crate::meeting::mesh::{
-    Candidate, Departed, Dialect, Heard, Participant, ParticipantId, Said, Signal, Step,
-};
+use crate::meeting::mesh::{Departed, Dialect, Heard, Participant, ParticipantId, Said, Signal, Step};
 use crate::meeting::{Presence, SessionConfig, SessionError};
-use crate::rtc::{Peer, PeerError, PeerEvent, first_mid};
+use crate::rtc::{Peer, PeerError, PeerEvent};
 
 /// Participants that are known at most; a server that names more is not believed.
 const MAX_PARTICIPANTS: usize = 256;
@@ -40,6 +40,8 @@ pub enum Happened {
         /// What it says.
         text: String,
     },
+    /// A STUN or TURN server does not do what it should, or does again.
+    IceServer(Trouble),
     /// We are not in it any more.
     Ended(SessionError),
 }
@@ -165,6 +167,12 @@ impl Meeting {
             while let Some((id, event)) = self.publisher.poll_event() {
                 self.peer_event(ParticipantId::new(&id), event);
             }
+            while let Some((id, event)) = self.publisher.poll_path_event() {
+                self.path_event(ParticipantId::new(&id), event);
+            }
+            while let Some(trouble) = self.publisher.poll_trouble() {
+                self.happened.push_back(Happened::IceServer(trouble));
+            }
         }
     }
 
@@ -284,6 +292,19 @@ impl Meeting {
         }
     }
 
+    fn path_event(&mut self, id: ParticipantId, event: PathEvent) {
+        match event {
+            PathEvent::Candidate(trickled) => {
+                let step = Step::Candidate(trickle::told(trickled));
+                self.negotiate(Event::Described(Signal { peer: id, step }));
+            }
+            PathEvent::Lost => {
+                tracing::info!(%id, "a participant was reached from an address that is lost: ICE is restarted");
+                self.negotiate(Event::OfferNeeded(id));
+            }
+        }
+    }
+
     fn deliver(&mut self, id: &ParticipantId, delivery: Delivery) {
         if self.deliveries.get(id) != Some(&delivery) {
             self.deliveries.insert(id.clone(), delivery);
@@ -345,7 +366,7 @@ impl Meeting {
         match self.publisher.with_peer(id.as_str(), describe) {
             Some(Ok(step)) => {
                 let candidates = match &step {
-                    Step::Offer(sdp) | Step::Answer(sdp) => candidates(sdp),
+                    Step::Offer(sdp) | Step::Answer(sdp) => trickle::described(sdp),
                     Step::Candidate(_) => Vec::new(),
                 };
                 self.negotiation.handle(Event::Described(Signal { peer: id.clone(), step }), Instant::now());
@@ -362,25 +383,6 @@ impl Meeting {
             None => {}
         }
     }
-}
-
-/// The candidates in a description of ours, as they are told on their own: some participants read only those.
-fn candidates(sdp: &str) -> Vec<Candidate> {
-    let mid = first_mid(sdp).map(str::to_owned);
-    let fragment = sdp.lines().find_map(|line| line.strip_prefix("a=ice-ufrag:")).map(str::to_owned);
-    let mut found: Vec<&str> = sdp.lines().filter_map(|line| line.strip_prefix("a=")).collect();
-    found.retain(|attribute| attribute.starts_with("candidate:"));
-    found.sort_unstable();
-    found.dedup();
-    found
-        .into_iter()
-        .map(|candidate| Candidate {
-            candidate: candidate.to_owned(),
-            sdp_mid: mid.clone(),
-            sdp_m_line_index: Some(0),
-            username_fragment: fragment.clone(),
-        })
-        .collect()
 }
 
 async fn next_session_event(session: &mut Option<SessionHandle>) -> Option<SessionEvent> {

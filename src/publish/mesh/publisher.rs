@@ -1,5 +1,6 @@
 //! The way out to the participants themselves: frames in, packets out, with the sockets and the clock that this takes.
 
+use std::collections::VecDeque;
 use std::io;
 use std::net::SocketAddr;
 use std::time::{Duration, Instant};
@@ -8,19 +9,29 @@ use bytes::Bytes;
 use tokio::time::sleep_until;
 
 use super::key_frames::KeyFrameLimit;
+use super::network::{Incoming, Network, Paths};
 use super::share;
 use super::tracks::Tracks;
-use super::viewers::{Refused, Viewers};
+use super::viewers::{PathEvent, Refused, Viewers};
 use crate::capture::{Encoding, MediaClock};
 use crate::media::{Frame, StreamFormat};
 use crate::publish::quality::{Quality, RateLimits, Reason, SizeStep};
 use crate::publish::relay::{Sent, Traffic};
 use crate::rtc::socket::MAX_DATAGRAM;
-use crate::rtc::{Loopback, Peer, PeerEvent, PeerSettings, SharedFrame, Sockets};
+use crate::rtc::{Peer, PeerEvent, PeerSettings, SharedFrame};
 use crate::stream::Counters;
 
-/// How often it is looked whether the device has other addresses.
-const ADDRESSES_CHECKED: Duration = Duration::from_secs(5);
+/// How long nothing is waited for at most.
+const IDLE: Duration = Duration::from_secs(5);
+
+/// A STUN or TURN server does not do what it should, or does again.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Trouble {
+    /// Which one, counted through all URLs of the configuration.
+    pub server: usize,
+    /// What is wrong and what to do about it; `None` when it works.
+    pub message: Option<String>,
+}
 
 /// How participants are sent to.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -31,8 +42,8 @@ pub struct Settings {
     pub max_peers: usize,
     /// Whether our offers have the data channel `chat`.
     pub offers_chat: bool,
-    /// Whether addresses that only this machine can reach are offered too.
-    pub loopback: Loopback,
+    /// Which ways to this device participants are offered.
+    pub paths: Paths,
 }
 
 /// The media path of a mesh.
@@ -46,8 +57,9 @@ pub struct Publisher {
     viewers: Viewers,
     key_frames: KeyFrameLimit,
     /// Open while there is a meeting.
-    sockets: Option<Sockets>,
-    addresses_checked: Instant,
+    network: Option<Network>,
+    /// What is wrong with servers, or no longer is.
+    troubles: VecDeque<Trouble>,
     buffer: Box<[u8; MAX_DATAGRAM]>,
     quality: (Quality, Reason),
     counters: Counters,
@@ -66,8 +78,8 @@ impl Publisher {
             quality: (settings.limits.best_quality(), Reason::Full),
             settings,
             key_frames: KeyFrameLimit::default(),
-            sockets: None,
-            addresses_checked: Instant::now(),
+            network: None,
+            troubles: VecDeque::new(),
             buffer: Box::new([0; MAX_DATAGRAM]),
             counters: Counters::default(),
             traffic: Traffic::default(),
@@ -89,18 +101,18 @@ impl Publisher {
     /// # Errors
     /// No socket can be opened.
     pub fn enter(&mut self) -> io::Result<()> {
-        if self.sockets.is_none() {
-            self.sockets = Some(Sockets::open(self.settings.loopback)?);
-            self.addresses_checked = Instant::now();
+        if self.network.is_none() {
+            self.network = Some(Network::open(&self.settings.paths)?);
         }
         Ok(())
     }
 
     /// The meeting is over: everybody is let go.
     pub fn leave(&mut self) {
-        let Self { viewers, sockets, .. } = self;
-        viewers.close_all(&mut transmit(sockets));
-        *sockets = None;
+        self.viewers.close_all(&mut transmit(&mut self.network));
+        if let Some(mut network) = self.network.take() {
+            network.release();
+        }
     }
 
     /// Begins, or begins anew, with a participant. There is no connection before descriptions were exchanged.
@@ -108,31 +120,41 @@ impl Publisher {
     /// # Errors
     /// There are as many as there may be, or WebRTC does not work here.
     pub fn open(&mut self, id: &str) -> Result<(), Refused> {
-        let addresses = self.sockets.as_ref().map(Sockets::addresses).unwrap_or_default();
+        let candidates = self.network.as_ref().map(Network::candidates).unwrap_or_default();
         let settings = PeerSettings {
             video: self.format.video.map(|video| video.codec),
             stream: self.stream.clone(),
             full_bitrate: share::needed_for_best(&self.settings.limits),
             offers_chat: self.settings.offers_chat,
         };
-        self.viewers.open(id, settings, &addresses, Instant::now())
+        self.viewers.open(id, settings, &candidates, Instant::now())
     }
 
     /// Lets `act` do something to the connection of a participant, if there is one, and sends what follows from it.
     pub fn with_peer<T>(&mut self, id: &str, act: impl FnOnce(&mut Peer) -> T) -> Option<T> {
         let done = act(self.viewers.peer(id)?);
-        self.viewers.drain(id, &mut transmit(&mut self.sockets));
+        self.viewers.drain(id, &mut transmit(&mut self.network));
         Some(done)
     }
 
     /// Lets a participant go.
     pub fn close(&mut self, id: &str) {
-        self.viewers.close(id, &mut transmit(&mut self.sockets));
+        self.viewers.close(id, &mut transmit(&mut self.network));
     }
 
     /// What happened to which participant, in the order it happened; to be asked after everything, until there is nothing.
     pub fn poll_event(&mut self) -> Option<(String, PeerEvent)> {
         self.viewers.poll_event()
+    }
+
+    /// What happened to the path to which participant; to be asked as [`Publisher::poll_event`] is.
+    pub fn poll_path_event(&mut self) -> Option<(String, PathEvent)> {
+        self.viewers.poll_path_event()
+    }
+
+    /// Which STUN or TURN server does not do what it should, or does again; to be asked as [`Publisher::poll_event`] is.
+    pub fn poll_trouble(&mut self) -> Option<Trouble> {
+        self.troubles.pop_front()
     }
 
     /// Takes in what a device captured.
@@ -153,7 +175,7 @@ impl Publisher {
         let age = self.clock.now().since(frame.captured);
         let shared = SharedFrame::new(frame, now.checked_sub(age).unwrap_or(now));
         let before = self.viewers.bytes_sent();
-        let sent = self.viewers.write(&shared, now, &mut transmit(&mut self.sockets));
+        let sent = self.viewers.write(&shared, now, &mut transmit(&mut self.network));
         if sent {
             self.traffic.add((self.viewers.bytes_sent() - before) as usize, now);
         }
@@ -190,7 +212,10 @@ impl Publisher {
     /// before a lamp says that nothing does: dropping it would leave gaps for which every viewer asks for key frames. What
     /// could be sent again is forgotten.
     pub fn forget_captured(&mut self) {
-        self.viewers.flush(Instant::now(), &mut transmit(&mut self.sockets));
+        self.viewers.flush(Instant::now(), &mut transmit(&mut self.network));
+        if let Some(network) = &mut self.network {
+            network.forget_media();
+        }
     }
 
     /// Pictures of the camera were lost before they came here.
@@ -212,7 +237,7 @@ impl Publisher {
 
     /// Whether anybody is to be sent to.
     pub fn is_entered(&self) -> bool {
-        self.sockets.is_some()
+        self.network.is_some()
     }
 
     /// How many participants are connected.
@@ -270,22 +295,35 @@ impl Publisher {
     /// Waits until there is something to do, and does it. Can be dropped while it waits.
     pub async fn progress(&mut self) {
         let due = self.due();
-        let Some(sockets) = &mut self.sockets else { return std::future::pending().await };
+        let Some(network) = &mut self.network else { return std::future::pending().await };
         tokio::select! {
-            received = sockets.receive(self.buffer.as_mut_slice()) => {
-                let datagram = &self.buffer[..received.length];
-                let now = Instant::now();
-                self.viewers.receive(received.from, received.to, datagram, now, &mut transmit(&mut self.sockets));
-            }
+            incoming = network.receive(&mut self.buffer) => self.take_in_from_network(incoming),
             () = sleep_until(due.into()) => {}
         }
         let now = Instant::now();
-        self.viewers.handle_timeout(now, &mut transmit(&mut self.sockets));
+        self.viewers.handle_timeout(now, &mut transmit(&mut self.network));
         if self.tracks.is_black() && self.viewers.want_key_frame(now) && self.key_frames.admit(now) {
             self.tracks.hasten(self.clock.now());
         }
         self.fill();
-        self.check_addresses(now);
+    }
+
+    fn take_in_from_network(&mut self, incoming: Incoming) {
+        let (now, transmit) = (Instant::now(), &mut transmit(&mut self.network));
+        match incoming {
+            Incoming::Datagram { from, to, length } => {
+                let datagram = self.buffer.get(..length).unwrap_or_default();
+                self.viewers.receive(from, to, datagram, now, transmit);
+            }
+            Incoming::Relayed { from, to, datagram } => {
+                self.viewers.receive(from, to, &datagram, now, transmit)
+            }
+            Incoming::Candidates { found, lost } => {
+                found.into_iter().for_each(|candidate| self.viewers.add_candidate(candidate, transmit));
+                lost.into_iter().for_each(|candidate| self.viewers.remove_candidate(candidate, transmit));
+            }
+            Incoming::Trouble { server, message } => self.troubles.push_back(Trouble { server, message }),
+        }
     }
 
     /// When there is something to do without a datagram.
@@ -293,8 +331,7 @@ impl Publisher {
         let now = Instant::now();
         let filler = self.tracks.due().filter(|_| self.viewers.connected() > 0);
         let filler = filler.map(|due| now + due.since(self.clock.now()));
-        let checked = self.addresses_checked + ADDRESSES_CHECKED;
-        [self.viewers.poll_timeout(), filler].into_iter().flatten().fold(checked, Instant::min)
+        [self.viewers.poll_timeout(), filler].into_iter().flatten().fold(now + IDLE, Instant::min)
     }
 
     /// Sends the filler that is due.
@@ -306,28 +343,13 @@ impl Publisher {
             self.counters.filler += u64::from(self.send(&frame));
         }
     }
-
-    /// Follows the addresses of the device when its network changes. Whoever was reached from one that it has no more is
-    /// connected to anew.
-    fn check_addresses(&mut self, now: Instant) {
-        if now < self.addresses_checked + ADDRESSES_CHECKED {
-            return;
-        }
-        self.addresses_checked = now;
-        let Some(sockets) = &mut self.sockets else { return };
-        let lost = sockets.follow_addresses(self.settings.loopback);
-        if !lost.is_empty() {
-            tracing::info!(?lost, "this device has other addresses now");
-            self.viewers.lose_addresses(&lost);
-        }
-    }
 }
 
-/// Sends datagrams through the sockets, if they are open.
-fn transmit(sockets: &mut Option<Sockets>) -> impl FnMut(SocketAddr, SocketAddr, &[u8]) {
+/// Sends datagrams, if the network is open.
+fn transmit(network: &mut Option<Network>) -> impl FnMut(SocketAddr, SocketAddr, &[u8]) {
     move |from, to, datagram| {
-        if let Some(sockets) = sockets {
-            sockets.send(from, to, datagram);
+        if let Some(network) = network {
+            network.send(from, to, datagram);
         }
     }
 }

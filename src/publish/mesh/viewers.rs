@@ -8,7 +8,7 @@ use std::time::Instant;
 use super::share::{self, Link};
 use crate::media::Track;
 use crate::publish::quality::{Quality, RateLimits, Reason};
-use crate::rtc::{Output, Peer, PeerError, PeerEvent, PeerSettings, SharedFrame};
+use crate::rtc::{LocalCandidate, Output, Peer, PeerError, PeerEvent, PeerSettings, SharedFrame, Trickled};
 
 /// Takes a datagram from one of our addresses to somebody.
 pub(super) trait Transmit: FnMut(SocketAddr, SocketAddr, &[u8]) {}
@@ -31,6 +31,15 @@ pub enum Refused {
     Peer(#[from] PeerError),
 }
 
+/// What happened to the path to a participant.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum PathEvent {
+    /// The participant is to be told of another way to reach us.
+    Candidate(Trickled),
+    /// The address that we sent from is no longer ours.
+    Lost,
+}
+
 struct Viewer {
     peer: Peer,
     /// When its peer wants to be told the time.
@@ -46,13 +55,20 @@ pub(super) struct Viewers {
     viewers: BTreeMap<String, Viewer>,
     max: usize,
     events: VecDeque<(String, PeerEvent)>,
+    path_events: VecDeque<(String, PathEvent)>,
     bytes_sent: u64,
 }
 
 impl Viewers {
     /// Nobody yet, and never more than `max`.
     pub(super) fn new(max: usize) -> Self {
-        Self { viewers: BTreeMap::new(), max, events: VecDeque::new(), bytes_sent: 0 }
+        Self {
+            viewers: BTreeMap::new(),
+            max,
+            events: VecDeque::new(),
+            path_events: VecDeque::new(),
+            bytes_sent: 0,
+        }
     }
 
     /// Adds somebody, or begins anew with them.
@@ -60,14 +76,17 @@ impl Viewers {
         &mut self,
         id: &str,
         settings: PeerSettings,
-        addresses: &[SocketAddr],
+        candidates: &[LocalCandidate],
         now: Instant,
     ) -> Result<(), Refused> {
         self.viewers.remove(id);
         if self.viewers.len() >= self.max {
             return Err(Refused::Full { max: self.max });
         }
-        let peer = Peer::new(settings, addresses, now)?;
+        let mut peer = Peer::new(settings, &[], now)?;
+        for candidate in candidates {
+            peer.add_candidate(*candidate);
+        }
         self.viewers.insert(
             id.to_owned(),
             Viewer { peer, due: now, link: Link { estimate: None, voice_only: false }, from: None },
@@ -89,6 +108,7 @@ impl Viewers {
             }
         }
         self.events.retain(|(whose, _)| whose != id);
+        self.path_events.retain(|(whose, _)| whose != id);
     }
 
     /// Says goodbye to all.
@@ -163,14 +183,33 @@ impl Viewers {
         }
     }
 
-    /// These addresses are ours no more: whoever is reached from one of them is lost.
-    pub(super) fn lose_addresses(&mut self, lost: &[SocketAddr]) {
-        for (id, viewer) in &self.viewers {
-            if viewer.from.is_some_and(|from| lost.contains(&from)) {
-                let why = "this device has no more the address that it was reached at".to_owned();
-                self.events.push_back((id.clone(), PeerEvent::Failed(why)));
+    /// We can be reached in another way.
+    pub(super) fn add_candidate(&mut self, candidate: LocalCandidate, transmit: &mut impl Transmit) {
+        for (id, viewer) in &mut self.viewers {
+            if let Some(trickled) = viewer.peer.add_candidate(candidate) {
+                self.path_events.push_back((id.clone(), PathEvent::Candidate(trickled)));
             }
+            drain(id, viewer, &mut self.events, &mut self.bytes_sent, transmit);
         }
+    }
+
+    /// We can be reached in this way no longer.
+    pub(super) fn remove_candidate(&mut self, candidate: LocalCandidate, transmit: &mut impl Transmit) {
+        for (id, viewer) in &mut self.viewers {
+            viewer.peer.remove_candidate(candidate);
+            // Packets of a reflexive address leave from the address behind it, which has a candidate of its own.
+            let is_path = !matches!(candidate, LocalCandidate::Reflexive { .. });
+            if is_path && viewer.from == Some(candidate.address()) {
+                viewer.from = None;
+                self.path_events.push_back((id.clone(), PathEvent::Lost));
+            }
+            drain(id, viewer, &mut self.events, &mut self.bytes_sent, transmit);
+        }
+    }
+
+    /// What happened to the path to whom.
+    pub(super) fn poll_path_event(&mut self) -> Option<(String, PathEvent)> {
+        self.path_events.pop_front()
     }
 
     /// The picture has a gap.

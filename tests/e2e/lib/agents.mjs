@@ -11,8 +11,8 @@ const CAPTURE = { profile: 'test-pattern', width: 640, height: 480, fps: 30, vid
 /** Starts `roomcam run` in a room.
  *  `directory`: where its configuration and trace go. `userId`: also its name, unless `username` is given.
  *  `meeting`, `capture`: further keys of these tables. `program`: which build. `lamps`: the recording lamps among
- *  which it runs. `link`: at whose far end it runs. */
-export function startAgent({ directory, origin, room, userId, username = userId, meeting = {}, capture = {}, env = {}, program = ROOMCAM, lamps, link }) {
+ *  which it runs. `link`: at whose far end it runs. `iceServers`: its STUN and TURN servers. */
+export function startAgent({ directory, origin, room, userId, username = userId, meeting = {}, iceServers = [], capture = {}, env = {}, program = ROOMCAM, lamps, link }) {
   const config = join(directory, `${userId}.toml`);
   const trace = join(directory, `${userId}.trace.jsonl`);
   const socket = join(directory, `${userId}.sock`);
@@ -22,6 +22,7 @@ export function startAgent({ directory, origin, room, userId, username = userId,
       table('meeting', { url: origin, room, username, user_id: userId, ...meeting }) +
         table('capture', { ...CAPTURE, ...capture, ...changes }) +
         table('control', { socket }) +
+        iceServers.map((server) => table('[meeting.ice_server]', server)).join('') +
         (lamps?.configuration ?? ''),
     );
   configure();

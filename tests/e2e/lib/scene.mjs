@@ -43,9 +43,9 @@ export class Scene {
   }
 
   /** Starts an agent, in this scene's room unless another is named. */
-  agent(relay, userId, { room = this.room, capture, meeting, username, env, lamps, link } = {}) {
+  agent(relay, userId, { room = this.room, capture, meeting, iceServers, username, env, lamps, link } = {}) {
     const { directory } = this;
-    return this.owns(startAgent({ directory, origin: relay.origin, room, userId, username, capture, meeting, env, lamps, link }));
+    return this.owns(startAgent({ directory, origin: relay.origin, room, userId, username, capture, meeting, iceServers, env, lamps, link }));
   }
 
   /** Lamps that record what they are made to show. */
@@ -66,6 +66,11 @@ export class Scene {
     const participant = await joinRoom(relay.origin, room, userId, options);
     this.#endings.push(() => participant.close());
     return participant;
+  }
+
+  /** Does this when the test ends, before what came before it is ended. */
+  ends(ending) {
+    this.#endings.push(ending);
   }
 
   /** Takes over a child process: it is stopped with the test. */

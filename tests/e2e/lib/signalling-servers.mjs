@@ -7,15 +7,17 @@ import { TESTS } from './paths.mjs';
 
 const SIGNALLING = join(TESTS, 'signalling');
 
-/** `env`: the options of `tests/signalling/mesh.py`. */
-export const startMeshServer = (env) =>
-  start('signalling mesh', join(SIGNALLING, '.venv/bin/python'), join(SIGNALLING, 'mesh.py'), env);
+/** `env`: the options of `tests/signalling/mesh.py`. `within`: makes of a program and its arguments a command and all of
+ *  its own, which runs the program somewhere else. */
+export const startMeshServer = (env, within) =>
+  start('signalling mesh', join(SIGNALLING, '.venv/bin/python'), join(SIGNALLING, 'mesh.py'), env, within);
 
 /** `env`: the options of `tests/signalling/noom.mjs`. */
 export const startNoomServer = (env) => start('signalling noom', process.execPath, join(SIGNALLING, 'noom.mjs'), env);
 
-async function start(name, command, script, env) {
-  const child = new Child(name, command, [script], { env });
+async function start(name, program, script, env, within = (command, args) => [command, args]) {
+  const [command, args] = within(program, [script]);
+  const child = new Child(name, command, args, { env });
   const [origin] = await child.line(/^http:\/\/\S+/);
   const get = async (path) => (await fetch(origin + path)).json();
   return {

@@ -6,18 +6,22 @@
 //         newcomer  offers to those found only
 //         existing  offers to those who come only
 // ?sends=no         has no camera and no microphone of its own, and asks to receive
+// ?ice=JSON         the configuration of its connections
 
 'use strict';
 
 const parameters = new URLSearchParams(location.search);
 const offers = parameters.get('offers') ?? 'both';
 const sends = parameters.get('sends') !== 'no';
+const configuration = JSON.parse(parameters.get('ice') ?? '{}');
 
 class Participant {
   constructor() {
     this.peers = new Map();
     this.heard = [];
     this.lostCandidates = 0;
+    /** Those that were told on their own. */
+    this.candidates = [];
     this.tracks = [];
   }
 
@@ -38,6 +42,7 @@ class Participant {
     });
     on('answer', ({ answer, from }) => this.peers.get(from)?.setRemoteDescription(answer).catch((error) => this.complain(error)));
     on('ice-candidate', async ({ candidate, from }) => {
+      this.candidates.push(candidate?.candidate);
       // The browser has candidates wait for a description that is being set, and refuses those that come before.
       await (this.peers.get(from)?.addIceCandidate(candidate) ?? Promise.reject()).catch(() => (this.lostCandidates += 1));
     });
@@ -52,7 +57,7 @@ class Participant {
   }
 
   connect(sid) {
-    const peer = new RTCPeerConnection();
+    const peer = new RTCPeerConnection(configuration);
     this.peers.set(sid, peer);
     for (const track of this.stream?.getTracks() ?? []) peer.addTrack(track, this.stream);
     if (!sends) for (const kind of ['audio', 'video']) peer.addTransceiver(kind, { direction: 'recvonly' });
@@ -93,14 +98,20 @@ class Participant {
     const [sid, peer] = [...this.peers][0] ?? [];
     if (!peer) return { tracks: this.tracks, heard: this.heard };
     const inbound = {};
-    for (const report of (await peer.getStats()).values()) {
+    const stats = await peer.getStats();
+    for (const report of stats.values()) {
       if (report.type === 'inbound-rtp') inbound[report.kind] = report;
     }
+    const transport = [...stats.values()].find(({ type }) => type === 'transport');
+    const pair = stats.get(transport?.selectedCandidatePairId);
+    const end = ({ candidateType, address }) => ({ candidateType, address });
+    const path = pair && { local: end(stats.get(pair.localCandidateId)), remote: end(stats.get(pair.remoteCandidateId)) };
     const video = document.getElementById(`tile-${sid}`);
     return {
       sid,
       connection: peer.connectionState,
       inbound,
+      path,
       width: video?.videoWidth,
       time: video?.currentTime,
       tracks: this.tracks,

@@ -1,5 +1,7 @@
 //! `roomcam check`: does everything that is configured work? One finding each, with what to do about a failure.
 
+mod webrtc;
+
 use std::fmt;
 use std::path::PathBuf;
 use std::time::Duration;
@@ -9,10 +11,8 @@ use serde::Serialize;
 use crate::agent::{DeviceSettings, dialect, session_config};
 use crate::capture::{CaptureError, Profile, Profiles, probe};
 use crate::config::{self, Config};
-use crate::meeting::mesh::{self, Dialect};
 use crate::meeting::{OutboxLimits, Presence, SessionEvent, outbox, session};
 use crate::panel::Panel;
-use crate::rtc::{Loopback, Sockets};
 
 /// How long a device may take to deliver something.
 const DEVICE_TIMEOUT: Duration = Duration::from_secs(10);
@@ -99,8 +99,8 @@ pub async fn examine(config: &Config, profiles: Option<PathBuf>, mut report: imp
     match dialect(&config.meeting) {
         Ok(None) => report(Finding::new("relay", relay(config).await)),
         Ok(Some(dialect)) => {
-            report(Finding::new("signalling", signalling(config, dialect).await));
-            report(Finding::new("addresses", addresses()));
+            report(Finding::new("signalling", webrtc::signalling(config, dialect).await));
+            webrtc::network(&config.meeting, &mut report).await;
         }
         Err(error) => report(Finding::new("signalling", Err(error))),
     }
@@ -146,38 +146,6 @@ async fn microphone(profile: &Profile, devices: &DeviceSettings) -> Finding {
             )
         }),
     )
-}
-
-/// Joins a meeting over WebRTC and leaves it again, under another name, without connecting to anybody.
-async fn signalling(config: &Config, dialect: Dialect) -> Result<String, String> {
-    let meeting = check_identity(&config.meeting)?;
-    let seat = session_config(&meeting, &config.capture).map_err(|error| error.to_string())?;
-    let mut session = mesh::session::spawn(seat, dialect);
-    let outcome = loop {
-        match session.events.recv().await {
-            Some(mesh::session::SessionEvent::Joined { others, .. }) => {
-                break Ok(format!(
-                    "{}: joined room {:?}, {} others in it",
-                    meeting.url.as_url(),
-                    meeting.room.as_str(),
-                    others.len()
-                ));
-            }
-            Some(mesh::session::SessionEvent::Ended(error)) => break Err(error.to_string()),
-            Some(_) => {}
-            None => break Err("the session ended without saying why".to_owned()),
-        }
-    };
-    session.shutdown().await;
-    outcome
-}
-
-/// From where participants are sent to.
-fn addresses() -> Result<String, String> {
-    let sockets =
-        Sockets::open(Loopback::IfAlone).map_err(|error| format!("no socket for WebRTC: {error}"))?;
-    let addresses: Vec<_> = sockets.addresses().iter().map(|address| address.ip().to_string()).collect();
-    Ok(format!("participants are sent to from {}", addresses.join(", ")))
 }
 
 /// The meeting, under another user id and name.

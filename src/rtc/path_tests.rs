@@ -1,0 +1,144 @@
+//! Two peers, and a network between their addresses in which addresses come and go.
+
+use std::collections::BTreeSet;
+use std::net::SocketAddr;
+use std::time::{Duration, Instant};
+
+use super::*;
+
+const STEP: Duration = Duration::from_millis(5);
+
+fn address(text: &str) -> SocketAddr {
+    text.parse().unwrap()
+}
+
+fn settings(stream: &str) -> PeerSettings {
+    PeerSettings { video: None, stream: stream.to_owned(), full_bitrate: 100_000, offers_chat: true }
+}
+
+struct Ends {
+    peers: [Peer; 2],
+    now: Instant,
+    /// Addresses from and to which packets get.
+    up: BTreeSet<SocketAddr>,
+    heard: [Vec<String>; 2],
+    /// From where the first peer has sent since this was cleared.
+    sent_from: BTreeSet<SocketAddr>,
+}
+
+impl Ends {
+    /// The first peer can be reached in the ways `ours`.
+    fn new(ours: &[LocalCandidate], theirs: SocketAddr) -> Self {
+        let now = Instant::now();
+        let mut peer = Peer::new(settings("one"), &[], now).unwrap();
+        for candidate in ours {
+            assert!(peer.add_candidate(*candidate).is_some());
+        }
+        let up = ours.iter().map(|candidate| candidate.address()).chain([theirs]).collect();
+        let other = Peer::new(settings("other"), &[theirs], now).unwrap();
+        Self { peers: [peer, other], now, up, heard: Default::default(), sent_from: BTreeSet::new() }
+    }
+
+    fn offer(&mut self, offering: usize) {
+        let [first, second] = &mut self.peers;
+        let (offerer, answerer) = if offering == 0 { (first, second) } else { (second, first) };
+        let offer = offerer.offer().unwrap();
+        let answer = answerer.answer(&offer).unwrap();
+        offerer.accept(&answer.sdp).unwrap();
+    }
+
+    fn run(&mut self, time: Duration) {
+        let end = self.now + time;
+        while self.now < end {
+            self.now += STEP;
+            for index in [0, 1] {
+                self.peers[index].handle_timeout(self.now);
+                self.drain(index);
+            }
+        }
+    }
+
+    fn drain(&mut self, index: usize) {
+        loop {
+            match self.peers[index].poll() {
+                Output::Transmit { from, to, datagram } => {
+                    if index == 0 {
+                        self.sent_from.insert(from);
+                    }
+                    if self.up.contains(&from) && self.up.contains(&to) {
+                        self.peers[1 - index].receive(from, to, &datagram, self.now);
+                    }
+                }
+                Output::Event(PeerEvent::Chat(text)) => self.heard[index].push(text),
+                Output::Event(_) => {}
+                Output::Timeout(_) => return,
+            }
+        }
+    }
+
+    fn connected(&self) -> [bool; 2] {
+        [self.peers[0].is_connected(), self.peers[1].is_connected()]
+    }
+}
+
+#[test]
+fn what_goes_through_a_turn_server_is_sent_from_its_address() {
+    let relayed = address("198.51.100.1:50000");
+    for offering in [0, 1] {
+        let local = address("192.168.0.2:5000");
+        let ours = [LocalCandidate::Relayed { address: relayed, local }];
+        let mut ends = Ends::new(&ours, address("203.0.113.5:6000"));
+        ends.offer(offering);
+        ends.run(Duration::from_secs(2));
+        assert_eq!(ends.connected(), [true, true]);
+        assert_eq!(ends.sent_from, BTreeSet::from([relayed]));
+    }
+}
+
+/// The first peer moves from one address to another.
+fn moved(offering: usize) -> (Ends, SocketAddr) {
+    let (old, new) = (address("192.0.2.1:5000"), address("192.0.2.9:5000"));
+    let mut ends = Ends::new(&[LocalCandidate::Host(old)], address("203.0.113.5:6000"));
+    ends.offer(offering);
+    ends.run(Duration::from_secs(2));
+    assert_eq!(ends.connected(), [true, true]);
+    ends.up.remove(&old);
+    ends.up.insert(new);
+    ends.peers[0].add_candidate(LocalCandidate::Host(new)).unwrap();
+    ends.peers[0].remove_candidate(LocalCandidate::Host(old));
+    (ends, new)
+}
+
+#[test]
+fn a_connection_that_we_offered_goes_on_from_another_address_without_signalling() {
+    let (mut ends, new) = moved(0);
+    ends.run(Duration::from_secs(1));
+    ends.sent_from.clear();
+    ends.run(Duration::from_secs(10));
+    assert_eq!(ends.connected(), [true, true]);
+    assert_eq!(ends.sent_from, BTreeSet::from([new]));
+}
+
+/// Whoever offered first decides over the path (RFC 8445 §6.1.1), and may not see that there is a better one.
+#[test]
+fn a_restart_moves_a_connection_that_the_other_end_offered() {
+    let (mut ends, new) = moved(1);
+    ends.offer(0);
+    ends.run(Duration::from_secs(2));
+    ends.sent_from.clear();
+    ends.run(Duration::from_secs(10));
+    assert_eq!(ends.connected(), [true, true]);
+    assert_eq!(ends.sent_from, BTreeSet::from([new]));
+}
+
+#[test]
+fn a_candidate_that_comes_later_is_told_with_its_description() {
+    let mut ends = Ends::new(&[LocalCandidate::Host(address("192.0.2.1:5000"))], address("203.0.113.5:6000"));
+    let offer = ends.peers[0].offer().unwrap();
+    let (later, base) = (address("198.51.100.7:61000"), address("192.0.2.1:5000"));
+    let trickled = ends.peers[0].add_candidate(LocalCandidate::Reflexive { address: later, base }).unwrap();
+    assert!(trickled.candidate.contains("198.51.100.7 61000 typ srflx"), "{trickled:?}");
+    assert_eq!(trickled.mid.as_deref(), first_mid(&offer));
+    assert!(offer.contains(&format!("a=ice-ufrag:{}", trickled.username_fragment)));
+    assert_eq!(ends.peers[0].add_candidate(LocalCandidate::Host(base)), None, "it is known already");
+}
