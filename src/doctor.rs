@@ -8,8 +8,9 @@ use serde::Serialize;
 
 use crate::agent::{DeviceSettings, dialect, session_config};
 use crate::capture::{CaptureError, Profile, Profiles, probe};
-use crate::config::{self, Config};
+use crate::config::{self, Config, Protocol};
 use crate::meeting::mesh::{self, Dialect};
+use crate::meeting::whip::{HttpClient, Request, WhipError, shown};
 use crate::meeting::{OutboxLimits, Presence, SessionEvent, outbox, session};
 use crate::panel::Panel;
 use crate::rtc::{Loopback, Sockets};
@@ -77,7 +78,7 @@ pub async fn examine(config: &Config, profiles: Option<PathBuf>, mut report: imp
         Ok::<_, CaptureError>(format!(
             "room {:?} on {} as {:?}",
             meeting.room.as_str(),
-            meeting.url.as_url(),
+            meeting.url,
             meeting.username.as_str()
         )),
     ));
@@ -97,6 +98,10 @@ pub async fn examine(config: &Config, profiles: Option<PathBuf>, mut report: imp
         }
     }
     match dialect(&config.meeting) {
+        Ok(None) if config.meeting.protocol == Protocol::Whip => {
+            report(Finding::new("whip", endpoint(&config.meeting).await));
+            report(Finding::new("addresses", addresses()));
+        }
         Ok(None) => report(Finding::new("relay", relay(config).await)),
         Ok(Some(dialect)) => {
             report(Finding::new("signalling", signalling(config, dialect).await));
@@ -170,6 +175,23 @@ async fn signalling(config: &Config, dialect: Dialect) -> Result<String, String>
     };
     session.shutdown().await;
     outcome
+}
+
+/// Asks a WHIP endpoint what it does. Nothing is published, as that could take the place of the running daemon; so a wrong
+/// token may show only when it publishes.
+async fn endpoint(meeting: &config::Meeting) -> Result<String, WhipError> {
+    let url = meeting.url.as_url();
+    let http = HttpClient::new(meeting.token.clone(), meeting.ca_file.clone());
+    let request = Request::options(url.clone());
+    let answer = http.ask(&request).await.map_err(|fault| WhipError::new(url, fault.into()))?;
+    if matches!(answer.status, 401 | 403 | 404) || answer.class() == 5 && answer.status != 501 {
+        return Err(WhipError::refused(url, &answer));
+    }
+    Ok(format!(
+        "{}: answers ({} to OPTIONS); the token is tried when the daemon publishes",
+        shown(url),
+        answer.status
+    ))
 }
 
 /// From where participants are sent to.

@@ -2,7 +2,7 @@
 //!
 //! Layers, each winning over those before it: defaults, a TOML file, the environment (`ROOMCAM_SECTION_KEY`),
 //! flags. `schema` lists the keys, `values` their types, `layers` reads and merges, `load` makes the whole,
-//! `panel` and `control`, each with its values, are the sections of those names, `mesh_values` are those of meetings over WebRTC, `secret` keeps a token, `host` knows
+//! `panel` and `control`, each with its values, are the sections of those names, `mesh_values` and `whip_values` are those of meetings over WebRTC, `secret` keeps a token, `host` knows
 //! the names a device has by itself. Imports from no other room.
 
 mod control;
@@ -18,6 +18,7 @@ mod schema;
 mod secret;
 mod values;
 mod warning;
+mod whip_values;
 
 use std::path::PathBuf;
 
@@ -37,6 +38,7 @@ pub use values::{
     ValueError, VideoBitrate,
 };
 pub use warning::Warning;
+pub use whip_values::{MeetingUrl, WhipUrl};
 
 /// The whole configuration.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -56,9 +58,9 @@ pub struct Config {
 /// `[meeting]`: which room of which relay the device joins, and as whom.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Meeting {
-    /// Where the relay is. Required.
-    pub url: RelayUrl,
-    /// Id of the room. Required.
+    /// Where the server is. Required.
+    pub url: MeetingUrl,
+    /// Id of the room. Required, but for WHIP, where it is only a name in status and log: there the host by default.
     pub room: Name,
     /// The name the others see. Default: the host name.
     pub username: Name,
@@ -89,7 +91,8 @@ impl Meeting {
     /// Whether media leave in the same way as with `other`: the same protocol, and all that it is asked for.
     pub fn leads_out_like(&self, other: &Self) -> bool {
         let of = |meeting: &Self| (meeting.protocol, meeting.max_peers, meeting.form, meeting.names.clone());
-        of(self) == of(other)
+        // The client of a WHIP endpoint knows where it is.
+        of(self) == of(other) && (self.protocol != Protocol::Whip || self == other)
     }
 }
 

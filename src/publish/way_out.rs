@@ -12,9 +12,10 @@ use super::pressure::Pressure;
 use super::quality::{Quality, Reason};
 use super::rate::RateLimits;
 use super::relay::{self, LateJoinStrategy, Sent};
+use super::whip;
 use crate::capture::Encoding;
 use crate::media::{Chunk, Frame, StreamFormat, VideoFormat};
-use crate::meeting::{Outbox, QueueState, StateChange};
+use crate::meeting::{Outbox, Presence, QueueState, SessionConfig, StateChange};
 use crate::stream::Counters;
 
 /// A way out of the capture.
@@ -23,30 +24,53 @@ pub enum WayOut {
     Relay(Box<relay::Publisher>),
     /// WebRTC to each participant.
     Mesh(Box<Meeting>),
+    /// WebRTC to a media server.
+    Whip(Box<whip::Client>),
 }
 
 impl WayOut {
-    /// The meeting over WebRTC, if this is one.
+    /// The meeting from participant to participant, if this is one.
     pub fn mesh(&self) -> Option<&Meeting> {
         match self {
             Self::Mesh(meeting) => Some(meeting),
-            Self::Relay(_) => None,
+            Self::Relay(_) | Self::Whip(_) => None,
         }
     }
 
-    /// The meeting over WebRTC, if this is one.
+    /// The meeting from participant to participant, if this is one.
     pub fn mesh_mut(&mut self) -> Option<&mut Meeting> {
         match self {
             Self::Mesh(meeting) => Some(meeting),
-            Self::Relay(_) => None,
+            Self::Relay(_) | Self::Whip(_) => None,
         }
     }
 
     fn relay_mut(&mut self) -> Option<&mut relay::Publisher> {
         match self {
             Self::Relay(publisher) => Some(publisher),
-            Self::Mesh(_) => None,
+            Self::Mesh(_) | Self::Whip(_) => None,
         }
+    }
+
+    /// Begins an attempt to be in the meeting, with the session that this way has by itself. Says whether it has one: that
+    /// with a relay has a task of its own.
+    pub fn connect(&mut self, config: &SessionConfig, presence: Presence) -> bool {
+        match self {
+            Self::Mesh(meeting) => meeting.connect(config.clone(), presence),
+            Self::Whip(client) => client.connect(),
+            Self::Relay(_) => return false,
+        }
+        true
+    }
+
+    /// Ends that session in good order. Says whether there could be one.
+    pub async fn leave(&mut self) -> bool {
+        match self {
+            Self::Mesh(meeting) => meeting.leave().await,
+            Self::Whip(client) => client.leave().await,
+            Self::Relay(_) => return false,
+        }
+        true
     }
 
     /// Waits until something happened in a meeting over WebRTC, and sends and receives meanwhile; never resolves for a
@@ -54,6 +78,7 @@ impl WayOut {
     pub async fn progress(&mut self) -> Happened {
         match self {
             Self::Mesh(meeting) => meeting.progress().await,
+            Self::Whip(client) => client.progress().await,
             Self::Relay(_) => pending().await,
         }
     }
@@ -63,6 +88,7 @@ impl WayOut {
         match self {
             Self::Relay(publisher) => *publisher.format(),
             Self::Mesh(meeting) => meeting.publisher.format(),
+            Self::Whip(client) => client.publisher.format(),
         }
     }
 
@@ -71,6 +97,7 @@ impl WayOut {
         match self {
             Self::Relay(publisher) => publisher.set_format(format),
             Self::Mesh(meeting) => meeting.publisher.set_format(format),
+            Self::Whip(client) => client.publisher.set_format(format),
         }
     }
 
@@ -86,6 +113,7 @@ impl WayOut {
         match self {
             Self::Relay(publisher) => publisher.traffic(now),
             Self::Mesh(meeting) => meeting.publisher.traffic(now),
+            Self::Whip(client) => client.publisher.traffic(now),
         }
     }
 
@@ -93,7 +121,7 @@ impl WayOut {
     pub fn waiting(&self) -> QueueState {
         match self {
             Self::Relay(publisher) => publisher.waiting(),
-            Self::Mesh(_) => QueueState::default(),
+            Self::Mesh(_) | Self::Whip(_) => QueueState::default(),
         }
     }
 
@@ -101,7 +129,7 @@ impl WayOut {
     pub fn last_cut(&self) -> Option<Instant> {
         match self {
             Self::Relay(publisher) => publisher.last_cut(),
-            Self::Mesh(_) => None,
+            Self::Mesh(_) | Self::Whip(_) => None,
         }
     }
 
@@ -110,6 +138,7 @@ impl WayOut {
         match self {
             Self::Relay(publisher) => publisher.counters(),
             Self::Mesh(meeting) => meeting.publisher.counters(),
+            Self::Whip(client) => client.publisher.counters(),
         }
     }
 
@@ -118,6 +147,7 @@ impl WayOut {
         match self {
             Self::Relay(publisher) => publisher.set_limits(limits),
             Self::Mesh(meeting) => meeting.publisher.set_limits(limits),
+            Self::Whip(client) => client.publisher.set_limits(limits),
         }
     }
 
@@ -126,6 +156,7 @@ impl WayOut {
         match self {
             Self::Relay(publisher) => publisher.encoding(),
             Self::Mesh(meeting) => meeting.publisher.encoding(),
+            Self::Whip(client) => client.publisher.encoding(),
         }
     }
 
@@ -134,6 +165,7 @@ impl WayOut {
         match self {
             Self::Relay(publisher) => publisher.quality(),
             Self::Mesh(meeting) => meeting.publisher.quality(),
+            Self::Whip(client) => client.publisher.quality(),
         }
     }
 
@@ -141,7 +173,7 @@ impl WayOut {
     pub fn holds_picture(&self) -> bool {
         match self {
             Self::Relay(publisher) => publisher.holds_picture(),
-            Self::Mesh(_) => false,
+            Self::Mesh(_) | Self::Whip(_) => false,
         }
     }
 
@@ -149,7 +181,7 @@ impl WayOut {
     pub fn pressure(&self) -> Pressure {
         match self {
             Self::Relay(publisher) => publisher.pressure(),
-            Self::Mesh(_) => Pressure::Easy,
+            Self::Mesh(_) | Self::Whip(_) => Pressure::Easy,
         }
     }
 
@@ -157,7 +189,7 @@ impl WayOut {
     pub fn epoch(&self) -> u32 {
         match self {
             Self::Relay(publisher) => publisher.epoch(),
-            Self::Mesh(_) => 0,
+            Self::Mesh(_) | Self::Whip(_) => 0,
         }
     }
 
@@ -166,6 +198,7 @@ impl WayOut {
         match self {
             Self::Relay(publisher) => publisher.epoch() > 0,
             Self::Mesh(meeting) => meeting.publisher.is_entered(),
+            Self::Whip(client) => client.publisher.is_entered(),
         }
     }
 
@@ -181,6 +214,7 @@ impl WayOut {
         match self {
             Self::Relay(publisher) => publisher.stop(seat_lost),
             Self::Mesh(meeting) => meeting.publisher.forget_captured(),
+            Self::Whip(client) => client.publisher.forget_captured(),
         }
     }
 
@@ -189,6 +223,7 @@ impl WayOut {
         match self {
             Self::Relay(publisher) => publisher.take_in(frame),
             Self::Mesh(meeting) => meeting.publisher.take_in(frame),
+            Self::Whip(client) => client.publisher.take_in(frame),
         }
     }
 
@@ -197,6 +232,7 @@ impl WayOut {
         match self {
             Self::Relay(publisher) => publisher.lose_pictures(),
             Self::Mesh(meeting) => meeting.publisher.lose_pictures(),
+            Self::Whip(client) => client.publisher.lose_pictures(),
         }
     }
 
@@ -205,6 +241,7 @@ impl WayOut {
         match self {
             Self::Relay(publisher) => publisher.wants_key_frame(),
             Self::Mesh(meeting) => meeting.publisher.wants_key_frame(),
+            Self::Whip(client) => client.publisher.wants_key_frame(),
         }
     }
 
@@ -213,6 +250,7 @@ impl WayOut {
         match self {
             Self::Relay(publisher) => publisher.show_camera(format),
             Self::Mesh(meeting) => meeting.publisher.show_camera(),
+            Self::Whip(client) => client.publisher.show_camera(),
         }
     }
 
@@ -221,6 +259,7 @@ impl WayOut {
         match self {
             Self::Relay(publisher) => publisher.show_black(picture),
             Self::Mesh(meeting) => meeting.publisher.show_black(Some(picture)),
+            Self::Whip(client) => client.publisher.show_black(Some(picture)),
         }
     }
 
@@ -230,6 +269,7 @@ impl WayOut {
             // The last picture stays.
             Self::Relay(publisher) => publisher.show_camera(format),
             Self::Mesh(meeting) => meeting.publisher.show_black(None),
+            Self::Whip(client) => client.publisher.show_black(None),
         }
     }
 
@@ -238,6 +278,7 @@ impl WayOut {
         match self {
             Self::Relay(publisher) => publisher.hear_microphone(),
             Self::Mesh(meeting) => meeting.publisher.hear_microphone(),
+            Self::Whip(client) => client.publisher.hear_microphone(),
         }
     }
 
@@ -246,6 +287,7 @@ impl WayOut {
         match self {
             Self::Relay(publisher) => publisher.hear_silence(),
             Self::Mesh(meeting) => meeting.publisher.hear_silence(),
+            Self::Whip(client) => client.publisher.hear_silence(),
         }
     }
 
@@ -254,6 +296,7 @@ impl WayOut {
         match self {
             Self::Relay(publisher) => publisher.take_back_queued(),
             Self::Mesh(meeting) => meeting.publisher.forget_captured(),
+            Self::Whip(client) => client.publisher.forget_captured(),
         }
     }
 
@@ -263,6 +306,8 @@ impl WayOut {
             (Self::Relay(publisher), change) => publisher.announce(change),
             (Self::Mesh(meeting), StateChange::Camera { has_video }) => meeting.announce_camera(has_video),
             (Self::Mesh(meeting), StateChange::Mic { is_muted }) => meeting.announce_mic(!is_muted),
+            // A viewer sees black and hears silence.
+            (Self::Whip(_), _) => {}
             // The dialects have no words for these.
             (
                 Self::Mesh(_),
@@ -296,7 +341,7 @@ impl WayOut {
     pub fn poll_timeout(&self) -> Option<Instant> {
         match self {
             Self::Relay(publisher) => publisher.poll_timeout(),
-            Self::Mesh(_) => None,
+            Self::Mesh(_) | Self::Whip(_) => None,
         }
     }
 
@@ -304,7 +349,7 @@ impl WayOut {
     pub fn next_cut(&self) -> Option<Instant> {
         match self {
             Self::Relay(publisher) => Some(publisher.next_cut()),
-            Self::Mesh(_) => None,
+            Self::Mesh(_) | Self::Whip(_) => None,
         }
     }
 
@@ -320,7 +365,8 @@ impl WayOut {
         match self {
             Self::Relay(publisher) => publisher.set_outbox(outbox),
             Self::Mesh(meeting) if outbox.is_none() => meeting.drop_session(),
-            Self::Mesh(_) => {}
+            Self::Whip(client) if outbox.is_none() => client.drop_session(),
+            Self::Mesh(_) | Self::Whip(_) => {}
         }
     }
 

@@ -23,5 +23,5 @@ pub use description::first_mid;
 pub use error::PeerError;
 pub use frame::SharedFrame;
 pub use output::{Answer, Output, PeerEvent};
-pub use peer::{Peer, PeerSettings};
+pub use peer::{Peer, PeerSettings, Remote};
 pub use socket::{Loopback, Received, Sockets};

@@ -52,6 +52,17 @@ pub struct PeerSettings {
     pub full_bitrate: u32,
     /// Whether our offers have the data channel `chat`.
     pub offers_chat: bool,
+    /// What is at the other end.
+    pub remote: Remote,
+}
+
+/// What is at the other end of a connection.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Remote {
+    /// A page in a browser.
+    Page,
+    /// A media server, which gets offers as RFC 8842 wants them.
+    Server,
 }
 
 /// One peer connection.
@@ -66,6 +77,10 @@ pub struct Peer {
     /// Whether an offer or an answer was agreed on.
     negotiated: bool,
     connected: bool,
+    /// What the way to the peer carries, in bits per second, as its feedback about each packet tells (TWCC).
+    estimate: Option<u64>,
+    /// What the peer wants at most, in bits per second (REMB).
+    limit: Option<u64>,
     /// The latest time that was told.
     now: Instant,
     last_received: Instant,
@@ -112,6 +127,8 @@ impl Peer {
             pending: None,
             negotiated: false,
             connected: false,
+            estimate: None,
+            limit: None,
             now,
             last_received: now,
             over: false,
@@ -128,7 +145,10 @@ impl Peer {
 
     /// An offer with all that we send. On a connection that has all of it already, the offer restarts ICE.
     pub fn offer(&mut self) -> Result<String, PeerError> {
-        let kind = if self.negotiated { Kind::LaterOffer } else { Kind::FirstOffer };
+        let kind = match self.settings.remote {
+            Remote::Page if !self.negotiated => Kind::FirstOffer,
+            Remote::Page | Remote::Server => Kind::LaterOffer,
+        };
         let stream = &self.settings.stream;
         let mut changes = self.rtc.sdp_api();
         let mut offered = Vec::new();
@@ -274,7 +294,12 @@ impl Peer {
             }
             RtcEvent::KeyframeRequest(_) => self.video.await_key_frame(),
             RtcEvent::EgressBitrateEstimate(BweKind::Twcc { estimate, .. }) => {
-                self.events.push_back(PeerEvent::Estimate(estimate.as_u64()));
+                self.estimate = Some(estimate.as_u64());
+                self.tell_estimate();
+            }
+            RtcEvent::EgressBitrateEstimate(BweKind::Remb { estimate, .. }) => {
+                self.limit = Some(estimate.as_u64());
+                self.tell_estimate();
             }
             RtcEvent::ChannelOpen(id, label) if label == CHAT => self.chat = Some(id),
             RtcEvent::ChannelData(data) if Some(data.id) == self.chat && !data.binary => {
@@ -285,6 +310,12 @@ impl Peer {
             RtcEvent::Closed => self.end(PeerEvent::Closed),
             _ => {}
         }
+    }
+
+    /// The lower of both: a server that is sent feedback packet by packet may say beside it how much it wants at most.
+    fn tell_estimate(&mut self) {
+        let lowest = [self.estimate, self.limit].into_iter().flatten().min();
+        self.events.extend(lowest.map(PeerEvent::Estimate));
     }
 
     fn connect(&mut self) {

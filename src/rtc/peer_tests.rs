@@ -31,6 +31,7 @@ fn settings() -> PeerSettings {
         stream: "cam".to_owned(),
         full_bitrate: 800_000,
         offers_chat: true,
+        remote: Remote::Page,
     }
 }
 

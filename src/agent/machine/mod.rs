@@ -169,6 +169,11 @@ impl Machine {
             Event::LateJoin => self.repeat_state(),
             Event::CardMoved => self.card_moved(),
             Event::SessionEnded { refused, random } => self.session_ended(refused, random, now),
+            Event::NotBefore(wait) => {
+                if let Seat::Away { retry } = &mut self.seat {
+                    *retry = (*retry).max(now + wait);
+                }
+            }
         }
         self.settle(now);
     }

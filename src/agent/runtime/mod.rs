@@ -138,6 +138,7 @@ struct Runtime {
     clock: MediaClock,
     config: Config,
     profiles: Option<PathBuf>,
+    state_directory: Option<PathBuf>,
     reloading: Reloading,
     session_config: SessionConfig,
     session: Option<SessionHandle>,
@@ -162,7 +163,7 @@ impl Runtime {
         let black = equipment.black()?;
         let Equipment { profile, format, camera, mic } = equipment;
         let device = |source| Device::new(source, profile.clone(), clock.clone());
-        let (choice_file, forgotten) = ChoiceFile::open(state_directory);
+        let (choice_file, forgotten) = ChoiceFile::open(state_directory.clone());
         let choice = choice_file.recall(Choice {
             camera: camera.is_some().then_some(config.capture.start_camera),
             mic: mic.is_some().then_some(config.capture.start_mic),
@@ -185,6 +186,7 @@ impl Runtime {
                 StreamFormat { video: format },
                 &clock,
                 trace.transpose()?,
+                state_directory.as_deref(),
             ),
             camera: camera.map(device),
             mic: mic.map(device),
@@ -199,6 +201,7 @@ impl Runtime {
             session_config: session_config(&config.meeting, &config.capture)?,
             config: config.clone(),
             profiles,
+            state_directory,
             reloading: Reloading::new(reload),
             session: None,
             room: Room::default(),
@@ -298,8 +301,7 @@ impl Runtime {
                     let left = session.shutdown().await;
                     tracing::info!(?left, "left the room");
                 }
-                if let Some(meeting) = self.publisher.mesh_mut() {
-                    meeting.leave().await;
+                if self.publisher.leave().await {
                     tracing::info!("left the room");
                 }
                 self.forget_meeting();
@@ -371,8 +373,8 @@ impl Runtime {
     }
 
     fn connect(&mut self, presence: Presence) {
-        if let Some(meeting) = self.publisher.mesh_mut() {
-            return meeting.connect(self.session_config.clone(), presence);
+        if self.publisher.connect(&self.session_config, presence) {
+            return;
         }
         let (outbox, receiver) = outbox(OutboxLimits::default());
         let session = session::spawn(self.session_config.clone(), presence, receiver);

@@ -17,7 +17,7 @@ use crate::publish::quality::{Quality, Reason, SizeStep};
 use crate::publish::rate::RateLimits;
 use crate::publish::relay::{Sent, Traffic};
 use crate::rtc::socket::MAX_DATAGRAM;
-use crate::rtc::{Loopback, Peer, PeerEvent, PeerSettings, SharedFrame, Sockets};
+use crate::rtc::{Loopback, Peer, PeerEvent, PeerSettings, Remote, SharedFrame, Sockets};
 use crate::stream::Counters;
 
 /// How often it is looked whether the device has other addresses.
@@ -34,6 +34,8 @@ pub struct Settings {
     pub offers_chat: bool,
     /// Whether addresses that only this machine can reach are offered too.
     pub loopback: Loopback,
+    /// What is sent to.
+    pub remote: Remote,
 }
 
 /// The media path of a mesh.
@@ -115,6 +117,7 @@ impl Publisher {
             stream: self.stream.clone(),
             full_bitrate: share::needed_for_best(&self.settings.limits),
             offers_chat: self.settings.offers_chat,
+            remote: self.settings.remote,
         };
         self.viewers.open(id, settings, &addresses, Instant::now())
     }
