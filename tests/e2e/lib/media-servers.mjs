@@ -5,7 +5,6 @@ import { existsSync, mkdirSync, symlinkSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { Child } from './processes.mjs';
 import { TESTS } from './paths.mjs';
-import { until } from './waiting.mjs';
 
 const PYTHON = join(TESTS, 'signalling/.venv/bin/python');
 const JANUS = '/usr/lib/x86_64-linux-gnu/janus';
@@ -26,7 +25,8 @@ export function missingForJanus() {
   return existsSync(join(SIMPLE_WHIP_SERVER, 'server/src/server.js')) ? undefined : 'simple-whip-server is not installed';
 }
 
-/** Janus with simple-whip-server, reached at `address`, which must not be a loopback address: Janus has no candidates there.
+/** Janus, which `start` starts again, with simple-whip-server, reached at `address`. That must not be a loopback address:
+ *  Janus has no candidates there.
  *  `directory`: where its configuration goes. `token`: what its endpoint wants. */
 export async function startJanus(directory, address, token) {
   const at = (...parts) => join(directory, ...parts);
@@ -43,8 +43,12 @@ export async function startJanus(directory, address, token) {
     `room-${VIDEO_ROOM}: { publishers = 6 bitrate = 1024000 fir_freq = 10 audiocodec = "opus" videocodec = "vp8" }\n`);
   writeFileSync(at('janus.transport.websockets.jcfg'), `general: { json = "compact" ws = true ws_port = ${ports.socket} }\n`);
 
-  const janus = new Child('janus', 'janus', ['-F', directory]);
-  await janus.line(/WebSockets thread started/);
+  const start = async () => {
+    const janus = new Child('janus', 'janus', ['-F', directory]);
+    await janus.line(/WebSockets thread started/);
+    return janus;
+  };
+  const janus = await start();
   const whip = new Child('simple-whip-server', process.execPath, [join(SIMPLE_WHIP_SERVER, 'server/src/server.js')]);
   await whip.line(/WHIP REST API OK/);
   const server = `http://${address}:${ports.http}/whip`;
@@ -57,10 +61,8 @@ export async function startJanus(directory, address, token) {
   if (!created.ok) throw new Error(`no endpoint: ${await created.text()}`);
   return {
     children: [janus, whip],
+    start,
     origin: `${server}/endpoint/cam1`,
     socket: `ws://${address}:${ports.socket}`,
-    /** Resolves when somebody publishes, or nobody. */
-    published: (is) => until(`${is ? 'a' : 'no'} publisher`, 10_000, async () => (await fetch(`${server}/endpoints`)).json()
-      .then(([{ enabled }]) => enabled === is)),
   };
 }
