@@ -5,7 +5,8 @@
 use std::time::{Duration, Instant};
 
 use proptest::prelude::*;
-use roomcam::meeting::whip::session::{CONNECT_TIMEOUT, GIVE_UP_AFTER, MAX_REDIRECTS, RESTART_AFTER};
+use roomcam::meeting::whip::redirect::MAX_REDIRECTS;
+use roomcam::meeting::whip::session::{CONNECT_TIMEOUT, GIVE_UP_AFTER, RESTART_AFTER};
 use roomcam::meeting::whip::{Action, Answer, Event, Fault, HttpFault, Method, Request, Session};
 use url::Url;
 

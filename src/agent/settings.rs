@@ -114,7 +114,13 @@ pub fn way_out(
 ) -> WayOut {
     let Config { meeting, capture, .. } = config;
     if let MeetingUrl::Whip(url) = &meeting.url {
-        let media = media_settings(config, 1, false, Remote::Server);
+        let media = mesh::Settings {
+            limits: rate_limits(capture),
+            max_peers: 1,
+            offers_chat: false,
+            loopback: loopback(meeting),
+            remote: Remote::Server,
+        };
         let publisher = mesh::Publisher::new(format, clock.clone(), media);
         let settings = whip::Settings {
             endpoint: url.as_url().clone(),
@@ -130,15 +136,20 @@ pub fn way_out(
         let publisher = relay::Publisher::new(format, clock.clone(), cadence, limits, trace);
         return WayOut::Relay(Box::new(publisher));
     };
-    let max_peers = usize::from(meeting.max_peers.get());
-    let settings = media_settings(config, max_peers, dialect.chats_between_peers(), Remote::Page);
+    let settings = mesh::Settings {
+        limits: rate_limits(capture),
+        max_peers: usize::from(meeting.max_peers.get()),
+        offers_chat: dialect.chats_between_peers(),
+        loopback: loopback(meeting),
+        remote: Remote::Page,
+    };
     let publisher = mesh::Publisher::new(format, clock.clone(), settings);
     WayOut::Mesh(Box::new(mesh::Meeting::new(publisher, dialect)))
 }
 
-fn media_settings(config: &Config, max_peers: usize, offers_chat: bool, remote: Remote) -> mesh::Settings {
-    let loopback = if is_this_machine(&config.meeting) { Loopback::Too } else { Loopback::IfAlone };
-    mesh::Settings { limits: rate_limits(&config.capture), max_peers, offers_chat, loopback, remote }
+/// Whether addresses that only this machine can reach are offered beside others.
+fn loopback(meeting: &Meeting) -> Loopback {
+    if is_this_machine(meeting) { Loopback::Too } else { Loopback::IfAlone }
 }
 
 /// Whether the server of the meeting is on this machine: then browsers on it may be participants.

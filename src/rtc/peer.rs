@@ -19,6 +19,7 @@ use super::error::PeerError;
 use super::frame::SharedFrame;
 use super::lane::Lane;
 use super::output::{Answer, Output, PeerEvent};
+use super::settings::{PeerSettings, Remote};
 use crate::media::{Track, VideoCodec};
 
 /// Packets of a track that can be sent again when the peer asks for them; 200 are a quarter of a second and cost 0.2 MB
@@ -39,31 +40,6 @@ const PLAYOUT_DELAY_ID: u8 = 5;
 const MAX_CHAT_BYTES: usize = 4096;
 /// The label of the data channel over which pages chat.
 const CHAT: &str = "chat";
-
-/// How a peer is made.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct PeerSettings {
-    /// The codec of the video track; `None` for a device without a camera.
-    pub video: Option<VideoCodec>,
-    /// The id of our stream, the same in all descriptions.
-    pub stream: String,
-    /// What the way to the peer must carry for full quality, in bits per second: what the estimate begins with, and what
-    /// is looked for.
-    pub full_bitrate: u32,
-    /// Whether our offers have the data channel `chat`.
-    pub offers_chat: bool,
-    /// What is at the other end.
-    pub remote: Remote,
-}
-
-/// What is at the other end of a connection.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Remote {
-    /// A page in a browser.
-    Page,
-    /// A media server, which gets offers as RFC 8842 wants them.
-    Server,
-}
 
 /// One peer connection.
 pub struct Peer {

@@ -2,6 +2,7 @@
 //!
 //! A session asks some four things of its server, mostly hours apart, so no connection is kept.
 
+use std::io;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
@@ -34,9 +35,24 @@ const SEND_BUFFER: u32 = 32 << 10;
 /// Why there is no answer.
 #[derive(Debug, thiserror::Error)]
 pub enum HttpFault {
-    /// There is no connection.
+    /// Nobody listens.
+    #[error("connection refused; check the port of meeting.url, and whether the server is running")]
+    Refused,
+    /// The connection ended.
+    #[error("closed the connection before it answered; the server's log says why")]
+    Closed,
+    /// The network failed.
+    #[error("the network failed ({0}); check the device's connection and the host of meeting.url")]
+    Network(#[source] io::Error),
+    /// TLS failed.
+    #[error(
+        "TLS failed ({0}); check the server's certificate, the device's clock, and that the port speaks https (a private \
+         authority goes into meeting.ca_file)"
+    )]
+    Tls(String),
+    /// There is no connection for another reason.
     #[error(transparent)]
-    Connection(#[from] socketio::Fault),
+    NotConnected(socketio::Fault),
     /// There is one, and what comes is no HTTP.
     #[error("does not speak HTTP ({0}); check the port of meeting.url, and proxies on the way")]
     NotHttp(String),
@@ -52,6 +68,19 @@ pub enum HttpFault {
     /// The token has characters that HTTP has no place for.
     #[error("cannot be sent the token: it has characters that HTTP headers must not have")]
     Token,
+}
+
+impl From<socketio::Fault> for HttpFault {
+    fn from(fault: socketio::Fault) -> Self {
+        match fault {
+            socketio::Fault::Refused => Self::Refused,
+            socketio::Fault::Closed(_) => Self::Closed,
+            socketio::Fault::Io(error) => Self::Network(error),
+            socketio::Fault::Tls(why) => Self::Tls(why),
+            socketio::Fault::Timeout { after, .. } => Self::Timeout { after },
+            other => Self::NotConnected(other),
+        }
+    }
 }
 
 /// Asks one server, as one user.
@@ -194,7 +223,7 @@ fn answer(status: u16, headers: &HeaderMap, body: &[u8]) -> Answer {
 
 fn fault(error: hyper::Error) -> HttpFault {
     if error.is_incomplete_message() || error.is_closed() || error.is_canceled() {
-        return socketio::Fault::Closed("before it answered".to_owned()).into();
+        return HttpFault::Closed;
     }
     HttpFault::NotHttp(error.to_string())
 }

@@ -1,6 +1,7 @@
 //! Publishing to a media server by WHIP (RFC 9725, docs/whip.md).
 //!
-//! - [`session`]: one session as a value: what follows from each answer, and from time. Pure;
+//! - [`session`]: one session as a value: what follows from each [`event`]. Pure;
+//! - [`redirect`]: where a server sends us, and where we go. Pure;
 //! - [`request`]: requests and answers, without HTTP;
 //! - [`fragment`]: ICE credentials and candidates, alone and in descriptions. Pure;
 //! - [`ice_server`]: what `Link` headers say of STUN and TURN servers. Pure;
@@ -9,20 +10,23 @@
 //! - [`error`]: why a session ended.
 
 pub mod error;
+pub mod event;
 pub mod fragment;
 pub mod http;
 pub mod ice_server;
+pub mod redirect;
 pub mod request;
 pub mod resource_file;
 pub mod session;
 
 pub use error::{Fault, WhipError};
+pub use event::{Action, Event};
 pub use fragment::Fragment;
 pub use http::{HttpClient, HttpFault};
 pub use ice_server::IceServer;
 pub use request::{Answer, Method, Request};
 pub use resource_file::ResourceFile;
-pub use session::{Action, Event, Session};
+pub use session::Session;
 
 use url::Url;
 

@@ -9,9 +9,11 @@ use std::time::{Duration, Instant};
 use url::Url;
 
 use super::error::{Fault, WhipError};
+use super::event::{Action, Event};
 use super::fragment::Fragment;
 use super::http::HttpFault;
-use super::ice_server::{IceServer, ice_servers};
+use super::ice_server::ice_servers;
+use super::redirect::{Redirects, stay_secure};
 use super::request::{ANSWER_TIMEOUT, Answer, Method, Request};
 use super::shown;
 
@@ -25,56 +27,8 @@ pub const RESTART_AFTER: Duration = Duration::from_secs(2);
 const RESTART_AGAIN: Duration = Duration::from_secs(1);
 /// A connection for media that has been lost for so long is given up.
 pub const GIVE_UP_AFTER: Duration = Duration::from_secs(12);
-/// Redirects that are followed in a row.
-pub const MAX_REDIRECTS: u32 = 5;
 /// Own candidates that may wait, at most.
 const MAX_CANDIDATES: usize = 64;
-
-/// What happens to a session.
-#[derive(Debug)]
-pub enum Event {
-    /// The server answered what was asked.
-    Answered(Answer),
-    /// It did not.
-    Unanswered(HttpFault),
-    /// What it answered cannot be used.
-    Unusable(String),
-    /// We can be reached in these ways too, each from `candidate:` on.
-    Candidates(Vec<String>),
-    /// Media get through, for the first time or again.
-    Connected,
-    /// They do not at present.
-    Disconnected,
-    /// They will not any more.
-    Failed(String),
-    /// Our description for an ICE restart.
-    RestartOffered(String),
-    /// We leave.
-    Leave,
-    /// Nothing but time passed.
-    Tick,
-}
-
-/// What is to be done.
-#[derive(Debug)]
-pub enum Action {
-    /// Ask this. What was asked before is of no interest any more.
-    Ask(Request),
-    /// Keep the URL of the session over a restart; or that there is none.
-    Keep(Option<Url>),
-    /// The media server answers our offer so.
-    Accept(String),
-    /// We can be reached through these servers.
-    UseIceServers(Vec<IceServer>),
-    /// Describe an ICE restart: [`Event::RestartOffered`].
-    OfferRestart,
-    /// The server gets our media.
-    Joined,
-    /// It is over, or did not begin.
-    End(WhipError),
-    /// We have left.
-    Left,
-}
 
 /// How far the session is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -116,7 +70,7 @@ pub struct Session {
     offer: String,
     /// Where the request is that is under way, after redirects.
     asking: Option<Request>,
-    redirects: u32,
+    redirects: Redirects,
     state: State,
     /// To be left as soon as the server has said where the session is.
     leaving: bool,
@@ -140,7 +94,7 @@ impl Session {
             endpoint,
             offer,
             asking: None,
-            redirects: 0,
+            redirects: Redirects::default(),
             state: State::Offering,
             leaving: false,
             resource: None,
@@ -231,7 +185,7 @@ impl Session {
 
     fn ask(&mut self, method: Method, url: Url, body: String, if_match: Option<String>, timeout: Duration) {
         let request = Request { method, url, body, if_match, timeout };
-        self.redirects = 0;
+        self.redirects = Redirects::default();
         self.asking = Some(request.clone());
         self.actions.push_back(Action::Ask(request));
     }
@@ -245,7 +199,7 @@ impl Session {
     fn answered(&mut self, answer: &Answer, now: Instant) {
         let Some(mut request) = self.asking.take() else { return };
         if matches!(answer.status, 307 | 308) {
-            match self.follow(&request.url, answer) {
+            match self.redirects.follow(&self.endpoint, &request.url, answer) {
                 Ok(url) => {
                     request.url = url;
                     self.asking = Some(request.clone());
@@ -301,27 +255,6 @@ impl Session {
         }
     }
 
-    /// Where a redirect leads.
-    fn follow(&mut self, from: &Url, answer: &Answer) -> Result<Url, Fault> {
-        let to = answer.location.as_deref();
-        let joined = to.and_then(|to| from.join(to).ok());
-        let url = joined.ok_or_else(|| Fault::redirected(answer.status, to))?;
-        self.check_scheme(&url)?;
-        self.redirects += 1;
-        if self.redirects > MAX_REDIRECTS {
-            return Err(Fault::RedirectLoop { to: shown(&url) });
-        }
-        Ok(url)
-    }
-
-    /// What was encrypted at first stays so: the token goes along.
-    fn check_scheme(&self, url: &Url) -> Result<(), Fault> {
-        match (self.endpoint.scheme(), url.scheme()) {
-            (_, "https") | ("http", "http") => Ok(()),
-            _ => Err(Fault::Insecure { to: shown(url) }),
-        }
-    }
-
     fn offer_answered(&mut self, answer: &Answer, url: &Url, now: Instant) {
         if answer.status == 201 {
             return self.created(answer, url, now);
@@ -336,7 +269,7 @@ impl Session {
         let location = answer.location.as_deref().map(|location| url.join(location));
         match location {
             Some(Ok(resource)) => {
-                if let Err(fault) = self.check_scheme(&resource) {
+                if let Err(fault) = stay_secure(&self.endpoint, &resource) {
                     return self.end(fault);
                 }
                 self.actions.push_back(Action::Keep(Some(resource.clone())));

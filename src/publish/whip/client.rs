@@ -1,5 +1,6 @@
 //! A session with a media server: what it is asked over HTTP, and the connection for media, brought together.
 
+use std::collections::VecDeque;
 use std::future::pending;
 use std::path::PathBuf;
 use std::time::{Duration, Instant};
@@ -45,7 +46,7 @@ pub struct Client {
     session: Option<Session>,
     /// What the server is being asked.
     asking: Option<AbortOnDropHandle<Result<Answer, HttpFault>>>,
-    happened: Option<Happened>,
+    happened: VecDeque<Happened>,
     link_followed: Instant,
 }
 
@@ -59,7 +60,7 @@ impl Client {
             settings,
             session: None,
             asking: None,
-            happened: None,
+            happened: VecDeque::new(),
             link_followed: Instant::now(),
         }
     }
@@ -77,7 +78,8 @@ impl Client {
                 self.act();
             }
             Err(why) => {
-                self.happened = Some(Happened::Ended(WhipError::new(&endpoint, Fault::NotBegun(why)).into()))
+                let error = WhipError::new(&endpoint, Fault::NotBegun(why));
+                self.happened.push_back(Happened::Ended(error.into()));
             }
         }
     }
@@ -113,7 +115,7 @@ impl Client {
     pub fn drop_session(&mut self) {
         self.session = None;
         self.asking = None;
-        self.happened = None;
+        self.happened.clear();
         self.publisher.leave();
     }
 
@@ -121,7 +123,7 @@ impl Client {
     /// be dropped while it waits.
     pub async fn progress(&mut self) -> Happened {
         loop {
-            if let Some(happened) = self.happened.take() {
+            if let Some(happened) = self.happened.pop_front() {
                 return happened;
             }
             let due = self.session.as_ref().and_then(Session::poll_timeout);
@@ -141,8 +143,8 @@ impl Client {
             }
             if Instant::now() >= self.link_followed + LINK_FOLLOWED {
                 self.link_followed = Instant::now();
-                if self.publisher.follow_links() && self.happened.is_none() {
-                    return Happened::Encoding;
+                if self.publisher.follow_links() {
+                    self.happened.push_back(Happened::Encoding);
                 }
             }
         }
@@ -182,8 +184,8 @@ impl Client {
                     Some(Err(error)) => self.tell(Event::Failed(error.to_string())),
                     None => {}
                 },
-                Action::Joined => self.happened = Some(Happened::Joined { sid: String::new() }),
-                Action::End(error) => self.happened = Some(Happened::Ended(error.into())),
+                Action::Joined => self.happened.push_back(Happened::Joined { sid: String::new() }),
+                Action::End(error) => self.happened.push_back(Happened::Ended(error.into())),
                 Action::Left => {}
             }
         }
