@@ -125,7 +125,7 @@ mod tests {
 
     #[test]
     fn where_nobody_gets_the_picture_it_is_as_small_as_it_may_be_and_that_is_told() {
-        assert_eq!(for_all(&[200_000, 100_000]), (150_000, 11, Reason::Minimum));
+        assert_eq!(for_all(&[200_000, 100_000]), (150_000, 15, Reason::Minimum));
     }
 
     #[test]
