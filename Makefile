@@ -33,7 +33,7 @@ export PATH := $(TOOLS)/bin:$(PATH)
 NODE_MODULES := $(patsubst %/package-lock.json,%/node_modules/.package-lock.json,\
 	$(shell find tests -name node_modules -prune -o -name package-lock.json -print))
 
-# A signalling server for the tests needs packages of Python, which it has to itself.
+# Signalling and media servers for the tests need packages of Python, which they have to themselves.
 PYTHON_SERVER := tests/signalling/.venv/.installed
 
 .PHONY: help
@@ -136,7 +136,8 @@ fuzz: build-fuzz ## Look for inputs that nobody has thought of, FUZZ_SECONDS in 
 
 .PHONY: test-e2e
 test-e2e: release deps-test ## The program against a relay in NestJS and viewers in Chromium, Firefox and WebKit
-	@tests/install-deps.sh webkit
+	@tests/install-deps.sh webkit media-servers
+	@test -e tests/whip/server || tests/whip/install.sh
 	npm --prefix tests run --silent prepare
 	ROOMCAM=$(RELEASE) npm --prefix tests run --silent e2e
 

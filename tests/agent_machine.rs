@@ -716,6 +716,18 @@ fn who_left_before_a_restart_stays_out_after_it_until_somebody_comes_back() {
 }
 
 #[test]
+fn a_server_that_says_when_is_not_tried_before() {
+    let now = Instant::now();
+    let mut machine = Machine::new(now, Choice { camera: Some(true), mic: Some(true), attending: true });
+    machine.handle(Event::Tick, now);
+    machine.handle(Event::SessionEnded { refused: false, random: 0.5 }, now);
+    for seconds in [60, 1] {
+        machine.handle(Event::NotBefore(Duration::from_secs(seconds)), now);
+        assert_eq!(machine.seat(), Seat::Away { retry: now + Duration::from_secs(60) });
+    }
+}
+
+#[test]
 fn a_microphone_opened_by_push_to_talk_is_muted_after_a_restart() {
     let mut world = World::new(Some(true), Some(false));
     world.press(Command::Unmute);

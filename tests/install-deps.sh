@@ -1,6 +1,6 @@
 #!/bin/sh
 # Installs the Debian packages that roomcam needs and that are missing; quick when none is.
-# Usage: tests/install-deps.sh build [test] [webkit] [packages] [pi]
+# Usage: tests/install-deps.sh build [test] [webkit] [media-servers] [packages] [pi]
 set -eu
 
 # Whether a plugin of GStreamer is there. Asks the file system: gst-inspect-1.0 may have to scan all plugins first.
@@ -56,6 +56,10 @@ for group in "$@"; do
         need xauth tool xauth
         need dbus tool dbus-run-session
         ;;
+    media-servers)
+        need janus tool janus
+        need iproute2 tool ip
+        ;;
     packages)
         need mmdebstrap tool mmdebstrap
         need qemu-user-static tool qemu-arm-static
@@ -79,7 +83,7 @@ for group in "$@"; do
         need python3 tool python3
         ;;
     *)
-        echo "usage: $0 build [test] [webkit] [packages] [pi]" >&2
+        echo "usage: $0 build [test] [webkit] [media-servers] [packages] [pi]" >&2
         exit 2
         ;;
     esac

@@ -1,7 +1,7 @@
 //! Why the agent is not in the meeting, in the words that status and log have for it.
 
 use crate::control::{Absence, AbsenceReason};
-use crate::meeting::SessionError;
+use crate::meeting::{SessionError, whip};
 
 /// Why the agent is out, after a session that ended so. `before` is why it was out until then.
 pub(super) fn absence(error: &SessionError, before: Option<&Absence>) -> Absence {
@@ -34,6 +34,24 @@ fn reason(error: &SessionError) -> AbsenceReason {
         | SessionError::BadRoomState { .. }
         | SessionError::Encode(_) => AbsenceReason::JoinFailed,
         SessionError::ClosedWhileJoining { .. } | SessionError::Lost(_) => AbsenceReason::ConnectionLost,
+        SessionError::Whip(error) => whip_reason(&error.fault),
+    }
+}
+
+fn whip_reason(fault: &whip::Fault) -> AbsenceReason {
+    match fault {
+        whip::Fault::NotBegun(_) | whip::Fault::Http(_) => AbsenceReason::Unreachable,
+        whip::Fault::Unauthorized(_) | whip::Fault::Forbidden(_) => AbsenceReason::CredentialsRefused,
+        whip::Fault::NotFound(_) => AbsenceReason::UnknownRoom,
+        whip::Fault::Refused { .. } | whip::Fault::Unavailable { .. } => AbsenceReason::JoinRefused,
+        whip::Fault::Redirected { .. }
+        | whip::Fault::RedirectLoop { .. }
+        | whip::Fault::Insecure { .. }
+        | whip::Fault::NotCreated { .. }
+        | whip::Fault::NoDescription { .. }
+        | whip::Fault::Unusable(_)
+        | whip::Fault::NoMedia { .. } => AbsenceReason::JoinFailed,
+        whip::Fault::Lost(_) => AbsenceReason::ConnectionLost,
     }
 }
 

@@ -1,5 +1,7 @@
 //! What goes into the machine and what comes out of it.
 
+use std::time::Duration;
+
 use crate::meeting::Presence;
 use crate::panel::{Command, PanelState};
 
@@ -97,6 +99,8 @@ pub enum Event {
         /// Even in 0 to 1, for the jitter of the back-off.
         random: f64,
     },
+    /// The server that ended the session does not want to hear of us before this has passed.
+    NotBefore(Duration),
     /// The daemon is to end.
     Shutdown,
     /// Nothing but time passed.

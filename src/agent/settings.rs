@@ -1,19 +1,19 @@
 //! From the configuration to what the devices and the session ask for.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use url::Host;
 
 use crate::capture::{CameraSettings, MediaClock, MicSettings, Profile};
-use crate::config::{self, Capture, Config, DeviceChoice, Meeting, NameTable, Protocol, Secret};
+use crate::config::{self, Capture, Config, DeviceChoice, Meeting, MeetingUrl, NameTable, Protocol, Secret};
 use crate::media::{StreamFormat, VideoFormat};
 use crate::meeting::mesh::{Dialect, Form, Names};
 use crate::meeting::{SessionConfig, credentials};
 use crate::publish::quality::RateLimits;
 use crate::publish::relay::Trace;
-use crate::publish::{WayOut, mesh, relay};
-use crate::rtc::Loopback;
+use crate::publish::{WayOut, mesh, relay, whip};
+use crate::rtc::{Loopback, Remote};
 use crate::socketio::{BadUrl, Endpoint};
 
 /// How much media the kernel may have on the way; it takes twice as much. So a round trip of 300 ms is no limit.
@@ -58,20 +58,20 @@ impl DeviceSettings {
                 bitrate: capture.audio_bitrate.get(),
                 loss: match config.meeting.protocol {
                     Protocol::Relay => 0,
-                    Protocol::Mesh | Protocol::Noom => EXPECTED_LOSS,
+                    Protocol::Mesh | Protocol::Noom | Protocol::Whip => EXPECTED_LOSS,
                 },
             }),
         }
     }
 }
 
-/// How a meeting over WebRTC is spoken to; `None` for a relay.
+/// How participants of a meeting over WebRTC find each other; `None` where they do not.
 ///
 /// # Errors
 /// There is no such preset of names, or no such name.
 pub fn dialect(meeting: &Meeting) -> Result<Option<Dialect>, UnusableNames> {
     Ok(Some(match meeting.protocol {
-        Protocol::Relay => return Ok(None),
+        Protocol::Relay | Protocol::Whip => return Ok(None),
         Protocol::Mesh => Dialect::Mesh(names(&meeting.names)?),
         Protocol::Noom => Dialect::Noom(match meeting.form {
             config::Form::Object => Form::Object,
@@ -102,15 +102,34 @@ pub struct UnusableNames {
     why: String,
 }
 
-/// The way out that `dialect` leads to, or the relay's; `trace` is for chunks.
+/// The way out that the configuration names. `dialect` is for meetings of participants, `trace` for chunks, and in
+/// `state_directory` is what outlives a restart.
 pub fn way_out(
     config: &Config,
     dialect: Option<Dialect>,
     format: StreamFormat,
     clock: &MediaClock,
     trace: Option<(PathBuf, Trace)>,
+    state_directory: Option<&Path>,
 ) -> WayOut {
     let Config { meeting, capture, .. } = config;
+    if let MeetingUrl::Whip(url) = &meeting.url {
+        let media = mesh::Settings {
+            limits: rate_limits(capture),
+            max_peers: 1,
+            offers_chat: false,
+            paths: paths(meeting),
+            remote: Remote::Server,
+        };
+        let publisher = mesh::Publisher::new(format, clock.clone(), media);
+        let settings = whip::Settings {
+            endpoint: url.as_url().clone(),
+            token: meeting.token.clone(),
+            ca_file: meeting.ca_file.clone(),
+            state_directory: state_directory.map(Into::into),
+        };
+        return WayOut::Whip(Box::new(whip::Client::new(publisher, settings)));
+    }
     let Some(dialect) = dialect else {
         let cadence = capture.cadence.duration();
         let limits = rate_limits(capture);
@@ -122,6 +141,7 @@ pub fn way_out(
         max_peers: usize::from(meeting.max_peers.get()),
         offers_chat: dialect.chats_between_peers(),
         paths: paths(meeting),
+        remote: Remote::Page,
     };
     let publisher = mesh::Publisher::new(format, clock.clone(), settings);
     WayOut::Mesh(Box::new(mesh::Meeting::new(publisher, dialect)))
@@ -198,6 +218,7 @@ mod tests {
             ("mesh", vec![], false, false),
             ("noom", vec![], false, false),
             ("mesh", vec![("user_id", "7")], false, true),
+            ("whip", vec![], false, false),
         ] {
             let session = session(protocol, &more);
             let got = (session.endpoint.auth.is_some(), session.user_id.is_some());

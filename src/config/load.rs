@@ -8,7 +8,9 @@ use super::error::{ConfigErrors, Origin, Problem};
 use super::host::Host;
 use super::layers::Layers;
 use super::secret::{Secret, SecretError};
-use super::{Capture, Config, DeviceChoice, Meeting, Panel, control, ice, panel, schema};
+use super::{
+    Capture, Config, DeviceChoice, Meeting, MeetingUrl, Panel, Protocol, control, ice, panel, schema,
+};
 
 /// Far beyond any configuration: who names the wrong file hears of it at once.
 const MAX_BYTES: u64 = 1024 * 1024;
@@ -133,8 +135,15 @@ fn read_text(path: &Path) -> Result<String, String> {
 
 // Every key is read before the first missing one ends it, so that all problems are found.
 fn meeting(layers: &mut Layers, host: &Host, ambient: AmbientToken) -> Option<Meeting> {
-    let url = layers.text(&schema::URL);
-    let room = layers.text(&schema::ROOM);
+    let protocol = layers.text(&schema::PROTOCOL);
+    let url = match protocol {
+        Some(Protocol::Whip) => layers.text(&schema::URL).map(MeetingUrl::Whip),
+        _ => layers.text(&schema::URL).map(MeetingUrl::Relay),
+    };
+    let room = match &url {
+        Some(MeetingUrl::Whip(url)) if !layers.is_set(&schema::ROOM) => url.default_room(),
+        _ => layers.text(&schema::ROOM),
+    };
     let username = layers.text(&schema::USERNAME).or_else(|| host.username());
     let user_id_is_derived = !layers.is_set(&schema::USER_ID);
     let user_id = layers.text(&schema::USER_ID).or_else(|| host.user_id());
@@ -145,7 +154,6 @@ fn meeting(layers: &mut Layers, host: &Host, ambient: AmbientToken) -> Option<Me
     let token = token(layers, ambient);
     let ca_file = layers.file_path(&schema::CA_FILE);
     let late_join = layers.text(&schema::LATE_JOIN);
-    let protocol = layers.text(&schema::PROTOCOL);
     let max_peers = layers.number(&schema::MAX_PEERS);
     let namespace = layers.text(&schema::NAMESPACE);
     let form = layers.text(&schema::FORM);

@@ -7,13 +7,15 @@ use super::values::{ValueError, whole_number, words};
 
 words! {
     /// How the meeting is spoken to, and how media travel.
-    Protocol, r#""relay", "mesh" or "noom""#, {
+    Protocol, r#""relay", "mesh", "noom" or "whip""#, {
         /// A relay forwards chunks of WebM.
         Relay = "relay",
         /// WebRTC to each participant; the server addresses them by their sockets.
         Mesh = "mesh",
         /// WebRTC to one participant; the server addresses the room.
         Noom = "noom",
+        /// WebRTC to a media server (RFC 9725).
+        Whip = "whip",
     }
 }
 words! {

@@ -2,7 +2,8 @@
 //!
 //! Layers, each winning over those before it: defaults, a TOML file, the environment (`ROOMCAM_SECTION_KEY`),
 //! flags. `schema` lists the keys, `values` their types, `layers` reads and merges, `load` makes the whole,
-//! `panel` and `control`, each with its values, are the sections of those names, `ice` is its list of STUN and TURN servers, `mesh_values` are those of meetings over WebRTC, `secret` keeps a token, `host` knows
+//! `panel` and `control`, each with its values, are the sections of those names, `ice` is its list of STUN and TURN servers,
+//! `mesh_values` and `whip_values` are those of meetings over WebRTC, `secret` keeps a token, `host` knows
 //! the names a device has by itself. Imports from no other room.
 
 mod control;
@@ -20,6 +21,7 @@ mod schema;
 mod secret;
 mod values;
 mod warning;
+mod whip_values;
 
 use std::path::PathBuf;
 
@@ -41,6 +43,7 @@ pub use values::{
     ProfileName, RelayUrl, ValueError, VideoBitrate,
 };
 pub use warning::Warning;
+pub use whip_values::{MeetingUrl, WhipUrl};
 
 /// The whole configuration.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -60,9 +63,9 @@ pub struct Config {
 /// `[meeting]`: which room of which relay the device joins, and as whom.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Meeting {
-    /// Where the relay is. Required.
-    pub url: RelayUrl,
-    /// Id of the room. Required.
+    /// Where the server is. Required.
+    pub url: MeetingUrl,
+    /// Id of the room. Required, but for WHIP, where it is only a name in status and log: there the host by default.
     pub room: Name,
     /// The name the others see. Default: the host name.
     pub username: Name,
@@ -101,6 +104,8 @@ impl Meeting {
         of(self) == of(other)
             && (self.ice_servers.is_empty() && other.ice_servers.is_empty()
                 || servers(self) == servers(other))
+            // The client of a WHIP endpoint knows where it is.
+            && (self.protocol != Protocol::Whip || self == other)
     }
 }
 

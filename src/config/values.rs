@@ -402,7 +402,7 @@ impl FromStr for Namespace {
     }
 }
 
-fn web_url(text: &str, allowed: &str) -> Result<Url, ValueError> {
+pub(super) fn web_url(text: &str, allowed: &str) -> Result<Url, ValueError> {
     let url = Url::parse(text).map_err(|error| ValueError::new(format!("{allowed} ({error})")))?;
     if !url.has_host() {
         return Err(ValueError::new(format!("{allowed} (it has no host)")));

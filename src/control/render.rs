@@ -62,7 +62,9 @@ pub fn page(status: &Status, now: u64, paint: Paint) -> String {
             format!("{}: {}, {pattern}", clean(&lamp.place), clean(&lamp.shows))
         }),
     );
-    if matches!(state.meeting, MeetingState::Joined | MeetingState::WaitingForSeat) {
+    // A media server does not tell who watches.
+    let is_told = state.protocol != "whip";
+    if is_told && matches!(state.meeting, MeetingState::Joined | MeetingState::WaitingForSeat) {
         let names: Vec<_> = state
             .participants
             .iter()

@@ -37,8 +37,11 @@ pub struct Versions {
 /// What people care about, and counters have no part in.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize, ToSchema)]
 pub struct State {
-    /// Where the relay is, without password or token.
+    /// Where the server is, without password or token.
     pub relay: String,
+    /// How the meeting is spoken to, as `meeting.protocol` calls it.
+    #[serde(default)]
+    pub protocol: String,
     /// Id of the room.
     pub room: String,
     /// Under which id the device is known there.

@@ -1,6 +1,7 @@
 //! `roomcam check`: does everything that is configured work? One finding each, with what to do about a failure.
 
 mod webrtc;
+mod whip;
 
 use std::fmt;
 use std::path::PathBuf;
@@ -10,7 +11,7 @@ use serde::Serialize;
 
 use crate::agent::{DeviceSettings, dialect, session_config};
 use crate::capture::{CaptureError, Profile, Profiles, probe};
-use crate::config::{self, Config};
+use crate::config::{self, Config, Protocol};
 use crate::meeting::{OutboxLimits, Presence, SessionEvent, outbox, session};
 use crate::panel::Panel;
 
@@ -77,7 +78,7 @@ pub async fn examine(config: &Config, profiles: Option<PathBuf>, mut report: imp
         Ok::<_, CaptureError>(format!(
             "room {:?} on {} as {:?}",
             meeting.room.as_str(),
-            meeting.url.as_url(),
+            meeting.url,
             meeting.username.as_str()
         )),
     ));
@@ -97,6 +98,10 @@ pub async fn examine(config: &Config, profiles: Option<PathBuf>, mut report: imp
         }
     }
     match dialect(&config.meeting) {
+        Ok(None) if config.meeting.protocol == Protocol::Whip => {
+            report(Finding::new("whip", whip::endpoint(&config.meeting).await));
+            webrtc::network(&config.meeting, &mut report).await;
+        }
         Ok(None) => report(Finding::new("relay", relay(config).await)),
         Ok(Some(dialect)) => {
             report(Finding::new("signalling", webrtc::signalling(config, dialect).await));

@@ -13,7 +13,7 @@ use crate::meeting::mesh::{self, Dialect};
 use crate::publish::mesh::Paths;
 use crate::rtc::socket::MAX_DATAGRAM;
 use crate::rtc::{
-    IceEvent, IceServers, LocalCandidate, Output, Peer, PeerError, PeerEvent, PeerSettings, Sockets,
+    IceEvent, IceServers, LocalCandidate, Output, Peer, PeerError, PeerEvent, PeerSettings, Remote, Sockets,
 };
 
 /// How long servers may take; longer than each gives itself before it says what is wrong.
@@ -191,6 +191,7 @@ impl End {
             stream: "roomcam-check".to_owned(),
             full_bitrate: BITRATE,
             offers_chat: true,
+            remote: Remote::Page,
         };
         let mut peer = Peer::new(settings, &[], Instant::now())?;
         for candidate in candidates {

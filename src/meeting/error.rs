@@ -5,6 +5,7 @@ use std::time::Duration;
 use super::event::EncodeError;
 use super::refusal::ErrorKind;
 use super::session_config::SessionConfig;
+use super::whip::WhipError;
 use crate::socketio::{ConnectionError, Fault};
 
 /// Why a session ended, naming the relay and what to do.
@@ -115,6 +116,9 @@ pub enum SessionError {
     /// The connection broke after the join.
     #[error(transparent)]
     Lost(ConnectionError),
+    /// A WHIP session ended, or did not begin.
+    #[error(transparent)]
+    Whip(#[from] WhipError),
     /// An event could not be written.
     #[error(transparent)]
     Encode(#[from] EncodeError),

@@ -8,6 +8,7 @@
 //! - [`spacing`]: how far apart chunks are.
 //! - [`backoff`]: how long to wait before the next attempt; pure.
 //! - [`mesh`]: the same for meetings over WebRTC: dialects, negotiation, session.
+//! - [`whip`]: publishing to a media server by WHIP: a session as a value, HTTP.
 //!
 //! One attempt, as the agent drives it:
 //!
@@ -49,6 +50,7 @@ pub mod roster;
 pub mod session;
 mod session_config;
 pub mod spacing;
+pub mod whip;
 
 pub use backoff::Backoff;
 pub use error::SessionError;

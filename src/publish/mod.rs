@@ -6,6 +6,7 @@
 //! - [`WayOut`]: the one that the configuration names;
 //! - [`relay`]: WebM chunks through a Socket.IO relay;
 //! - [`mesh`]: WebRTC to each participant;
+//! - [`whip`]: WebRTC to a media server;
 //! - [`pressure`]: how urgently media must be left out, from the age of what is unsent; pure;
 //! - [`rate`]: which [`quality`] the link carries, from age and delivered bytes, with an estimate of its `capacity`; pure.
 
@@ -17,5 +18,6 @@ pub mod rate;
 pub mod relay;
 pub mod uplink;
 mod way_out;
+pub mod whip;
 
 pub use way_out::WayOut;

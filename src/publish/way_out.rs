@@ -11,9 +11,10 @@ use super::mesh::{Happened, Meeting};
 use super::pressure::Pressure;
 use super::quality::{Quality, RateLimits, Reason};
 use super::relay::{self, LateJoinStrategy, Sent};
+use super::whip;
 use crate::capture::Encoding;
 use crate::media::{Chunk, Frame, StreamFormat, VideoFormat};
-use crate::meeting::{Outbox, QueueState, StateChange};
+use crate::meeting::{Outbox, Presence, QueueState, SessionConfig, StateChange};
 use crate::stream::Counters;
 
 /// A way out of the capture.
@@ -22,30 +23,53 @@ pub enum WayOut {
     Relay(Box<relay::Publisher>),
     /// WebRTC to each participant.
     Mesh(Box<Meeting>),
+    /// WebRTC to a media server.
+    Whip(Box<whip::Client>),
 }
 
 impl WayOut {
-    /// The meeting over WebRTC, if this is one.
+    /// The meeting from participant to participant, if this is one.
     pub fn mesh(&self) -> Option<&Meeting> {
         match self {
             Self::Mesh(meeting) => Some(meeting),
-            Self::Relay(_) => None,
+            Self::Relay(_) | Self::Whip(_) => None,
         }
     }
 
-    /// The meeting over WebRTC, if this is one.
+    /// The meeting from participant to participant, if this is one.
     pub fn mesh_mut(&mut self) -> Option<&mut Meeting> {
         match self {
             Self::Mesh(meeting) => Some(meeting),
-            Self::Relay(_) => None,
+            Self::Relay(_) | Self::Whip(_) => None,
         }
     }
 
     fn relay_mut(&mut self) -> Option<&mut relay::Publisher> {
         match self {
             Self::Relay(publisher) => Some(publisher),
-            Self::Mesh(_) => None,
+            Self::Mesh(_) | Self::Whip(_) => None,
         }
+    }
+
+    /// Begins an attempt to be in the meeting, with the session that this way has by itself. Says whether it has one: that
+    /// with a relay has a task of its own.
+    pub fn connect(&mut self, config: &SessionConfig, presence: Presence) -> bool {
+        match self {
+            Self::Mesh(meeting) => meeting.connect(config.clone(), presence),
+            Self::Whip(client) => client.connect(),
+            Self::Relay(_) => return false,
+        }
+        true
+    }
+
+    /// Ends that session in good order. Says whether there could be one.
+    pub async fn leave(&mut self) -> bool {
+        match self {
+            Self::Mesh(meeting) => meeting.leave().await,
+            Self::Whip(client) => client.leave().await,
+            Self::Relay(_) => return false,
+        }
+        true
     }
 
     /// Waits until something happened in a meeting over WebRTC, and sends and receives meanwhile; never resolves for a
@@ -53,6 +77,7 @@ impl WayOut {
     pub async fn progress(&mut self) -> Happened {
         match self {
             Self::Mesh(meeting) => meeting.progress().await,
+            Self::Whip(client) => client.progress().await,
             Self::Relay(_) => pending().await,
         }
     }
@@ -62,6 +87,7 @@ impl WayOut {
         match self {
             Self::Relay(publisher) => *publisher.format(),
             Self::Mesh(meeting) => meeting.publisher.format(),
+            Self::Whip(client) => client.publisher.format(),
         }
     }
 
@@ -70,6 +96,7 @@ impl WayOut {
         match self {
             Self::Relay(publisher) => publisher.set_format(format),
             Self::Mesh(meeting) => meeting.publisher.set_format(format),
+            Self::Whip(client) => client.publisher.set_format(format),
         }
     }
 
@@ -85,6 +112,7 @@ impl WayOut {
         match self {
             Self::Relay(publisher) => publisher.traffic(now),
             Self::Mesh(meeting) => meeting.publisher.traffic(now),
+            Self::Whip(client) => client.publisher.traffic(now),
         }
     }
 
@@ -92,7 +120,7 @@ impl WayOut {
     pub fn waiting(&self) -> QueueState {
         match self {
             Self::Relay(publisher) => publisher.waiting(),
-            Self::Mesh(_) => QueueState::default(),
+            Self::Mesh(_) | Self::Whip(_) => QueueState::default(),
         }
     }
 
@@ -100,7 +128,7 @@ impl WayOut {
     pub fn last_cut(&self) -> Option<Instant> {
         match self {
             Self::Relay(publisher) => publisher.last_cut(),
-            Self::Mesh(_) => None,
+            Self::Mesh(_) | Self::Whip(_) => None,
         }
     }
 
@@ -109,6 +137,7 @@ impl WayOut {
         match self {
             Self::Relay(publisher) => publisher.counters(),
             Self::Mesh(meeting) => meeting.publisher.counters(),
+            Self::Whip(client) => client.publisher.counters(),
         }
     }
 
@@ -117,6 +146,7 @@ impl WayOut {
         match self {
             Self::Relay(publisher) => publisher.set_limits(limits),
             Self::Mesh(meeting) => meeting.publisher.set_limits(limits),
+            Self::Whip(client) => client.publisher.set_limits(limits),
         }
     }
 
@@ -125,6 +155,7 @@ impl WayOut {
         match self {
             Self::Relay(publisher) => publisher.encoding(),
             Self::Mesh(meeting) => meeting.publisher.encoding(),
+            Self::Whip(client) => client.publisher.encoding(),
         }
     }
 
@@ -133,6 +164,7 @@ impl WayOut {
         match self {
             Self::Relay(publisher) => publisher.quality(),
             Self::Mesh(meeting) => meeting.publisher.quality(),
+            Self::Whip(client) => client.publisher.quality(),
         }
     }
 
@@ -140,7 +172,7 @@ impl WayOut {
     pub fn holds_picture(&self) -> bool {
         match self {
             Self::Relay(publisher) => publisher.holds_picture(),
-            Self::Mesh(_) => false,
+            Self::Mesh(_) | Self::Whip(_) => false,
         }
     }
 
@@ -148,7 +180,7 @@ impl WayOut {
     pub fn pressure(&self) -> Pressure {
         match self {
             Self::Relay(publisher) => publisher.pressure(),
-            Self::Mesh(_) => Pressure::Easy,
+            Self::Mesh(_) | Self::Whip(_) => Pressure::Easy,
         }
     }
 
@@ -156,7 +188,7 @@ impl WayOut {
     pub fn epoch(&self) -> u32 {
         match self {
             Self::Relay(publisher) => publisher.epoch(),
-            Self::Mesh(_) => 0,
+            Self::Mesh(_) | Self::Whip(_) => 0,
         }
     }
 
@@ -165,6 +197,7 @@ impl WayOut {
         match self {
             Self::Relay(publisher) => publisher.epoch() > 0,
             Self::Mesh(meeting) => meeting.publisher.is_entered(),
+            Self::Whip(client) => client.publisher.is_entered(),
         }
     }
 
@@ -180,6 +213,7 @@ impl WayOut {
         match self {
             Self::Relay(publisher) => publisher.stop(seat_lost),
             Self::Mesh(meeting) => meeting.publisher.forget_captured(),
+            Self::Whip(client) => client.publisher.forget_captured(),
         }
     }
 
@@ -188,6 +222,7 @@ impl WayOut {
         match self {
             Self::Relay(publisher) => publisher.take_in(frame),
             Self::Mesh(meeting) => meeting.publisher.take_in(frame),
+            Self::Whip(client) => client.publisher.take_in(frame),
         }
     }
 
@@ -196,6 +231,7 @@ impl WayOut {
         match self {
             Self::Relay(publisher) => publisher.lose_pictures(),
             Self::Mesh(meeting) => meeting.publisher.lose_pictures(),
+            Self::Whip(client) => client.publisher.lose_pictures(),
         }
     }
 
@@ -204,6 +240,7 @@ impl WayOut {
         match self {
             Self::Relay(publisher) => publisher.wants_key_frame(),
             Self::Mesh(meeting) => meeting.publisher.wants_key_frame(),
+            Self::Whip(client) => client.publisher.wants_key_frame(),
         }
     }
 
@@ -212,6 +249,7 @@ impl WayOut {
         match self {
             Self::Relay(publisher) => publisher.show_camera(format),
             Self::Mesh(meeting) => meeting.publisher.show_camera(),
+            Self::Whip(client) => client.publisher.show_camera(),
         }
     }
 
@@ -220,6 +258,7 @@ impl WayOut {
         match self {
             Self::Relay(publisher) => publisher.show_black(picture),
             Self::Mesh(meeting) => meeting.publisher.show_black(Some(picture)),
+            Self::Whip(client) => client.publisher.show_black(Some(picture)),
         }
     }
 
@@ -229,6 +268,7 @@ impl WayOut {
             // The last picture stays.
             Self::Relay(publisher) => publisher.show_camera(format),
             Self::Mesh(meeting) => meeting.publisher.show_black(None),
+            Self::Whip(client) => client.publisher.show_black(None),
         }
     }
 
@@ -237,6 +277,7 @@ impl WayOut {
         match self {
             Self::Relay(publisher) => publisher.hear_microphone(),
             Self::Mesh(meeting) => meeting.publisher.hear_microphone(),
+            Self::Whip(client) => client.publisher.hear_microphone(),
         }
     }
 
@@ -245,6 +286,7 @@ impl WayOut {
         match self {
             Self::Relay(publisher) => publisher.hear_silence(),
             Self::Mesh(meeting) => meeting.publisher.hear_silence(),
+            Self::Whip(client) => client.publisher.hear_silence(),
         }
     }
 
@@ -253,6 +295,7 @@ impl WayOut {
         match self {
             Self::Relay(publisher) => publisher.take_back_queued(),
             Self::Mesh(meeting) => meeting.publisher.forget_captured(),
+            Self::Whip(client) => client.publisher.forget_captured(),
         }
     }
 
@@ -262,6 +305,8 @@ impl WayOut {
             (Self::Relay(publisher), change) => publisher.announce(change),
             (Self::Mesh(meeting), StateChange::Camera { has_video }) => meeting.announce_camera(has_video),
             (Self::Mesh(meeting), StateChange::Mic { is_muted }) => meeting.announce_mic(!is_muted),
+            // A viewer sees black and hears silence.
+            (Self::Whip(_), _) => {}
             // The dialects have no words for these.
             (
                 Self::Mesh(_),
@@ -302,7 +347,7 @@ impl WayOut {
     pub fn poll_timeout(&self) -> Option<Instant> {
         match self {
             Self::Relay(publisher) => publisher.poll_timeout(),
-            Self::Mesh(_) => None,
+            Self::Mesh(_) | Self::Whip(_) => None,
         }
     }
 
@@ -310,7 +355,7 @@ impl WayOut {
     pub fn next_cut(&self) -> Option<Instant> {
         match self {
             Self::Relay(publisher) => Some(publisher.next_cut()),
-            Self::Mesh(_) => None,
+            Self::Mesh(_) | Self::Whip(_) => None,
         }
     }
 
@@ -326,7 +371,8 @@ impl WayOut {
         match self {
             Self::Relay(publisher) => publisher.set_outbox(outbox),
             Self::Mesh(meeting) if outbox.is_none() => meeting.drop_session(),
-            Self::Mesh(_) => {}
+            Self::Whip(client) if outbox.is_none() => client.drop_session(),
+            Self::Mesh(_) | Self::Whip(_) => {}
         }
     }
 

@@ -1,7 +1,7 @@
 //! WebRTC: one peer connection as a value, and the socket that all of them share. Sends only; knows no meeting.
 //!
 //! - [`peer`]: a connection to one participant, on str0m: descriptions, candidates and datagrams in, datagrams and events
-//!   out ([`output`]); `lane`: one of its tracks;
+//!   out ([`output`]); `lane`: one of its tracks; `settings`: how it is made;
 //! - [`frame`]: an encoded frame that all peers share;
 //! - `description`: what is read of descriptions, and what is changed in ours; pure;
 //! - `crypto`: what it is encrypted with;
@@ -24,6 +24,7 @@ mod path_tests;
 pub mod peer;
 #[cfg(test)]
 mod peer_tests;
+mod settings;
 pub mod socket;
 
 pub use address_watch::AddressWatch;
@@ -33,5 +34,6 @@ pub use error::PeerError;
 pub use frame::SharedFrame;
 pub use ice::{IceEvent, IceServers};
 pub use output::{Answer, Output, PeerEvent};
-pub use peer::{Peer, PeerSettings};
+pub use peer::Peer;
+pub use settings::{PeerSettings, Remote};
 pub use socket::{Changes, Loopback, Received, Sockets};

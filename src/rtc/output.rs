@@ -10,7 +10,7 @@ pub enum PeerEvent {
     Connected,
     /// The network does not carry anything at present. It may come back.
     Disconnected,
-    /// How much can be sent, in bits per second.
+    /// How much can be sent, in bits per second, as far as the network and the peer tell.
     Estimate(u64),
     /// What somebody wrote.
     Chat(String),

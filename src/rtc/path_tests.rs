@@ -5,6 +5,7 @@ use std::net::SocketAddr;
 use std::time::{Duration, Instant};
 
 use super::*;
+use crate::rtc::Remote;
 
 const STEP: Duration = Duration::from_millis(5);
 
@@ -13,7 +14,13 @@ fn address(text: &str) -> SocketAddr {
 }
 
 fn settings(stream: &str) -> PeerSettings {
-    PeerSettings { video: None, stream: stream.to_owned(), full_bitrate: 100_000, offers_chat: true }
+    PeerSettings {
+        video: None,
+        stream: stream.to_owned(),
+        full_bitrate: 100_000,
+        offers_chat: true,
+        remote: Remote::Page,
+    }
 }
 
 struct Ends {

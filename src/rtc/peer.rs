@@ -20,6 +20,7 @@ use super::error::PeerError;
 use super::frame::SharedFrame;
 use super::lane::Lane;
 use super::output::{Answer, Output, PeerEvent};
+use super::settings::{PeerSettings, Remote};
 use crate::media::{Track, VideoCodec};
 
 /// Packets of a track that can be sent again when the peer asks for them; 200 are a quarter of a second and cost 0.2 MB
@@ -41,20 +42,6 @@ const MAX_CHAT_BYTES: usize = 4096;
 /// The label of the data channel over which pages chat.
 const CHAT: &str = "chat";
 
-/// How a peer is made.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct PeerSettings {
-    /// The codec of the video track; `None` for a device without a camera.
-    pub video: Option<VideoCodec>,
-    /// The id of our stream, the same in all descriptions.
-    pub stream: String,
-    /// What the way to the peer must carry for full quality, in bits per second: what the estimate begins with, and what
-    /// is looked for.
-    pub full_bitrate: u32,
-    /// Whether our offers have the data channel `chat`.
-    pub offers_chat: bool,
-}
-
 /// One peer connection.
 pub struct Peer {
     rtc: Rtc,
@@ -69,6 +56,10 @@ pub struct Peer {
     /// Whether an offer or an answer was agreed on.
     negotiated: bool,
     connected: bool,
+    /// What the way to the peer carries, in bits per second, as its feedback about each packet tells (TWCC).
+    estimate: Option<u64>,
+    /// What the peer wants at most, in bits per second (REMB).
+    limit: Option<u64>,
     /// The latest time that was told.
     now: Instant,
     last_received: Instant,
@@ -116,6 +107,8 @@ impl Peer {
             mid: None,
             negotiated: false,
             connected: false,
+            estimate: None,
+            limit: None,
             now,
             last_received: now,
             over: false,
@@ -139,7 +132,10 @@ impl Peer {
 
     /// An offer with all that we send. On a connection that has all of it already, the offer restarts ICE.
     pub fn offer(&mut self) -> Result<String, PeerError> {
-        let kind = if self.negotiated { Kind::LaterOffer } else { Kind::FirstOffer };
+        let kind = match self.settings.remote {
+            Remote::Page if !self.negotiated => Kind::FirstOffer,
+            Remote::Page | Remote::Server => Kind::LaterOffer,
+        };
         let stream = &self.settings.stream;
         let mut changes = self.rtc.sdp_api();
         let mut offered = Vec::new();
@@ -292,7 +288,12 @@ impl Peer {
             }
             RtcEvent::KeyframeRequest(_) => self.video.await_key_frame(),
             RtcEvent::EgressBitrateEstimate(BweKind::Twcc { estimate, .. }) => {
-                self.events.push_back(PeerEvent::Estimate(estimate.as_u64()));
+                self.estimate = Some(estimate.as_u64());
+                self.tell_estimate();
+            }
+            RtcEvent::EgressBitrateEstimate(BweKind::Remb { estimate, .. }) => {
+                self.limit = Some(estimate.as_u64());
+                self.tell_estimate();
             }
             RtcEvent::ChannelOpen(id, label) if label == CHAT => self.chat = Some(id),
             RtcEvent::ChannelData(data) if Some(data.id) == self.chat && !data.binary => {
@@ -303,6 +304,12 @@ impl Peer {
             RtcEvent::Closed => self.end(PeerEvent::Closed),
             _ => {}
         }
+    }
+
+    /// The lower of both: a server that is sent feedback packet by packet may say beside it how much it wants at most.
+    fn tell_estimate(&mut self) {
+        let lowest = [self.estimate, self.limit].into_iter().flatten().min();
+        self.events.extend(lowest.map(PeerEvent::Estimate));
     }
 
     fn connect(&mut self) {

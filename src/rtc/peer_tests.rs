@@ -5,6 +5,7 @@ use std::net::SocketAddr;
 use std::time::{Duration, Instant};
 
 use bytes::Bytes;
+use str0m::bwe::Bitrate;
 use str0m::change::{SdpAnswer, SdpOffer, SdpPendingOffer};
 use str0m::media::{Direction, KeyframeRequestKind, MediaKind, Mid};
 use str0m::net::{Protocol, Receive};
@@ -31,6 +32,7 @@ fn settings() -> PeerSettings {
         stream: "cam".to_owned(),
         full_bitrate: 800_000,
         offers_chat: true,
+        remote: Remote::Page,
     }
 }
 
@@ -115,6 +117,15 @@ impl Call {
     fn viewer_accepts(&mut self, pending: SdpPendingOffer, answer: &str) {
         let answer = SdpAnswer::from_sdp_string(answer).unwrap();
         self.viewer.sdp_api().accept_answer(pending, answer).unwrap();
+    }
+
+    /// Where the viewer has what we send of this kind.
+    fn viewer_mid(&self, kind: MediaKind) -> Mid {
+        let added = self.viewer_events.iter().find_map(|event| match event {
+            Event::MediaAdded(added) if added.kind == kind => Some(added.mid),
+            _ => None,
+        });
+        added.unwrap()
     }
 
     fn drain_peer(&mut self) {
@@ -268,6 +279,36 @@ fn a_first_offer_is_active_sends_only_and_names_our_candidates() {
     assert!(offer.contains("playout-delay"), "{offer}");
     assert!(offer.contains("useinbandfec=1"), "{offer}");
     assert!(offer.contains("m=application"), "{offer}");
+}
+
+#[test]
+fn a_server_is_offered_either_role_and_no_chat() {
+    let mut call = Call::new(PeerSettings { remote: Remote::Server, offers_chat: false, ..settings() });
+    let offer = call.peer.offer().unwrap();
+    assert_eq!(offer.matches("a=setup:actpass\r\n").count(), 2, "{offer}");
+    assert!(!offer.contains("setup:active") && !offer.contains("m=application"), "{offer}");
+    call.viewer_takes(&offer);
+    let mut call = call.connected();
+    call.stream(Duration::from_millis(400), 2000);
+    assert_eq!(call.pictures.len(), 10);
+}
+
+#[test]
+fn the_lower_of_what_the_network_and_the_peer_allow_is_told() {
+    let mut call = Call::offered().connected();
+    call.stream(Duration::from_millis(400), 2000);
+    let estimated = |call: &Call| {
+        call.events.iter().rev().find_map(|event| match event {
+            PeerEvent::Estimate(bits) => Some(*bits),
+            _ => None,
+        })
+    };
+    assert!(estimated(&call).unwrap() > 200_000, "{:?}", estimated(&call));
+    let mid = call.viewer_mid(MediaKind::Video);
+    call.viewer.direct_api().stream_rx_by_mid(mid, None).unwrap().request_remb(Bitrate::kbps(123));
+    call.stream(Duration::from_millis(400), 2000);
+    let told = estimated(&call).unwrap();
+    assert!((110_000..=123_000).contains(&told), "{told}");
 }
 
 #[test]

@@ -42,7 +42,7 @@ pub(super) type WebSocket = WebSocketStream<MaybeTlsStream<Metered>>;
 /// Opens the TCP connection. The addresses of the host are tried in turn, each for its even share of the time
 /// left, so that one that swallows packets does not keep the others from being tried. The host is looked up anew each time,
 /// because its addresses may have changed.
-pub(super) async fn tcp(endpoint: &Endpoint, limits: &Limits, deadline: Instant) -> Result<TcpStream, Fault> {
+pub(crate) async fn tcp(endpoint: &Endpoint, limits: &Limits, deadline: Instant) -> Result<TcpStream, Fault> {
     let host = endpoint.host();
     let found = lookup_host((host.as_str(), endpoint.port())).await;
     let addresses: Vec<SocketAddr> = match found.map(Iterator::collect) {
@@ -192,13 +192,18 @@ fn tls_fault(error: &rustls::Error) -> Fault {
     })
 }
 
+/// What an error of the socket means, which may be that of TLS on it.
+pub(crate) fn io_fault(error: io::Error) -> Fault {
+    match error.get_ref().and_then(|inner| inner.downcast_ref()) {
+        Some(error) => tls_fault(error),
+        None => Fault::from(error),
+    }
+}
+
 /// What an error of the open WebSocket means.
 pub(super) fn socket_fault(error: WsError) -> Fault {
     match error {
-        WsError::Io(error) => match error.get_ref().and_then(|inner| inner.downcast_ref()) {
-            Some(error) => tls_fault(error),
-            None => Fault::from(error),
-        },
+        WsError::Io(error) => io_fault(error),
         WsError::Tls(error) => Fault::Tls(error.to_string()),
         WsError::Capacity(CapacityError::MessageTooLong { size, max_size }) => {
             Fault::TooLarge { size, max: max_size }

@@ -21,7 +21,7 @@ mod send_queue;
 
 pub use client::{Connection, Progress};
 pub use decoder::Decoder;
-pub(crate) use dial::tls_config;
+pub(crate) use dial::{io_fault, tcp, tls_config};
 pub use endpoint::{Auth, BadUrl, Endpoint, Limits};
 pub(crate) use error::quote;
 pub use error::{ConnectionError, Fault, Phase};

@@ -33,6 +33,7 @@ pub enum Mood {
 /// A room with a camera that is on, a muted mic, a lamp, and Ann.
 pub fn state() -> State {
     State {
+        protocol: "relay".into(),
         relay: "wss://relay.example/".into(),
         room: "blue".into(),
         user_id: "roomcam-1".into(),

@@ -175,6 +175,11 @@ impl Machine {
             Event::OtherChanged { news } => self.other_changed(news, now),
             Event::CardMoved => self.card_moved(),
             Event::SessionEnded { refused, random } => self.session_ended(refused, random, now),
+            Event::NotBefore(wait) => {
+                if let Seat::Away { retry } = &mut self.seat {
+                    *retry = (*retry).max(now + wait);
+                }
+            }
         }
         self.settle(now);
     }

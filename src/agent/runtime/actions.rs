@@ -18,8 +18,7 @@ impl Runtime {
                     let left = session.shutdown().await;
                     tracing::info!(?left, "left the room");
                 }
-                if let Some(meeting) = self.publisher.mesh_mut() {
-                    meeting.leave().await;
+                if self.publisher.leave().await {
                     tracing::info!("left the room");
                 }
                 self.forget_meeting();
@@ -69,8 +68,8 @@ impl Runtime {
     }
 
     fn connect(&mut self, presence: Presence) {
-        if let Some(meeting) = self.publisher.mesh_mut() {
-            return meeting.connect(self.session_config.clone(), presence);
+        if self.publisher.connect(&self.session_config, presence) {
+            return;
         }
         let (outbox, receiver) = outbox(OutboxLimits::default());
         let session = session::spawn(self.session_config.clone(), presence, receiver);

@@ -160,7 +160,8 @@ impl Runtime {
         };
         let choice = self.machine.choice();
         State {
-            relay: self.config.meeting.url.as_url().to_string(),
+            protocol: self.config.meeting.protocol.as_str().to_owned(),
+            relay: self.config.meeting.url.to_string(),
             room: self.session_config.room.clone(),
             user_id: self.user_id().to_owned(),
             username: self.session_config.username.clone(),

@@ -175,7 +175,7 @@ impl Runtime {
                 "the connection with {url} has carried nothing for {} s, so it is given up",
                 DEAD.as_secs()
             );
-            self.be_away(Absence { reason: AbsenceReason::ConnectionLost, message }, false).await;
+            self.be_away(Absence { reason: AbsenceReason::ConnectionLost, message }, false, None).await;
         }
     }
 

@@ -1,5 +1,7 @@
 //! What comes from the relay.
 
+use std::time::Duration;
+
 use super::Runtime;
 use crate::agent::absence::absence;
 use crate::agent::faults::Part;
@@ -13,7 +15,9 @@ impl Runtime {
     pub(super) async fn heard(&mut self, event: Option<SessionEvent>) {
         let Some(event) = event else {
             let message = "the session with the relay died without saying why".to_owned();
-            return self.be_away(Absence { reason: AbsenceReason::ConnectionLost, message }, false).await;
+            return self
+                .be_away(Absence { reason: AbsenceReason::ConnectionLost, message }, false, None)
+                .await;
         };
         match event {
             SessionEvent::Joined(joined) => self.joined(joined).await,
@@ -169,22 +173,27 @@ impl Runtime {
     }
 
     pub(super) async fn session_ended(&mut self, error: &SessionError) {
-        let refused = matches!(
-            error,
+        let (refused, not_before) = match error {
             SessionError::Superseded { .. }
-                | SessionError::RoomEnded { .. }
-                | SessionError::AuthRefused { .. }
-        );
-        self.be_away(absence(error, self.absence.as_ref()), refused).await;
+            | SessionError::RoomEnded { .. }
+            | SessionError::AuthRefused { .. } => (true, None),
+            SessionError::Whip(error) => (error.fault.is_refusal(), error.retry_after),
+            _ => (false, None),
+        };
+        self.be_away(absence(error, self.absence.as_ref()), refused, not_before).await;
     }
 
-    /// The session is over. Status and faults say why until a join works; the log says it once.
-    pub(super) async fn be_away(&mut self, absence: Absence, refused: bool) {
+    /// The session is over. Status and faults say why until a join works; the log says it once. The server may want to be
+    /// left alone until `not_before` has passed.
+    pub(super) async fn be_away(&mut self, absence: Absence, refused: bool, not_before: Option<Duration>) {
         self.drop_session();
         let news = self.faults.report(Part::Meeting, &absence.message);
         let message = absence.message.clone();
         self.absence = Some(absence);
         self.decide(Event::SessionEnded { refused, random: rand::random() }).await;
+        if let Some(wait) = not_before {
+            self.decide(Event::NotBefore(wait)).await;
+        }
         if news {
             let wait = self.next_attempt().unwrap_or_default();
             tracing::warn!(

@@ -63,9 +63,10 @@ impl Runtime {
     /// Writes something for everybody to read.
     pub(super) fn write_to_all(&mut self, text: &str) -> Result<(), Refusal> {
         let Some(meeting) = self.publisher.mesh_mut() else {
-            return Err(Refusal::conflict(
-                "there is no chat with meeting.protocol = \"relay\"; \"mesh\" and \"noom\" have one",
-            ));
+            return Err(Refusal::conflict(format!(
+                "there is no chat with meeting.protocol = {:?}; \"mesh\" and \"noom\" have one",
+                self.config.meeting.protocol.as_str()
+            )));
         };
         if meeting.chat(text) {
             Ok(())

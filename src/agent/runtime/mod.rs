@@ -137,6 +137,7 @@ struct Runtime {
     clock: MediaClock,
     config: Config,
     profiles: Option<PathBuf>,
+    state_directory: Option<PathBuf>,
     reloading: Reloading,
     session_config: SessionConfig,
     session: Option<SessionHandle>,
@@ -161,7 +162,7 @@ impl Runtime {
         let black = equipment.black()?;
         let Equipment { profile, format, camera, mic } = equipment;
         let device = |source| Device::new(source, profile.clone(), clock.clone());
-        let (choice_file, forgotten) = ChoiceFile::open(state_directory);
+        let (choice_file, forgotten) = ChoiceFile::open(state_directory.clone());
         let choice = choice_file.recall(Choice {
             camera: camera.is_some().then_some(config.capture.start_camera),
             mic: mic.is_some().then_some(config.capture.start_mic),
@@ -184,6 +185,7 @@ impl Runtime {
                 StreamFormat { video: format },
                 &clock,
                 trace.transpose()?,
+                state_directory.as_deref(),
             ),
             camera: camera.map(device),
             mic: mic.map(device),
@@ -198,6 +200,7 @@ impl Runtime {
             session_config: session_config(&config.meeting, &config.capture)?,
             config: config.clone(),
             profiles,
+            state_directory,
             reloading: Reloading::new(reload),
             session: None,
             room: Room::default(),

@@ -121,7 +121,8 @@ impl Runtime {
         let other_way_out = !self.config.meeting.leads_out_like(&old.meeting);
         if other_way_out {
             let format = StreamFormat { video: format };
-            self.publisher = way_out(&self.config, dialect, format, &self.clock, None);
+            self.publisher =
+                way_out(&self.config, dialect, format, &self.clock, None, self.state_directory.as_deref());
             self.faults.clear_ice_servers();
         }
         self.camera_format = format;

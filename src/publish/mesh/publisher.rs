@@ -18,7 +18,7 @@ use crate::media::{Frame, StreamFormat};
 use crate::publish::quality::{Quality, RateLimits, Reason, SizeStep};
 use crate::publish::relay::{Sent, Traffic};
 use crate::rtc::socket::MAX_DATAGRAM;
-use crate::rtc::{Peer, PeerEvent, PeerSettings, SharedFrame};
+use crate::rtc::{Peer, PeerEvent, PeerSettings, Remote, SharedFrame};
 use crate::stream::Counters;
 
 /// How long nothing is waited for at most.
@@ -44,6 +44,8 @@ pub struct Settings {
     pub offers_chat: bool,
     /// Which ways to this device participants are offered.
     pub paths: Paths,
+    /// What is sent to.
+    pub remote: Remote,
 }
 
 /// The media path of a mesh.
@@ -126,6 +128,7 @@ impl Publisher {
             stream: self.stream.clone(),
             full_bitrate: share::needed_for_best(&self.settings.limits),
             offers_chat: self.settings.offers_chat,
+            remote: self.settings.remote,
         };
         self.viewers.open(id, settings, &candidates, Instant::now())
     }

@@ -50,8 +50,15 @@ pub(super) fn quality(
     before: Quality,
 ) -> (Quality, Reason) {
     let RateLimits { min_bitrate, max_bitrate, .. } = *limits;
-    let lowest = links
-        .filter(|link| !link.voice_only)
+    let mut links = links.peekable();
+    let anybody = links.peek().is_some();
+    let mut pictured = links.filter(|link| !link.voice_only).peekable();
+    if anybody && pictured.peek().is_none() {
+        let bitrate = min_bitrate.min(max_bitrate);
+        let frame_rate = limits.frame_rate_for(bitrate, before.size);
+        return (Quality { bitrate, frame_rate, picture: Picture::Moving, ..before }, Reason::Minimum);
+    }
+    let lowest = pictured
         .filter_map(|link| link.room(limits))
         .fold(f64::from(max_bitrate), f64::min)
         .max(f64::from(min_bitrate.min(max_bitrate)));
@@ -113,6 +120,11 @@ mod tests {
     fn a_link_below_the_floor_gets_the_voice_and_pulls_nobody_down() {
         assert!(link(200_000).voice_only);
         assert_eq!(for_all(&[200_000, 2_000_000]), (800_000, 30, Reason::Full));
+    }
+
+    #[test]
+    fn where_nobody_gets_the_picture_it_is_as_small_as_it_may_be_and_that_is_told() {
+        assert_eq!(for_all(&[200_000, 100_000]), (150_000, 15, Reason::Minimum));
     }
 
     #[test]
