@@ -23,7 +23,7 @@ export function testPattern() {
   const { width, height, fps, video_bitrate, audio_bitrate } = FORMAT;
   const fillTable = ({ source, encoder, bitrate_scale = 1 }, bitrate) => {
     // Seconds between key frames are the agent's affair; a live stream here needs none but the first.
-    const values = { width, height, fps, bitrate: bitrate / bitrate_scale, keyframe_interval: 3_000 };
+    const values = { width, height, fps, bitrate: bitrate / bitrate_scale, keyframe_interval: 3_000, loss: 0 };
     const fill = (fragment) =>
       fragment.replace(/\{(\w+)\}/g, (placeholder, name) => {
         if (!(name in values)) throw new Error(`pipelines/test-pattern.toml: nothing to put in place of ${placeholder}`);

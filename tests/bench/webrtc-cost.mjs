@@ -11,11 +11,12 @@ import { fakeDevices } from './fake-devices.mjs';
 import { MeshMeeting } from './mesh-meeting.mjs';
 import { median, spread, verdict } from './table.mjs';
 
+const AGENT = 'the agent';
 const VIEWERS = [0, 1, 3, 8];
 /** Chromium encodes for each viewer: with eight, this would measure the machine. */
 const CHROMIUM_VIEWERS = [0, 1, 3];
-/** CPU above that without viewers, in % of one core, and PSS in MB, by viewers. */
-const GOALS = { 3: { addedCpu: 2, pssMb: 36 }, 8: { addedCpu: 4, pssMb: 40 } };
+/** CPU besides capturing and encoding, in % of one core, and PSS in MB, by viewers. */
+const GOALS = { 3: { cpu: 2, pssMb: 36 }, 8: { cpu: 4, pssMb: 40 } };
 const FIRST_PICTURE_MS = 1_100;
 const GAP_MS = 150;
 /** Estimates of the links, and what a newcomer costs, have settled by then. */
@@ -36,8 +37,8 @@ export async function benchWebRtcCost({ runs, seconds }) {
   } finally {
     rmSync(directory, { recursive: true, force: true });
   }
-  const costs = [...costRows('the agent', agent, VIEWERS, GOALS), ...costRows('Chromium', chromium, CHROMIUM_VIEWERS, {})];
-  const joins = [joinRow('the agent', agent, true), joinRow('Chromium', chromium, false)];
+  const costs = [...costRows(AGENT, agent, VIEWERS, GOALS), ...costRows('Chromium', chromium, CHROMIUM_VIEWERS, {})];
+  const joins = [joinRow(AGENT, agent, true), joinRow('Chromium', chromium, false)];
   return {
     agent,
     chromium,
@@ -78,17 +79,17 @@ async function grow(sizes, seconds, startSender) {
 
 function costRows(sender, runs, sizes, goals) {
   return sizes.map((size) => {
-    const added = runs.map(({ costs }) => costs[size].cpuPercent - costs[0].cpuPercent);
-    const pssMb = runs.map(({ costs }) => costs[size].pssMb);
+    const of = (what) => runs.map(({ costs }) => costs[size][what]);
     const goal = goals[size];
     return {
       sender,
       viewers: size,
-      'CPU %': spread(runs.map(({ costs }) => costs[size].cpuPercent)),
-      'above none %': spread(added),
-      'PSS MB': spread(pssMb),
+      'CPU %': spread(of('cpuPercent')),
+      // Chromium encodes in one of its other processes.
+      'above the encoder %': sender === AGENT ? spread(of('mainPercent')) : '',
+      'PSS MB': spread(of('pssMb')),
       goal: goal
-        ? `CPU <= ${goal.addedCpu}: ${verdict(median(added), goal.addedCpu)}, PSS <= ${goal.pssMb}: ${verdict(median(pssMb), goal.pssMb)}`
+        ? `CPU <= ${goal.cpu}: ${verdict(median(of('mainPercent')), goal.cpu)}, PSS <= ${goal.pssMb}: ${verdict(median(of('pssMb')), goal.pssMb)}`
         : '',
     };
   });
