@@ -1,5 +1,6 @@
 // One sender: the agent, a bare GStreamer pipeline with the same encoders, and Chromium's MediaRecorder.
 
+import { execFileSync } from 'node:child_process';
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
@@ -11,7 +12,6 @@ import { Child } from '../e2e/lib/processes.mjs';
 import { startRelay } from '../e2e/lib/relays.mjs';
 import { until } from '../e2e/lib/waiting.mjs';
 import { costOver } from './cost.mjs';
-import { fakeDevices, words } from './fake-devices.mjs';
 import { FORMAT, testPattern, writeBenchProfile } from './profile.mjs';
 import { median, quantile, spread, verdict } from './table.mjs';
 
@@ -24,7 +24,7 @@ const HERE = dirname(fileURLToPath(import.meta.url));
 export async function benchPublishing({ runs, seconds, baselines, cadence }) {
   const directory = mkdtempSync(join(tmpdir(), 'roomcam-bench-'));
   try {
-    const devices = baselines ? fakeDevices(directory) : undefined;
+    const files = baselines ? makePicture(directory) : undefined;
     const agent = [];
     const bare = [];
     const chromium = [];
@@ -32,7 +32,7 @@ export async function benchPublishing({ runs, seconds, baselines, cadence }) {
       console.error(`run ${run} of ${runs}: agent${baselines ? ', bare pipeline, Chromium' : ''} for ${seconds} s each`);
       agent.push(await measureAgent(directory, seconds));
       if (baselines) bare.push(await measureBare(seconds));
-      if (baselines) chromium.push(await measureChromium(devices, seconds));
+      if (baselines) chromium.push(await measureChromium(files, seconds));
     }
     const tables = [];
     if (baselines) tables.push(costTable(agent, bare, chromium));
@@ -76,12 +76,12 @@ async function measureBare(seconds) {
   }
 }
 
-async function measureChromium(flags, seconds) {
+async function measureChromium({ picture, sound }, seconds) {
   const relay = await startRelay('nestjs-new');
   const userId = 'chromium';
   const browser = await startBrowser({
     files: { '/recorder.html': join(HERE, 'pages/recorder.html') },
-    flags,
+    flags: fakeDevices({ picture, sound }),
   });
   try {
     const page = await browser.newPage();
@@ -94,6 +94,16 @@ async function measureChromium(flags, seconds) {
     await browser.stop();
     await relay.stop();
   }
+}
+
+/** Flags with which Chromium takes such files for its camera and its microphone. */
+export function fakeDevices({ picture, sound }) {
+  return [
+    '--use-fake-ui-for-media-stream',
+    '--use-fake-device-for-media-stream',
+    `--use-file-for-fake-video-capture=${picture}`,
+    `--use-file-for-fake-audio-capture=${sound}`,
+  ];
 }
 
 /** Cadence and latency in ms, without the first chunks. */
@@ -154,6 +164,32 @@ function cadenceTables(agent, chromium) {
       rows: [{ what: 'exec to first chunk at the relay', ms: spread(firstChunk, 0), goal: `<= ${GOALS.firstChunkMs}: ${verdict(median(firstChunk), GOALS.firstChunkMs)}` }],
     },
   ];
+}
+
+/** The test pattern as files that Chromium takes for a camera and a microphone: 10 s, looped. */
+export function makePicture(directory) {
+  const { video, audio } = testPattern();
+  const picture = join(directory, 'picture.y4m');
+  const sound = join(directory, 'sound.wav');
+  const frames = 10 * FORMAT.fps;
+  gstLaunch(`${limited(video.source, 'videotestsrc', frames)} ! videoconvert ! video/x-raw,format=I420 ! y4menc ! filesink location=${picture}`);
+  // 1024 samples a buffer are audiotestsrc's default.
+  gstLaunch(`${limited(audio.source, 'audiotestsrc', Math.round((10 * 48_000) / 1_024))} ! audioconvert ! wavenc ! filesink location=${sound}`);
+  return { picture, sound };
+}
+
+function limited(source, element, buffers) {
+  if (!source.includes(element)) throw new Error(`pipelines/test-pattern.toml: expected ${element} in "${source}"`);
+  return source.replace(element, `${element} num-buffers=${buffers}`);
+}
+
+function gstLaunch(pipeline) {
+  execFileSync('gst-launch-1.0', ['-q', ...words(pipeline)], { stdio: ['ignore', 'ignore', 'inherit'] });
+}
+
+/** A launch line as arguments: what a shell makes of it, without a shell. */
+function words(pipeline) {
+  return [...pipeline.matchAll(/(?:"[^"]*"|\S)+/g)].map(([word]) => word.replaceAll('"', ''));
 }
 
 function chunksArrive(relay, userId, count, child) {

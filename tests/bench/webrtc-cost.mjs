@@ -7,8 +7,8 @@ import { join } from 'node:path';
 import { gapsOf } from '../e2e/lib/measures.mjs';
 import { observeFor } from '../e2e/lib/waiting.mjs';
 import { costOver } from './cost.mjs';
-import { fakeDevices } from './fake-devices.mjs';
 import { MeshMeeting } from './mesh-meeting.mjs';
+import { fakeDevices, makePicture } from './publishing.mjs';
 import { median, spread, verdict } from './table.mjs';
 
 const AGENT = 'the agent';
@@ -28,7 +28,7 @@ export async function benchWebRtcCost({ runs, seconds }) {
   const chromium = [];
   const directory = mkdtempSync(join(tmpdir(), 'roomcam-bench-'));
   try {
-    const devices = fakeDevices(directory);
+    const devices = fakeDevices(makePicture(directory));
     for (let run = 1; run <= runs; run += 1) {
       console.error(`run ${run} of ${runs}: a meeting with the agent, and one with Chromium, for ${seconds} s at each size`);
       agent.push(await grow(VIEWERS, seconds, (meeting) => meeting.agent()));
