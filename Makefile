@@ -142,7 +142,7 @@ test-e2e: release deps-test ## The program against a relay in NestJS and viewers
 	ROOMCAM=$(RELEASE) npm --prefix tests run --silent e2e
 
 .PHONY: test-untimed
-test-untimed: release deps-test ## End-to-end tests that judge no time: the page's states, surroundings that change
+test-untimed: release deps-test ## End-to-end tests that judge no time: joins over WebRTC, the page's states, surroundings that change
 	npm --prefix tests run --silent prepare
 	ROOMCAM=$(RELEASE) npm --prefix tests run --silent untimed
 

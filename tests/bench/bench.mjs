@@ -1,6 +1,6 @@
 // `make bench`: what the agent and the embedded relay cost, beside what they replace. Prints tables of medians.
 //
-//   node bench/bench.mjs [--only size,cpu,cadence,camera,relay,links] [--seconds N] [--runs N] [--receivers N] [--json FILE]
+//   node bench/bench.mjs [--only size,cpu,cadence,camera,relay,links,webrtc,webrtc-links] [--seconds N] [--runs N] [--receivers N] [--json FILE]
 //
 // The goals beside the numbers are those of the project; missing one is shown, not turned into a failure,
 // because the machine that runs this decides the numbers. Build first: `cargo build --release`.
@@ -16,8 +16,10 @@ import { benchLinks } from './links.mjs';
 import { benchPublishing } from './publishing.mjs';
 import { benchSize } from './size.mjs';
 import { printTable } from './table.mjs';
+import { benchWebRtcCost } from './webrtc-cost.mjs';
+import { benchWebRtcLinks } from './webrtc-links.mjs';
 
-const PARTS = ['size', 'cpu', 'cadence', 'camera', 'relay', 'links'];
+const PARTS = ['size', 'cpu', 'cadence', 'camera', 'relay', 'links', 'webrtc', 'webrtc-links'];
 
 const { values } = parseArgs({
   options: {
@@ -57,6 +59,14 @@ if (parts.includes('relay')) {
 if (parts.includes('links')) {
   results.links = await benchLinks({ seconds: seconds ?? 20, plot: join(TARGET, 'links.svg') });
   for (const { title, rows } of results.links.tables) printTable(title, rows);
+}
+if (parts.includes('webrtc')) {
+  results.webrtc = await benchWebRtcCost({ runs, seconds: seconds ?? 20 });
+  for (const { title, rows } of results.webrtc.tables) printTable(title, rows);
+}
+if (parts.includes('webrtc-links')) {
+  results.webrtcLinks = await benchWebRtcLinks({ seconds: seconds ?? 20 });
+  for (const { title, rows } of results.webrtcLinks.tables) printTable(title, rows);
 }
 if (values.json !== undefined) writeFileSync(values.json, JSON.stringify(results, null, 2));
 

@@ -6,9 +6,12 @@ import { readFileSync, readdirSync } from 'node:fs';
 /** Clock ticks per second of utime and stime (proc(5)). */
 const TICKS_PER_S = Number(execFileSync('getconf', ['CLK_TCK'], { encoding: 'utf8' }));
 
-/** CPU in % of one core over `ms`, and PSS in MB at its end, of the tree of processes under `pid`. */
+/** CPU in % of one core over `ms`, and PSS in MB at its end, of the tree of processes under `pid`; and the CPU of the main
+ *  thread of that one, which in the agent does all but capture and encode. */
 export async function costOver(pid, ms) {
+  const mainThread = `${pid}/task/${pid}`;
   const before = new Map(tree(pid).map((each) => [each, ticks(each)]));
+  const mainBefore = ticks(mainThread);
   const fromMs = performance.now();
   await new Promise((resolve) => setTimeout(resolve, ms));
   const elapsedS = (performance.now() - fromMs) / 1_000;
@@ -16,8 +19,9 @@ export async function costOver(pid, ms) {
   if (after.length === 0) throw new Error(`process ${pid} ended while it was measured`);
   // A process that began within the window counts from its beginning.
   const spent = after.reduce((sum, each) => sum + ticks(each) - (before.get(each) ?? 0), 0);
+  const percent = (ticksSpent) => (100 * ticksSpent) / TICKS_PER_S / elapsedS;
   const pssMb = after.reduce((sum, each) => sum + pssKb(each), 0) / 1_024;
-  return { cpuPercent: (100 * spent) / TICKS_PER_S / elapsedS, pssMb, processes: after.length };
+  return { cpuPercent: percent(spent), mainPercent: percent(ticks(mainThread) - mainBefore), pssMb, processes: after.length };
 }
 
 /** What one process holds now: its resident memory, open files and threads. */

@@ -81,12 +81,7 @@ async function measureChromium({ picture, sound }, seconds) {
   const userId = 'chromium';
   const browser = await startBrowser({
     files: { '/recorder.html': join(HERE, 'pages/recorder.html') },
-    flags: [
-      '--use-fake-ui-for-media-stream',
-      '--use-fake-device-for-media-stream',
-      `--use-file-for-fake-video-capture=${picture}`,
-      `--use-file-for-fake-audio-capture=${sound}`,
-    ],
+    flags: fakeDevices({ picture, sound }),
   });
   try {
     const page = await browser.newPage();
@@ -99,6 +94,16 @@ async function measureChromium({ picture, sound }, seconds) {
     await browser.stop();
     await relay.stop();
   }
+}
+
+/** Flags with which Chromium takes such files for its camera and its microphone. */
+export function fakeDevices({ picture, sound }) {
+  return [
+    '--use-fake-ui-for-media-stream',
+    '--use-fake-device-for-media-stream',
+    `--use-file-for-fake-video-capture=${picture}`,
+    `--use-file-for-fake-audio-capture=${sound}`,
+  ];
 }
 
 /** Cadence and latency in ms, without the first chunks. */

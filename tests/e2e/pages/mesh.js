@@ -6,7 +6,9 @@
 //         newcomer  offers to those found only
 //         existing  offers to those who come only
 // ?sends=no         has no camera and no microphone of its own, and asks to receive
+//        640x480    sends a picture of that size; 320x240 unless it says otherwise
 // ?ice=JSON         the configuration of its connections
+// ?only=NAME        connects to participants of that name, to everybody without it
 
 'use strict';
 
@@ -14,6 +16,8 @@ const parameters = new URLSearchParams(location.search);
 const offers = parameters.get('offers') ?? 'both';
 const sends = parameters.get('sends') !== 'no';
 const configuration = JSON.parse(parameters.get('ice') ?? '{}');
+const [width, height] = (parameters.get('sends') ?? '').match(/^(\d+)x(\d+)$/)?.slice(1).map(Number) ?? [320, 240];
+const only = parameters.get('only');
 
 class Participant {
   constructor() {
@@ -26,14 +30,15 @@ class Participant {
   }
 
   async join(server, room, username) {
-    if (sends) this.stream = await navigator.mediaDevices.getUserMedia({ video: { width: 320, height: 240 }, audio: true });
+    if (sends) this.stream = await navigator.mediaDevices.getUserMedia({ video: { width, height }, audio: true });
     this.socket = io(server, { transports: ['websocket'], forceNew: true });
     const on = (event, listener) => this.socket.on(event, (payload) => {
       this.heard.push({ at: performance.now(), event, payload: event === 'ice-candidate' ? undefined : payload });
       return listener?.(payload);
     });
-    on('existing-users', ({ users }) => users.forEach(({ sid }) => offers !== 'existing' && this.offer(sid)));
-    on('user-joined', ({ sid }) => offers !== 'newcomer' && this.offer(sid));
+    const wants = (name) => only === null || name === only;
+    on('existing-users', ({ users }) => users.forEach(({ sid, username: name }) => offers !== 'existing' && wants(name) && this.offer(sid)));
+    on('user-joined', ({ sid, username: name }) => offers !== 'newcomer' && wants(name) && this.offer(sid));
     on('offer', async ({ offer, from }) => {
       const peer = this.peers.get(from) ?? this.connect(from);
       await peer.setRemoteDescription(offer);

@@ -2,6 +2,7 @@
 // whoever offers, whoever was first.
 
 import assert from 'node:assert/strict';
+import { describe } from 'node:test';
 import { framesShown } from './lib/browser.mjs';
 import { quantile } from './lib/measures.mjs';
 import { scenario } from './lib/scene.mjs';
@@ -82,17 +83,20 @@ async function inRoom(server, room) {
   return typeof users === 'number' ? Array.from({ length: users }) : users;
 }
 
-scenario('every page of a mesh sees the agent at every join', MESH, { timeout: 400_000 }, async (scene, { offers, order }, t) => {
-  await meshJoins(scene, t, { offers, order, delayMs: DELAY_MS });
-});
+// They mostly wait for signalling, and judge no time.
+describe('joins', { concurrency: 2 }, () => {
+  scenario('every page of a mesh sees the agent at every join', MESH, { timeout: 400_000 }, async (scene, { offers, order }, t) => {
+    await meshJoins(scene, t, { offers, order, delayMs: DELAY_MS });
+  });
 
-scenario('a page whose offers cross those of the agent sees it at every join', ORDERS, { timeout: 400_000 }, async (scene, order, t) => {
-  await meshJoins(scene, t, { offers: 'both', order, delayMs: CROSSING_MS });
-});
+  scenario('a page whose offers cross those of the agent sees it at every join', ORDERS, { timeout: 400_000 }, async (scene, order, t) => {
+    await meshJoins(scene, t, { offers: 'both', order, delayMs: CROSSING_MS });
+  });
 
-scenario('every page of a one-to-one room sees the agent at every join', NOOM, { timeout: 400_000 }, async (scene, { form, order }, t) => {
-  const server = await startNoomServer({ FORM: form });
-  scene.owns(server.child);
-  const meeting = { protocol: 'noom', form: form === 'args' ? 'args' : 'object' };
-  await joins(scene, t, { order, server, path: `noom.html?form=${form}`, meeting });
+  scenario('every page of a one-to-one room sees the agent at every join', NOOM, { timeout: 400_000 }, async (scene, { form, order }, t) => {
+    const server = await startNoomServer({ FORM: form });
+    scene.owns(server.child);
+    const meeting = { protocol: 'noom', form: form === 'args' ? 'args' : 'object' };
+    await joins(scene, t, { order, server, path: `noom.html?form=${form}`, meeting });
+  });
 });

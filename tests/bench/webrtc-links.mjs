@@ -1,0 +1,98 @@
+// The agent over WebRTC on bad networks: datagrams that are lost, and one viewer of three whose link is too narrow.
+
+import { gapsOf } from '../e2e/lib/measures.mjs';
+import { randomNumbers } from '../e2e/lib/random.mjs';
+import { observeFor } from '../e2e/lib/waiting.mjs';
+import { DatagramLink } from './datagram-link.mjs';
+import { MeshMeeting } from './mesh-meeting.mjs';
+import { FORMAT } from './profile.mjs';
+import { verdict } from './table.mjs';
+
+const LOSSES = [0, 0.01, 0.05, 0.1];
+/** Links as parts of the full bitrate; the first is that of a meeting in which nothing is bad. */
+const NARROW = [Infinity, 0.5, 0.25];
+const VIEWERS = 3;
+/** What viewers with good links keep of their pictures per second. */
+const KEPT_GOAL = 0.9;
+/** Estimates start low, and find a narrow link, within this time. */
+const SETTLED_MS = 10_000;
+
+/** Measures each loss and each narrow link over `seconds`. */
+export async function benchWebRtcLinks({ seconds }) {
+  const losses = [];
+  for (const loss of LOSSES) {
+    console.error(`${100 * loss} % loss for ${seconds} s`);
+    const [seen] = await watch([{ loss }], seconds);
+    losses.push({ loss: `${100 * loss} %`, ...cells(seen) });
+  }
+  const full = FORMAT.video_bitrate + FORMAT.audio_bitrate;
+  const links = [];
+  let all;
+  for (const part of NARROW) {
+    console.error(`one link of ${part} of the bitrate among ${VIEWERS}, for ${seconds} s`);
+    const [bad, ...good] = await watch([{ bitsPerSecond: part * full }, ...Array(VIEWERS - 1).fill({})], seconds);
+    const worst = good.reduce((a, b) => (a.fps < b.fps ? a : b));
+    all ??= worst;
+    const kept = worst.fps / all.fps;
+    const goal = part === Infinity ? '' : `pictures >= ${100 * KEPT_GOAL} %: ${verdict(KEPT_GOAL, kept)} (${Math.round(100 * kept)} %)`;
+    const name = part === Infinity ? 'no limit' : `${part} x ${full / 1_000} kbit/s`;
+    links.push({ 'link of one': name, viewer: 'that one', ...cells(bad), goal: '' });
+    links.push({ 'link of one': '', viewer: 'worse of the others', ...cells(worst), goal });
+  }
+  return {
+    tables: [
+      { title: `The agent over WebRTC where datagrams are lost, 1 viewer for ${seconds} s`, rows: losses },
+      { title: `The agent over WebRTC with ${VIEWERS} viewers, one of them with a narrow link, ${seconds} s`, rows: links },
+    ],
+  };
+}
+
+/** What viewers see of the agent, each through a link of its own. */
+async function watch(conditions, seconds) {
+  const random = randomNumbers(20_261_128);
+  const meeting = await MeshMeeting.open();
+  const links = [];
+  try {
+    await meeting.agent();
+    const viewers = [];
+    for (const condition of conditions) {
+      links.push(await DatagramLink.open({ ...condition, random }));
+      viewers.push(await meeting.viewer(`viewer-${links.length}`, links.at(-1)));
+      await viewers.at(-1).join();
+    }
+    await observeFor(SETTLED_MS);
+    const before = await Promise.all(viewers.map((viewer) => viewer.inbound()));
+    const fromMs = await Promise.all(viewers.map((viewer) => viewer.now()));
+    await observeFor(seconds * 1_000);
+    return await Promise.all(viewers.map(async (viewer, index) => compare(before[index], await viewer.inbound(), await viewer.report(), fromMs[index])));
+  } finally {
+    await meeting.close();
+    for (const link of links) await link.close();
+  }
+}
+
+function compare(before, after, { frames, now }, fromMs) {
+  const elapsedS = (after.video.timestamp - before.video.timestamp) / 1_000;
+  const more = (kind, what) => after[kind][what] - before[kind][what];
+  return {
+    fps: more('video', 'framesDecoded') / elapsedS,
+    kbps: (more('video', 'bytesReceived') * 8) / 1_000 / elapsedS,
+    height: after.video.frameHeight,
+    freezes: more('video', 'freezeCount'),
+    longestMs: gapsOf(frames, fromMs, now)[0].ms,
+    concealed: more('audio', 'concealedSamples') / more('audio', 'totalSamplesReceived'),
+    bufferMs: (1_000 * more('video', 'jitterBufferDelay')) / more('video', 'jitterBufferEmittedCount'),
+  };
+}
+
+function cells({ fps, kbps, height, freezes, longestMs, concealed, bufferMs }) {
+  return {
+    'pictures/s': fps.toFixed(1),
+    'video kbit/s': kbps.toFixed(0),
+    lines: height,
+    freezes,
+    'longest gap ms': longestMs.toFixed(0),
+    'jitter buffer ms': bufferMs.toFixed(0),
+    'voice concealed %': (100 * concealed).toFixed(1),
+  };
+}
