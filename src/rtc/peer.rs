@@ -53,6 +53,8 @@ pub struct Peer {
     pending: Option<(SdpPendingOffer, Vec<(MediaKind, Mid)>)>,
     /// The id of the first section of our last description.
     mid: Option<String>,
+    /// A way in which the peer could reach us is gone since our last offer.
+    candidate_lost: bool,
     /// Whether an offer or an answer was agreed on.
     negotiated: bool,
     connected: bool,
@@ -105,6 +107,7 @@ impl Peer {
             chat: None,
             pending: None,
             mid: None,
+            candidate_lost: false,
             negotiated: false,
             connected: false,
             estimate: None,
@@ -126,11 +129,11 @@ impl Peer {
     /// The peer can reach us in this way no longer. The connection goes on in another one if there is any that works.
     pub fn remove_candidate(&mut self, candidate: LocalCandidate) {
         if let Some(candidate) = candidate.to_candidate() {
-            self.rtc.direct_api().invalidate_candidate(&candidate);
+            self.candidate_lost |= self.rtc.direct_api().invalidate_candidate(&candidate);
         }
     }
 
-    /// An offer with all that we send. On a connection that has all of it already, the offer restarts ICE.
+    /// An offer with all that we send. On a connection that has all of it already, or has lost a candidate, it restarts ICE.
     pub fn offer(&mut self) -> Result<String, PeerError> {
         let kind = match self.settings.remote {
             Remote::Page if !self.negotiated => Kind::FirstOffer,
@@ -153,7 +156,7 @@ impl Peer {
         if self.settings.offers_chat && self.chat.is_none() {
             self.chat = Some(changes.add_channel(CHAT.to_owned()));
         }
-        if !changes.has_changes() {
+        if !changes.has_changes() || std::mem::take(&mut self.candidate_lost) {
             changes.ice_restart(true);
         }
         let (offer, pending) = changes.apply().ok_or(PeerError::NothingToOffer)?;

@@ -264,14 +264,22 @@ impl Server {
     pub(super) fn follow_addresses(&mut self, hosts: &[SocketAddr], lost: &[SocketAddr]) {
         match &mut self.state {
             State::Bound(bindings) => {
-                let (gone, kept): (Vec<_>, Vec<_>) =
+                let (gone, mut kept): (Vec<_>, Vec<_>) =
                     std::mem::take(bindings).into_iter().partition(|binding| lost.contains(&binding.base));
-                let known: Vec<SocketAddr> = kept.iter().map(|binding| binding.base).collect();
+                let binding = |host: &SocketAddr| {
+                    let mut known = kept.iter().chain(&gone);
+                    let server = known.find(|known| known.server.is_ipv4() == host.is_ipv4())?.server;
+                    Some(Binding::new(*host, server, Instant::now()))
+                };
+                let is_new = |host: &&SocketAddr| kept.iter().all(|known| known.base != **host);
+                let new: Vec<_> = hosts.iter().filter(is_new).filter_map(binding).collect();
+                kept.extend(new);
+                let is_cut_off = kept.is_empty();
                 *bindings = kept;
                 for binding in gone {
                     self.unmap(binding.base, binding.mapped());
                 }
-                if hosts.iter().any(|host| !known.contains(host)) {
+                if is_cut_off {
                     self.begin_again();
                 }
             }
