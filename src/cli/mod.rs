@@ -82,7 +82,10 @@ Examples:
 
 It relays and stores nothing. A participant that cannot keep up is cut off. Pages of other origins
 are kept out, unless --allow-origin names them. It speaks plain HTTP and WebSocket: put a reverse
-proxy in front of it for TLS, and name the proxy's origin with --allow-origin.")]
+proxy in front of it for TLS, and name the proxy's origin with --allow-origin.
+
+It carries the signalling of meetings over WebRTC too. To watch one, open the page with the protocol of
+the devices: http://HOST:8080/?room=ROOM&protocol=mesh (or noom).")]
     Relay(RelayArgs),
 
     /// List cameras with their formats, microphones and GPIO chips
