@@ -35,8 +35,8 @@ fn handles(audience: &Audience<usize>) -> Vec<usize> {
 fn the_joiner_learns_who_is_there_and_the_first_is_host() {
     let (mut registry, [ann, bob]) = connected(["ann", "bob"]);
 
-    registry.join(ann, Dialect::Relay, wish("r", "Ann")).unwrap();
-    let joined = registry.join(bob, Dialect::Relay, wish("r", "Bob")).unwrap();
+    registry.join(ann, RoomDialect::Relay, wish("r", "Ann")).unwrap();
+    let joined = registry.join(bob, RoomDialect::Relay, wish("r", "Bob")).unwrap();
 
     let names: Vec<_> = joined.state.participants.iter().map(|p| p.username.as_str()).collect();
     assert_eq!(names, ["Ann", "Bob"]);
@@ -50,12 +50,12 @@ fn the_joiner_learns_who_is_there_and_the_first_is_host() {
 #[test]
 fn room_state_remembers_camera_and_microphone() {
     let (mut registry, [ann, bob]) = connected(["ann", "bob"]);
-    registry.join(ann, Dialect::Relay, wish("r", "Ann")).unwrap();
+    registry.join(ann, RoomDialect::Relay, wish("r", "Ann")).unwrap();
 
     registry.set_camera(ann, CameraState { has_video: false }).unwrap();
     registry.set_mic(ann, MicState { is_muted: true }).unwrap();
 
-    let joined = registry.join(bob, Dialect::Relay, wish("r", "Bob")).unwrap();
+    let joined = registry.join(bob, RoomDialect::Relay, wish("r", "Bob")).unwrap();
     assert!(!joined.state.participants[0].has_video);
     assert!(joined.state.participants[0].is_muted);
 }
@@ -63,34 +63,37 @@ fn room_state_remembers_camera_and_microphone() {
 #[test]
 fn rooms_and_seats_are_bounded() {
     let (mut registry, [a, b, c, d]) = connected(["a", "b", "c", "d"]);
-    registry.join(a, Dialect::Relay, wish("one", "")).unwrap();
-    registry.join(b, Dialect::Relay, wish("one", "")).unwrap();
-    assert_eq!(registry.join(c, Dialect::Relay, wish("one", "")).unwrap_err(), JoinRefusal::RoomFull(2));
-    registry.join(c, Dialect::Relay, wish("two", "")).unwrap();
+    registry.join(a, RoomDialect::Relay, wish("one", "")).unwrap();
+    registry.join(b, RoomDialect::Relay, wish("one", "")).unwrap();
+    assert_eq!(registry.join(c, RoomDialect::Relay, wish("one", "")).unwrap_err(), JoinRefusal::RoomFull(2));
+    registry.join(c, RoomDialect::Relay, wish("two", "")).unwrap();
     assert_eq!(
-        registry.join(d, Dialect::Relay, wish("three", "")).unwrap_err(),
+        registry.join(d, RoomDialect::Relay, wish("three", "")).unwrap_err(),
         JoinRefusal::TooManyRooms(2)
     );
 
     registry.leave(c).unwrap();
-    registry.join(d, Dialect::Relay, wish("three", "")).unwrap();
+    registry.join(d, RoomDialect::Relay, wish("three", "")).unwrap();
 }
 
 #[test]
 fn a_room_id_has_a_length() {
     let (mut registry, [a]) = connected(["a"]);
-    assert_eq!(registry.join(a, Dialect::Relay, wish("", "")).unwrap_err(), JoinRefusal::BadRoomId);
+    assert_eq!(registry.join(a, RoomDialect::Relay, wish("", "")).unwrap_err(), JoinRefusal::BadRoomId);
     assert_eq!(
-        registry.join(a, Dialect::Relay, wish(&"x".repeat(129), "")).unwrap_err(),
+        registry.join(a, RoomDialect::Relay, wish(&"x".repeat(129), "")).unwrap_err(),
         JoinRefusal::BadRoomId
     );
-    assert_eq!(registry.join(a, Dialect::Relay, wish(&"x".repeat(128), "")).unwrap().newcomer.username, "a");
+    assert_eq!(
+        registry.join(a, RoomDialect::Relay, wish(&"x".repeat(128), "")).unwrap().newcomer.username,
+        "a"
+    );
 }
 
 #[test]
 fn who_has_a_place_keeps_it_against_who_shows_no_more() {
     let (mut registry, [first]) = connected(["ann"]);
-    registry.join(first, Dialect::Relay, wish("r", "Ann")).unwrap();
+    registry.join(first, RoomDialect::Relay, wish("r", "Ann")).unwrap();
     let another = identity("ann", Role::Publisher, Proof::Nothing);
     let second = Sid::new();
 
@@ -141,10 +144,10 @@ fn a_viewer_is_no_host_and_broadcasts_nothing() {
     registry.connect(eve, identity("eve", Role::Viewer, Proof::Nothing), 0, None);
     registry.connect(ann, identity("ann", Role::Publisher, Proof::Publisher), 1, None);
 
-    let state = registry.join(eve, Dialect::Relay, wish("r", "Eve")).unwrap().state;
+    let state = registry.join(eve, RoomDialect::Relay, wish("r", "Eve")).unwrap().state;
     assert_eq!((state.host_id.as_str(), state.can_broadcast), ("", false));
     assert_eq!((state.participants[0].has_video, state.participants[0].is_muted), (false, true));
-    assert_eq!(registry.join(ann, Dialect::Relay, wish("r", "Ann")).unwrap().state.host_id, "ann");
+    assert_eq!(registry.join(ann, RoomDialect::Relay, wish("r", "Ann")).unwrap().state.host_id, "ann");
 
     assert!(registry.set_presenter(eve, None).is_none(), "she is not the host");
     let (changed, _) = registry.set_presenter(ann, Some("eve".into())).unwrap();
@@ -156,8 +159,8 @@ fn a_viewer_is_no_host_and_broadcasts_nothing() {
 #[test]
 fn nobody_stays_behind_in_an_empty_registry() {
     let (mut registry, [ann, bob]) = connected(["ann", "bob"]);
-    registry.join(ann, Dialect::Relay, wish("r", "Ann")).unwrap();
-    registry.join(bob, Dialect::Relay, wish("r", "Bob")).unwrap();
+    registry.join(ann, RoomDialect::Relay, wish("r", "Ann")).unwrap();
+    registry.join(bob, RoomDialect::Relay, wish("r", "Bob")).unwrap();
 
     let left = registry.disconnect(ann).unwrap();
     assert_eq!(handles(&left.audience), [1]);
@@ -169,8 +172,8 @@ fn nobody_stays_behind_in_an_empty_registry() {
 #[test]
 fn only_the_presenter_may_broadcast() {
     let (mut registry, [ann, bob]) = connected(["ann", "bob"]);
-    registry.join(ann, Dialect::Relay, wish("r", "Ann")).unwrap();
-    registry.join(bob, Dialect::Relay, wish("r", "Bob")).unwrap();
+    registry.join(ann, RoomDialect::Relay, wish("r", "Ann")).unwrap();
+    registry.join(bob, RoomDialect::Relay, wish("r", "Bob")).unwrap();
 
     assert!(registry.set_presenter(bob, Some("bob".into())).is_none(), "bob is not the host");
     let (changed, _) = registry.set_presenter(ann, Some("ann".into())).unwrap();
@@ -185,8 +188,8 @@ fn only_the_presenter_may_broadcast() {
 #[test]
 fn everybody_may_broadcast_again_when_the_presenter_leaves() {
     let (mut registry, [ann, bob]) = connected(["ann", "bob"]);
-    registry.join(ann, Dialect::Relay, wish("r", "Ann")).unwrap();
-    registry.join(bob, Dialect::Relay, wish("r", "Bob")).unwrap();
+    registry.join(ann, RoomDialect::Relay, wish("r", "Ann")).unwrap();
+    registry.join(bob, RoomDialect::Relay, wish("r", "Bob")).unwrap();
     registry.set_presenter(ann, Some("ann".into())).unwrap();
 
     let changed = registry.leave(ann).unwrap().presenter.unwrap();
@@ -199,7 +202,7 @@ fn everybody_may_broadcast_again_when_the_presenter_leaves() {
 #[test]
 fn a_room_for_two_has_one_seat_for_those_who_watch() {
     use crate::meeting::mesh::Form;
-    let two = Dialect::Noom(Form::Object);
+    let two = RoomDialect::Noom(Form::Object);
     let mut registry = Registry::new(2, 256);
     let [ann, bob, eve, zoe] = [(); 4].map(|()| {
         let sid = Sid::new();
@@ -213,7 +216,7 @@ fn a_room_for_two_has_one_seat_for_those_who_watch() {
     registry.join(bob, two, wish("r", "")).unwrap();
     assert_eq!(registry.join(eve, two, wish("r", "")).unwrap_err(), JoinRefusal::RoomFull(2));
     // A room of the same name for others.
-    registry.join(eve, Dialect::Mesh, watching()).unwrap();
-    registry.join(zoe, Dialect::Mesh, watching()).unwrap();
+    registry.join(eve, RoomDialect::Mesh, watching()).unwrap();
+    registry.join(zoe, RoomDialect::Mesh, watching()).unwrap();
     assert_eq!(registry.leave(ann).map(|left| left.dialect), Some(two));
 }

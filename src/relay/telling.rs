@@ -13,7 +13,7 @@ use super::outgoing::Slow;
 use super::refusal::Refusal;
 use super::registry::{Audience, Left};
 use super::session::{Session, Sid};
-use super::signalling::Dialect;
+use super::signalling::RoomDialect;
 
 impl Gateway {
     /// Tells a client why something was not done.
@@ -50,7 +50,7 @@ impl Gateway {
     }
 
     pub(super) fn announce_left(&self, left: &Left<Arc<Session>>, sid: Sid, slow: &mut Vec<Arc<Session>>) {
-        if left.dialect != Dialect::Relay {
+        if left.dialect != RoomDialect::Relay {
             return self.announce_departed(left, slow);
         }
         let gone = UserLeft { user_id: &left.participant.user_id, socket_id: &sid.to_string() };
