@@ -85,6 +85,9 @@ It relays and stores nothing. A participant that cannot keep up is cut off. Page
 are kept out, unless --allow-origin names them. It speaks plain HTTP and WebSocket: put a reverse
 proxy in front of it for TLS, and name the proxy's origin with --allow-origin.
 
+It carries the signalling of meetings over WebRTC too. To watch one, open the page with the protocol of
+the devices: http://HOST:8080/?room=ROOM&protocol=mesh (or noom).
+
 SIGTERM and Ctrl-C end it: participants are told to connect anew, after --drain-seconds at most. Until
 then /healthz answers 503, by which a load balancer sends newcomers to other relays.")]
     Relay(RelayArgs),

@@ -19,7 +19,7 @@ use super::registry::{Registry, Seat};
 use super::session::{Session, Sid};
 use super::sessions::Sessions;
 use super::shared_rate::SharedRate;
-use super::signalling::Dialect;
+use super::signalling::RoomDialect;
 use super::telling::{deliver, deliver_to_others};
 use crate::socketio::{Event, Placeholder};
 
@@ -90,7 +90,7 @@ impl Gateway {
         }
         lock(&session.meters).event(event.name(), now)?;
         match event.name() {
-            "join-room" => self.join(session, Dialect::Relay, argument(event)?, None),
+            "join-room" => self.join(session, RoomDialect::Relay, argument(event)?, None),
             "join_room" => self.join_signalling(session, event),
             "leave-room" => {
                 self.leave_room(session, event);
@@ -98,7 +98,7 @@ impl Gateway {
             }
             _ => {
                 let seat = self.registry().seat(session.id);
-                match seat.filter(|seat| seat.dialect != Dialect::Relay) {
+                match seat.filter(|seat| seat.dialect != RoomDialect::Relay) {
                     Some(seat) => self.signalling_event(session, &seat, event),
                     None => self.relay_event(session, event),
                 }
@@ -145,7 +145,7 @@ impl Gateway {
     pub(super) fn join(
         &self,
         session: &Arc<Session>,
-        dialect: Dialect,
+        dialect: RoomDialect,
         wish: JoinRoom,
         ack: Option<u64>,
     ) -> Result<(), Refusal> {
@@ -174,7 +174,7 @@ impl Gateway {
                         );
                     }
                     // Under the lock, so that the joiner sees this before anything else of the room.
-                    if dialect == Dialect::Relay {
+                    if dialect == RoomDialect::Relay {
                         self.tell(session, "room-state", &joined.state, &mut slow);
                         self.tell_others(&joined.audience, session.id, "user-joined", newcomer, &mut slow);
                         self.announce_in(&registry, &joined.state.room_id);
@@ -216,7 +216,7 @@ impl Gateway {
         if seat.role == Role::Viewer {
             return Err(viewers_only_watch());
         }
-        if !seat.can_broadcast || seat.dialect != Dialect::Relay {
+        if !seat.can_broadcast || seat.dialect != RoomDialect::Relay {
             return Ok(());
         }
         let sent: MediaChunk = argument(event)?;

@@ -18,7 +18,7 @@ use super::identity::Identity;
 use super::options::Role;
 use super::refusal::Code;
 use super::session::Sid;
-use super::signalling::Dialect;
+use super::signalling::RoomDialect;
 
 /// Longest room id in bytes.
 const MAX_ROOM_ID: usize = 128;
@@ -59,7 +59,7 @@ pub(super) type Audience<H> = Arc<[(Sid, H)]>;
 /// What a joiner and the others are to be told.
 #[derive(Debug)]
 pub(super) struct Joined<H> {
-    pub dialect: Dialect,
+    pub dialect: RoomDialect,
     /// For the joiner.
     pub state: RoomState,
     /// For the others: the joiner.
@@ -71,7 +71,7 @@ pub(super) struct Joined<H> {
 /// What those who stay are to be told when somebody has left.
 #[derive(Debug)]
 pub(super) struct Left<H> {
-    pub dialect: Dialect,
+    pub dialect: RoomDialect,
     pub room_id: Arc<str>,
     /// Who has left.
     pub participant: Participant,
@@ -84,7 +84,7 @@ pub(super) struct Left<H> {
 /// Where a participant sits, as the forwarding of its events needs it.
 #[derive(Debug, Clone)]
 pub(super) struct Seat<H> {
-    pub dialect: Dialect,
+    pub dialect: RoomDialect,
     pub room_id: Arc<str>,
     pub user_id: Arc<str>,
     pub role: Role,
@@ -117,13 +117,13 @@ struct Connection<H> {
 /// What a room is found by.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 struct RoomKey {
-    dialect: Dialect,
+    dialect: RoomDialect,
     id: Arc<str>,
 }
 
 impl RoomKey {
     fn relay(room_id: &str) -> Self {
-        Self { dialect: Dialect::Relay, id: room_id.into() }
+        Self { dialect: RoomDialect::Relay, id: room_id.into() }
     }
 }
 
@@ -157,7 +157,7 @@ impl<H> Room<H> {
     }
 
     /// Why somebody cannot be let in.
-    fn refuses(&self, dialect: Dialect, watches: bool, max_participants: usize) -> Option<JoinRefusal> {
+    fn refuses(&self, dialect: RoomDialect, watches: bool, max_participants: usize) -> Option<JoinRefusal> {
         let one_to_one = dialect.is_one_to_one();
         let most = if one_to_one { max_participants.min(ONE_TO_ONE) } else { max_participants };
         let watching = || self.members.iter().filter(|member| member.participant.watches).count();
@@ -270,7 +270,7 @@ impl<H: Clone> Registry<H> {
     pub fn join(
         &mut self,
         sid: Sid,
-        dialect: Dialect,
+        dialect: RoomDialect,
         wish: JoinRoom,
         now: u64,
     ) -> Result<Joined<H>, JoinRefusal> {

@@ -37,8 +37,8 @@ fn handles(audience: &Audience<usize>) -> Vec<usize> {
 fn the_joiner_learns_who_is_there_and_the_first_is_host() {
     let (mut registry, [ann, bob]) = connected(["ann", "bob"]);
 
-    registry.join(ann, Dialect::Relay, wish("r", "Ann"), 0).unwrap();
-    let joined = registry.join(bob, Dialect::Relay, wish("r", "Bob"), 0).unwrap();
+    registry.join(ann, RoomDialect::Relay, wish("r", "Ann"), 0).unwrap();
+    let joined = registry.join(bob, RoomDialect::Relay, wish("r", "Bob"), 0).unwrap();
 
     let names: Vec<_> = joined.state.participants.iter().map(|p| p.username.as_str()).collect();
     assert_eq!(names, ["Ann", "Bob"]);
@@ -52,12 +52,12 @@ fn the_joiner_learns_who_is_there_and_the_first_is_host() {
 #[test]
 fn room_state_remembers_camera_and_microphone() {
     let (mut registry, [ann, bob]) = connected(["ann", "bob"]);
-    registry.join(ann, Dialect::Relay, wish("r", "Ann"), 0).unwrap();
+    registry.join(ann, RoomDialect::Relay, wish("r", "Ann"), 0).unwrap();
 
     registry.set_camera(ann, CameraState { has_video: false }).unwrap();
     registry.set_mic(ann, MicState { is_muted: true }).unwrap();
 
-    let joined = registry.join(bob, Dialect::Relay, wish("r", "Bob"), 0).unwrap();
+    let joined = registry.join(bob, RoomDialect::Relay, wish("r", "Bob"), 0).unwrap();
     assert!(!joined.state.participants[0].has_video);
     assert!(joined.state.participants[0].is_muted);
 }
@@ -65,29 +65,29 @@ fn room_state_remembers_camera_and_microphone() {
 #[test]
 fn rooms_and_seats_are_bounded() {
     let (mut registry, [a, b, c, d]) = connected(["a", "b", "c", "d"]);
-    registry.join(a, Dialect::Relay, wish("one", ""), 0).unwrap();
-    registry.join(b, Dialect::Relay, wish("one", ""), 0).unwrap();
-    assert_eq!(registry.join(c, Dialect::Relay, wish("one", ""), 0).unwrap_err(), JoinRefusal::RoomFull(2));
-    registry.join(c, Dialect::Relay, wish("two", ""), 0).unwrap();
+    registry.join(a, RoomDialect::Relay, wish("one", ""), 0).unwrap();
+    registry.join(b, RoomDialect::Relay, wish("one", ""), 0).unwrap();
+    assert_eq!(registry.join(c, RoomDialect::Relay, wish("one", ""), 0).unwrap_err(), JoinRefusal::RoomFull(2));
+    registry.join(c, RoomDialect::Relay, wish("two", ""), 0).unwrap();
     assert_eq!(
-        registry.join(d, Dialect::Relay, wish("three", ""), 0).unwrap_err(),
+        registry.join(d, RoomDialect::Relay, wish("three", ""), 0).unwrap_err(),
         JoinRefusal::TooManyRooms(2)
     );
 
     registry.leave(c).unwrap();
-    registry.join(d, Dialect::Relay, wish("three", ""), 0).unwrap();
+    registry.join(d, RoomDialect::Relay, wish("three", ""), 0).unwrap();
 }
 
 #[test]
 fn a_room_id_has_a_length() {
     let (mut registry, [a]) = connected(["a"]);
-    assert_eq!(registry.join(a, Dialect::Relay, wish("", ""), 0).unwrap_err(), JoinRefusal::BadRoomId);
+    assert_eq!(registry.join(a, RoomDialect::Relay, wish("", ""), 0).unwrap_err(), JoinRefusal::BadRoomId);
     assert_eq!(
-        registry.join(a, Dialect::Relay, wish(&"x".repeat(129), ""), 0).unwrap_err(),
+        registry.join(a, RoomDialect::Relay, wish(&"x".repeat(129), ""), 0).unwrap_err(),
         JoinRefusal::BadRoomId
     );
     assert_eq!(
-        registry.join(a, Dialect::Relay, wish(&"x".repeat(128), ""), 0).unwrap().newcomer.username,
+        registry.join(a, RoomDialect::Relay, wish(&"x".repeat(128), ""), 0).unwrap().newcomer.username,
         "a"
     );
 }
@@ -95,7 +95,7 @@ fn a_room_id_has_a_length() {
 #[test]
 fn who_has_a_place_keeps_it_against_who_shows_no_more() {
     let (mut registry, [first]) = connected(["ann"]);
-    registry.join(first, Dialect::Relay, wish("r", "Ann"), 0).unwrap();
+    registry.join(first, RoomDialect::Relay, wish("r", "Ann"), 0).unwrap();
     let another = identity("ann", Role::Publisher, Proof::Nothing);
     let second = Sid::new();
 
@@ -146,10 +146,10 @@ fn a_viewer_is_no_host_and_broadcasts_nothing() {
     registry.connect(eve, identity("eve", Role::Viewer, Proof::Nothing), 0, None);
     registry.connect(ann, identity("ann", Role::Publisher, Proof::Publisher), 1, None);
 
-    let state = registry.join(eve, Dialect::Relay, wish("r", "Eve"), 0).unwrap().state;
+    let state = registry.join(eve, RoomDialect::Relay, wish("r", "Eve"), 0).unwrap().state;
     assert_eq!((state.host_id.as_str(), state.can_broadcast), ("", false));
     assert_eq!((state.participants[0].has_video, state.participants[0].is_muted), (false, true));
-    assert_eq!(registry.join(ann, Dialect::Relay, wish("r", "Ann"), 0).unwrap().state.host_id, "ann");
+    assert_eq!(registry.join(ann, RoomDialect::Relay, wish("r", "Ann"), 0).unwrap().state.host_id, "ann");
 
     assert!(registry.set_presenter(eve, None).is_none(), "she is not the host");
     let (changed, _) = registry.set_presenter(ann, Some("eve".into())).unwrap();
@@ -161,8 +161,8 @@ fn a_viewer_is_no_host_and_broadcasts_nothing() {
 #[test]
 fn nobody_stays_behind_in_an_empty_registry() {
     let (mut registry, [ann, bob]) = connected(["ann", "bob"]);
-    registry.join(ann, Dialect::Relay, wish("r", "Ann"), 0).unwrap();
-    registry.join(bob, Dialect::Relay, wish("r", "Bob"), 0).unwrap();
+    registry.join(ann, RoomDialect::Relay, wish("r", "Ann"), 0).unwrap();
+    registry.join(bob, RoomDialect::Relay, wish("r", "Bob"), 0).unwrap();
 
     let left = registry.disconnect(ann).unwrap();
     assert_eq!(handles(&left.audience), [1]);
@@ -174,8 +174,8 @@ fn nobody_stays_behind_in_an_empty_registry() {
 #[test]
 fn only_the_presenter_may_broadcast() {
     let (mut registry, [ann, bob]) = connected(["ann", "bob"]);
-    registry.join(ann, Dialect::Relay, wish("r", "Ann"), 0).unwrap();
-    registry.join(bob, Dialect::Relay, wish("r", "Bob"), 0).unwrap();
+    registry.join(ann, RoomDialect::Relay, wish("r", "Ann"), 0).unwrap();
+    registry.join(bob, RoomDialect::Relay, wish("r", "Bob"), 0).unwrap();
 
     assert!(registry.set_presenter(bob, Some("bob".into())).is_none(), "bob is not the host");
     let (changed, _) = registry.set_presenter(ann, Some("ann".into())).unwrap();
@@ -190,8 +190,8 @@ fn only_the_presenter_may_broadcast() {
 #[test]
 fn everybody_may_broadcast_again_when_the_presenter_leaves() {
     let (mut registry, [ann, bob]) = connected(["ann", "bob"]);
-    registry.join(ann, Dialect::Relay, wish("r", "Ann"), 0).unwrap();
-    registry.join(bob, Dialect::Relay, wish("r", "Bob"), 0).unwrap();
+    registry.join(ann, RoomDialect::Relay, wish("r", "Ann"), 0).unwrap();
+    registry.join(bob, RoomDialect::Relay, wish("r", "Bob"), 0).unwrap();
     registry.set_presenter(ann, Some("ann".into())).unwrap();
 
     let changed = registry.leave(ann).unwrap().presenter.unwrap();
@@ -204,7 +204,7 @@ fn everybody_may_broadcast_again_when_the_presenter_leaves() {
 #[test]
 fn a_room_for_two_has_one_seat_for_those_who_watch() {
     use crate::meeting::mesh::Form;
-    let two = Dialect::Noom(Form::Object);
+    let two = RoomDialect::Noom(Form::Object);
     let mut registry = Registry::new(2, 256);
     let [ann, bob, eve, zoe] = [(); 4].map(|()| {
         let sid = Sid::new();
@@ -218,7 +218,7 @@ fn a_room_for_two_has_one_seat_for_those_who_watch() {
     registry.join(bob, two, wish("r", ""), 0).unwrap();
     assert_eq!(registry.join(eve, two, wish("r", ""), 0).unwrap_err(), JoinRefusal::RoomFull(2));
     // A room of the same name for others.
-    registry.join(eve, Dialect::Mesh, watching(), 0).unwrap();
-    registry.join(zoe, Dialect::Mesh, watching(), 0).unwrap();
+    registry.join(eve, RoomDialect::Mesh, watching(), 0).unwrap();
+    registry.join(zoe, RoomDialect::Mesh, watching(), 0).unwrap();
     assert_eq!(registry.leave(ann).map(|left| left.dialect), Some(two));
 }

@@ -14,7 +14,7 @@ use super::outgoing::Slow;
 use super::refusal::Refusal;
 use super::registry::{Audience, Left, Registry};
 use super::session::{Session, Sid};
-use super::signalling::Dialect;
+use super::signalling::RoomDialect;
 
 impl Gateway {
     /// Tells a client why something was not done.
@@ -57,7 +57,7 @@ impl Gateway {
         sid: Sid,
         slow: &mut Vec<Arc<Session>>,
     ) {
-        if left.dialect != Dialect::Relay {
+        if left.dialect != RoomDialect::Relay {
             return self.announce_departed(left, slow);
         }
         let gone = UserLeft { user_id: &left.participant.user_id, socket_id: &sid.to_string() };

@@ -176,6 +176,25 @@ scenario('what people write gets to the device, and its answer to the page', ['m
   assert.deepEqual(await lines(), ['can you hear me?', 'yes, we can'], 'each once');
 });
 
+const DEPLOYED = ['both', 'newcomer', 'existing'].flatMap((offers) => ['page first', 'watcher first'].map((order) => ({ offers, order })));
+scenario('pages as they are deployed meet the device and this page, whoever offers', DEPLOYED, async (scene, { offers, order }) => {
+  const relay = await scene.relay('embedded');
+  agentIn(scene, relay);
+  const browser = await scene.browser({ flags: FLAGS });
+  const deployed = await browser.newPage();
+  await deployed.goto(`${browser.pages}/mesh.html?offers=${offers}`);
+  const join = () => deployed.evaluate(([origin, room]) => window.participant.join(origin, room, 'Ann'), [relay.origin, scene.room]);
+  if (order === 'page first') await join();
+  const watcher = await Watcher.open(browser, pageOf(relay, scene.room));
+  await watcher.frames(5);
+  if (order === 'watcher first') await join();
+  await until('both senders on the page', 20_000, async () => {
+    const users = Object.values(await watcher.page.evaluate(() => window.roomcam.users));
+    return users.length === 2 && users.every(({ state }) => state === 'playing');
+  });
+  await framesShown(deployed, 'video', 5);
+});
+
 const ORDERS = ['mesh', 'noom'].map((protocol) => ({ protocol, order: 'viewer first' }));
 scenario('the page waits for a camera, and sees it come, go and come back', ORDERS, async (scene, { protocol }) => {
   const relay = await scene.relay('embedded');

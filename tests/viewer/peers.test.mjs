@@ -45,6 +45,7 @@ class FakeConnection extends EventTarget {
 
 globalThis.RTCPeerConnection = FakeConnection;
 const { Peers } = await import('../../src/relay/viewer/peers.js');
+const { figuresOf } = await import('../../src/relay/viewer/peer.js');
 
 const SENDER = { userId: 'cam', hasVideo: true, isMuted: false };
 const WATCHER = { userId: 'eve', hasVideo: false, isMuted: true };
@@ -164,4 +165,15 @@ test('nothing is asked of who has left, or when the page joins anew', async () =
   all.begin([SENDER]);
   await settled();
   assert.deepEqual(FakeConnection.all.map(({ closed }) => closed), [true, true, false]);
+});
+
+test('of the statistics of a browser, those count that people care for', () => {
+  const reports = [
+    { type: 'inbound-rtp', kind: 'audio', bytesReceived: 100, packetsLost: 1 },
+    { type: 'inbound-rtp', kind: 'video', timestamp: 5000, bytesReceived: 900, packetsLost: 2, jitterBufferDelay: 0.5, jitterBufferEmittedCount: 50 },
+    { type: 'candidate-pair', nominated: true, state: 'failed', currentRoundTripTime: 9 },
+    { type: 'candidate-pair', nominated: true, state: 'succeeded', currentRoundTripTime: 0.025 },
+  ];
+  assert.deepEqual(figuresOf(reports), { at: 5000, bytes: 1000, lost: 3, roundTripMs: 25, bufferMs: 10 });
+  assert.deepEqual(figuresOf([]), { at: 0, bytes: 0, lost: 0, roundTripMs: null, bufferMs: null });
 });

@@ -5,7 +5,7 @@ use crate::relay::dialect::JoinRoom;
 use crate::relay::identity::{Identity, Proof};
 use crate::relay::options::Role;
 use crate::relay::registry::Seated;
-use crate::relay::signalling::Dialect;
+use crate::relay::signalling::RoomDialect;
 
 /// A relay of which each participant's handle is its name.
 struct Relay {
@@ -30,7 +30,7 @@ impl Relay {
             is_muted: false,
             watch: false,
         };
-        self.registry.join(sid, Dialect::Relay, wish, now).unwrap();
+        self.registry.join(sid, RoomDialect::Relay, wish, now).unwrap();
         sid
     }
 

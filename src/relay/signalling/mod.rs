@@ -26,7 +26,7 @@ use crate::socketio::Event;
 /// How a client speaks, which the relay knows by its join. A room is for those who speak alike: clients of different
 /// dialects do not meet, even in rooms of one name.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub(super) enum Dialect {
+pub(super) enum RoomDialect {
     /// Chunks of media through the relay (docs/protocol.md).
     Relay,
     /// "mesh", with the usual names (docs/signalling.md §1).
@@ -35,14 +35,12 @@ pub(super) enum Dialect {
     Noom(Form),
 }
 
-impl Dialect {
+impl RoomDialect {
     /// Whether a room is for two, of whom one at most only watches: else viewers would keep the camera out.
     pub const fn is_one_to_one(self) -> bool {
         matches!(self, Self::Noom(Form::Object | Form::Args))
     }
 }
-
-type Slow = Vec<Arc<Session>>;
 
 impl Gateway {
     /// `join_room`, in whatever dialect.
@@ -68,7 +66,7 @@ impl Gateway {
         session: &Arc<Session>,
         joined: &Joined<Arc<Session>>,
         ack: Option<u64>,
-        slow: &mut Slow,
+        slow: &mut Vec<Arc<Session>>,
     ) {
         let others = || joined.audience.iter().filter(|(sid, _)| *sid != session.id);
         // The others first, as deployed servers do.
@@ -84,7 +82,7 @@ impl Gateway {
     }
 
     /// Tells those who stay that somebody has left.
-    pub(super) fn announce_departed(&self, left: &Left<Arc<Session>>, slow: &mut Slow) {
+    pub(super) fn announce_departed(&self, left: &Left<Arc<Session>>, slow: &mut Vec<Arc<Session>>) {
         if let Some(array) = write::left(left.dialect, &left.participant) {
             left.audience.iter().for_each(|(_, to)| self.tell_array(to, &array, slow));
         }
@@ -169,7 +167,7 @@ impl Gateway {
         let array = write::chat(seat.dialect, session.id, &username, text, timestamp);
         let mut slow = Vec::new();
         // "mesh" has it sent to its writer too.
-        let to_writer = seat.dialect == Dialect::Mesh;
+        let to_writer = seat.dialect == RoomDialect::Mesh;
         let readers = seat.audience.iter().filter(|(sid, _)| to_writer || *sid != session.id);
         readers.for_each(|(_, to)| self.tell_array(to, &array, &mut slow));
         self.cut_off(slow);

@@ -2,7 +2,7 @@
 
 use serde_json::value::RawValue;
 
-use super::{Dialect, JoinRoom};
+use super::{JoinRoom, RoomDialect};
 use crate::meeting::mesh::Form;
 use crate::meeting::mesh::payload::{self, Raw, fields};
 use crate::relay::session::Sid;
@@ -41,14 +41,14 @@ pub(super) enum Step {
 }
 
 /// The dialect that a `join_room` is in, and what it asks for.
-pub(in crate::relay) fn read_join(event: &Event) -> Option<(Dialect, JoinRoom)> {
+pub(in crate::relay) fn read_join(event: &Event) -> Option<(RoomDialect, JoinRoom)> {
     let [first, second] = payload::arguments(event.json())?;
     let [room_id, room_name, username, watch] = fields(first, ["room_id", "roomName", "username", "watch"]);
     let (dialect, room, username) = match (room_id, room_name) {
-        (Some(_), _) => (Dialect::Mesh, room_id, username),
-        (None, Some(_)) => (Dialect::Noom(Form::Object), room_name, None),
-        (None, None) if second.is_some() => (Dialect::Noom(Form::Mesh), first, second),
-        (None, None) => (Dialect::Noom(Form::Args), first, None),
+        (Some(_), _) => (RoomDialect::Mesh, room_id, username),
+        (None, Some(_)) => (RoomDialect::Noom(Form::Object), room_name, None),
+        (None, None) if second.is_some() => (RoomDialect::Noom(Form::Mesh), first, second),
+        (None, None) => (RoomDialect::Noom(Form::Args), first, None),
     };
     let watch = payload::flag(watch).unwrap_or(false);
     let wish = JoinRoom {
@@ -63,12 +63,12 @@ pub(in crate::relay) fn read_join(event: &Event) -> Option<(Dialect, JoinRoom)> 
 }
 
 /// What an event asks that is no join; `Ok(None)` for one that the relay ignores.
-pub(super) fn read(dialect: Dialect, event: &Event) -> Result<Option<Asked<'_>>, &'static str> {
+pub(super) fn read(dialect: RoomDialect, event: &Event) -> Result<Option<Asked<'_>>, &'static str> {
     let arguments = payload::arguments(event.json()).ok_or("it is no JSON")?;
     match dialect {
-        Dialect::Relay => Ok(None),
-        Dialect::Mesh => read_mesh(event.name(), arguments[0]),
-        Dialect::Noom(form) => read_noom(form, event.name(), arguments),
+        RoomDialect::Relay => Ok(None),
+        RoomDialect::Mesh => read_mesh(event.name(), arguments[0]),
+        RoomDialect::Noom(form) => read_noom(form, event.name(), arguments),
     }
 }
 
@@ -154,7 +154,7 @@ mod tests {
         Event::from_json(&json.to_string()).unwrap()
     }
 
-    fn dialect_of(json: &Value) -> Option<(Dialect, String, bool)> {
+    fn dialect_of(json: &Value) -> Option<(RoomDialect, String, bool)> {
         read_join(&event(json)).map(|(dialect, wish)| (dialect, wish.room_id, wish.watch))
     }
 
@@ -164,13 +164,13 @@ mod tests {
         let room = || "r".to_owned();
         assert_eq!(
             of(json!(["join_room", { "room_id": "r", "username": "Ann", "user_id": null }])),
-            Some((Dialect::Mesh, room(), false))
+            Some((RoomDialect::Mesh, room(), false))
         );
         assert_eq!(
             of(json!(["join_room", { "room_id": "r", "watch": true }])),
-            Some((Dialect::Mesh, room(), true))
+            Some((RoomDialect::Mesh, room(), true))
         );
-        let noom = |form| Some((Dialect::Noom(form), room(), false));
+        let noom = |form| Some((RoomDialect::Noom(form), room(), false));
         assert_eq!(of(json!(["join_room", { "roomName": "r" }])), noom(Form::Object));
         assert_eq!(of(json!(["join_room", "r"])), noom(Form::Args));
         assert_eq!(of(json!(["join_room", "r", "Ann"])), noom(Form::Mesh));
@@ -181,7 +181,7 @@ mod tests {
 
     #[test]
     fn what_makes_no_sense_is_told_apart_from_what_is_ignored() {
-        let mesh = |json: Value| read(Dialect::Mesh, &event(&json)).map(|asked| asked.is_some());
+        let mesh = |json: Value| read(RoomDialect::Mesh, &event(&json)).map(|asked| asked.is_some());
         let target = Sid::new().to_string();
         let offer = json!({ "type": "offer", "sdp": "v=0" });
         assert_eq!(mesh(json!(["offer", { "target": target, "offer": offer }])), Ok(true));
@@ -202,7 +202,7 @@ mod tests {
     fn the_forms_of_noom_differ_in_where_the_body_stands() {
         let body = |form, json: Value| {
             let event = event(&json);
-            match read(Dialect::Noom(form), &event) {
+            match read(RoomDialect::Noom(form), &event) {
                 Ok(Some(Asked::Signal(signal))) => {
                     (signal.body.get().to_owned(), signal.to.map(|sid| sid.to_string()))
                 }

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use serde_json::{Value, json};
 
-use super::Dialect;
+use super::RoomDialect;
 use super::read::{Signal, Step};
 use crate::meeting::mesh::Form;
 use crate::relay::dialect::Participant;
@@ -12,29 +12,29 @@ use crate::relay::refusal::{Code, Refusal};
 use crate::relay::session::Sid;
 
 /// A newcomer hears that it is in the room, and who else is.
-pub(super) fn joined(dialect: Dialect, all: &[Participant], newcomer: Sid) -> Option<String> {
+pub(super) fn joined(dialect: RoomDialect, all: &[Participant], newcomer: Sid) -> Option<String> {
     let own = newcomer.to_string();
     let array = match dialect {
-        Dialect::Mesh => {
+        RoomDialect::Mesh => {
             let others = all.iter().filter(|participant| participant.socket_id != own);
             json!(["existing-users", { "users": others.map(user).collect::<Vec<_>>() }])
         }
-        Dialect::Noom(Form::Mesh) => {
+        RoomDialect::Noom(Form::Mesh) => {
             // The newcomer is the last, in the order of joining.
             let entry = |who: &Participant| json!({ "socketId": who.socket_id, "nickname": who.username });
             json!(["accept_join", all.iter().map(entry).collect::<Vec<_>>()])
         }
-        Dialect::Relay | Dialect::Noom(Form::Object | Form::Args) => return None,
+        RoomDialect::Relay | RoomDialect::Noom(Form::Object | Form::Args) => return None,
     };
     Some(array.to_string())
 }
 
 /// The others hear of a newcomer.
-pub(super) fn came(dialect: Dialect, newcomer: &Participant) -> Option<String> {
+pub(super) fn came(dialect: RoomDialect, newcomer: &Participant) -> Option<String> {
     let array = match dialect {
-        Dialect::Mesh => json!(["user-joined", user(newcomer)]),
-        Dialect::Noom(Form::Object | Form::Args) => json!(["welcome"]),
-        Dialect::Relay | Dialect::Noom(Form::Mesh) => return None,
+        RoomDialect::Mesh => json!(["user-joined", user(newcomer)]),
+        RoomDialect::Noom(Form::Object | Form::Args) => json!(["welcome"]),
+        RoomDialect::Relay | RoomDialect::Noom(Form::Mesh) => return None,
     };
     Some(array.to_string())
 }
@@ -49,28 +49,28 @@ fn user(participant: &Participant) -> Value {
 }
 
 /// The others hear that somebody has left.
-pub(super) fn left(dialect: Dialect, gone: &Participant) -> Option<String> {
+pub(super) fn left(dialect: RoomDialect, gone: &Participant) -> Option<String> {
     let array = match dialect {
-        Dialect::Mesh => json!(["user-left", { "sid": gone.socket_id, "username": gone.username }]),
-        Dialect::Noom(Form::Object | Form::Args) => json!(["bye"]),
-        Dialect::Noom(Form::Mesh) => json!(["leave_room", gone.socket_id, gone.username]),
-        Dialect::Relay => return None,
+        RoomDialect::Mesh => json!(["user-left", { "sid": gone.socket_id, "username": gone.username }]),
+        RoomDialect::Noom(Form::Object | Form::Args) => json!(["bye"]),
+        RoomDialect::Noom(Form::Mesh) => json!(["leave_room", gone.socket_id, gone.username]),
+        RoomDialect::Relay => return None,
     };
     Some(array.to_string())
 }
 
 /// A newcomer hears that it is not let in, besides the `error` that says why.
-pub(super) fn refused(dialect: Dialect, refusal: &Refusal) -> Option<String> {
+pub(super) fn refused(dialect: RoomDialect, refusal: &Refusal) -> Option<String> {
     let event = match (dialect, refusal.code) {
-        (Dialect::Noom(_), Code::RoomFull) => "room_full",
-        (Dialect::Noom(_), _) => "reject_join",
+        (RoomDialect::Noom(_), Code::RoomFull) => "room_full",
+        (RoomDialect::Noom(_), _) => "reject_join",
         _ => return None,
     };
     Some(json!([event, { "message": refusal.message }]).to_string())
 }
 
 /// A participant hears a signal of another one.
-pub(super) fn signal(dialect: Dialect, signal: &Signal<'_>, from: Sid, username: &str) -> String {
+pub(super) fn signal(dialect: RoomDialect, signal: &Signal<'_>, from: Sid, username: &str) -> String {
     let body = signal.body.get();
     let (mesh, noom) = match signal.step {
         Step::Offer => (("offer", "offer"), "offer"),
@@ -78,17 +78,17 @@ pub(super) fn signal(dialect: Dialect, signal: &Signal<'_>, from: Sid, username:
         Step::Candidate => (("ice-candidate", "candidate"), "ice"),
     };
     match dialect {
-        Dialect::Relay | Dialect::Mesh => {
+        RoomDialect::Relay | RoomDialect::Mesh => {
             let (event, field) = mesh;
             format!(r#"["{event}",{{"{field}":{body},"from":"{from}"}}]"#)
         }
         // Documented and deployed pages differ.
-        Dialect::Noom(Form::Object) if signal.step == Step::Candidate => {
+        RoomDialect::Noom(Form::Object) if signal.step == Step::Candidate => {
             format!(r#"["ice",{{"ice":{body},"candidate":{body}}}]"#)
         }
-        Dialect::Noom(Form::Object) => format!(r#"["{noom}",{{"{noom}":{body}}}]"#),
-        Dialect::Noom(Form::Args) => format!(r#"["{noom}",{body}]"#),
-        Dialect::Noom(Form::Mesh) => {
+        RoomDialect::Noom(Form::Object) => format!(r#"["{noom}",{{"{noom}":{body}}}]"#),
+        RoomDialect::Noom(Form::Args) => format!(r#"["{noom}",{body}]"#),
+        RoomDialect::Noom(Form::Mesh) => {
             format!(r#"["{noom}",{body},"{from}",{}]"#, Value::from(username))
         }
     }
@@ -100,11 +100,17 @@ pub(super) fn toggled(event: &str, whose: Sid, on: bool) -> String {
 }
 
 /// A line of chat; `timestamp` is the time since 1970 at the relay.
-pub(super) fn chat(dialect: Dialect, from: Sid, username: &str, text: &str, timestamp: Duration) -> String {
+pub(super) fn chat(
+    dialect: RoomDialect,
+    from: Sid,
+    username: &str,
+    text: &str,
+    timestamp: Duration,
+) -> String {
     let milliseconds = u64::try_from(timestamp.as_millis()).unwrap_or(u64::MAX);
     match dialect {
-        Dialect::Noom(_) => json!(["chat", text]),
-        Dialect::Relay | Dialect::Mesh => json!(["message", {
+        RoomDialect::Noom(_) => json!(["chat", text]),
+        RoomDialect::Relay | RoomDialect::Mesh => json!(["message", {
             "sid": from.to_string(), "username": username, "message": text, "timestamp": milliseconds,
         }]),
     }

@@ -54,7 +54,7 @@ export class Tile {
   #muted = true;
   #speaking = false;
   /** 'avatar': camera off. 'waiting': on, but no picture yet, or none any more. 'playing'. 'problem': this
-   *  browser cannot play it. */
+   *  browser cannot play it, or there is no connection. */
   #state = 'avatar';
   /** Why there is no connection to the participant, or null. */
   #problem = null;
