@@ -19,14 +19,17 @@ use super::{ANNOUNCE, BEAT, Channel, Fleet, Outgoing, Wish};
 use crate::relay::gateway::Gateway;
 use crate::relay::identity::Identity;
 
-/// How long connecting to Redis may take, and how long it may take to answer.
+/// How long connecting to Redis may take, and subscribing.
 const PATIENCE: Duration = Duration::from_secs(1);
+/// How long Redis may take to take what is published. What was published in vain is a hole in a timeline, which costs
+/// viewers more than a wait.
+const TAKEN: Duration = Duration::from_secs(2);
 /// Between two attempts to connect.
 const PAUSE: Duration = Duration::from_millis(300);
 /// How long Redis is not heard of before it counts as away: it carries a beat of our own each second.
 const SILENCE: Duration = Duration::from_secs(3);
 /// How old a message may be when it is published, and how late media may come: beyond it viewers have gone on.
-const STALE: Duration = Duration::from_secs(1);
+const STALE: Duration = Duration::from_secs(3);
 /// Messages that are published at once.
 const AT_ONCE: usize = 32;
 const ALL: &str = "roomcam:relays";
@@ -105,7 +108,7 @@ async fn deliver(
         None => {
             let config = AsyncConnectionConfig::new()
                 .set_connection_timeout(Some(PATIENCE))
-                .set_response_timeout(Some(PATIENCE));
+                .set_response_timeout(Some(TAKEN));
             let connecting = client.get_multiplexed_async_connection_with_config(&config);
             match timeout(PATIENCE, connecting).await {
                 Ok(Ok(open)) => open,
@@ -118,7 +121,7 @@ async fn deliver(
         }
     };
     // After an error or a time-out it is not known what of it was taken: begins anew, in order.
-    let taken = matches!(timeout(PATIENCE, pipeline.exec_async(&mut open)).await, Ok(Ok(())));
+    let taken = matches!(timeout(TAKEN, pipeline.exec_async(&mut open)).await, Ok(Ok(())));
     if taken {
         *connection = Some(open);
     }
@@ -208,7 +211,7 @@ impl Subscriber<'_> {
                 },
                 _ = ticks.tick() => {
                     self.tick(peers);
-                    if self.state.echoed.max(Some(connected)).is_none_or(|heard| heard.elapsed() > SILENCE) {
+                    if self.state.echoed.map_or(connected, |echoed| echoed.max(connected)).elapsed() > SILENCE {
                         return Ok(());
                     }
                 }
