@@ -67,7 +67,10 @@ fn rooms_and_seats_are_bounded() {
     let (mut registry, [a, b, c, d]) = connected(["a", "b", "c", "d"]);
     registry.join(a, RoomDialect::Relay, wish("one", ""), 0).unwrap();
     registry.join(b, RoomDialect::Relay, wish("one", ""), 0).unwrap();
-    assert_eq!(registry.join(c, RoomDialect::Relay, wish("one", ""), 0).unwrap_err(), JoinRefusal::RoomFull(2));
+    assert_eq!(
+        registry.join(c, RoomDialect::Relay, wish("one", ""), 0).unwrap_err(),
+        JoinRefusal::RoomFull(2)
+    );
     registry.join(c, RoomDialect::Relay, wish("two", ""), 0).unwrap();
     assert_eq!(
         registry.join(d, RoomDialect::Relay, wish("three", ""), 0).unwrap_err(),

@@ -177,7 +177,10 @@ impl Client {
                     }
                 }
                 Action::UseIceServers(servers) => {
-                    tracing::info!(servers = servers.len(), "the WHIP server names STUN and TURN servers");
+                    tracing::info!(
+                        servers = servers.len(),
+                        "the WHIP server names STUN and TURN servers, which are not used yet"
+                    );
                 }
                 Action::OfferRestart => match self.publisher.with_peer(SERVER, |peer| peer.offer()) {
                     Some(Ok(offer)) => self.tell(Event::RestartOffered(offer)),

@@ -21,6 +21,7 @@ export async function startAiortc(env) {
 
 /** What is missing for Janus on this machine, if anything. */
 export function missingForJanus() {
+  if (process.getuid() !== 0) return 'a network namespace takes root';
   if (!existsSync(JANUS)) return 'janus is not installed';
   return existsSync(join(SIMPLE_WHIP_SERVER, 'server/src/server.js')) ? undefined : 'simple-whip-server is not installed';
 }
