@@ -96,7 +96,7 @@ def names(repository, root, metrics, openapi, pages):
     sections, section = set(), None
     keys = set()
     for line in config.split("\n"):
-        if header := re.match(r"#?\[+([a-z.]+)\]+$", line):
+        if header := re.match(r"#?\[+([a-z_.]+)\]+$", line):
             section = header[1].split(".")[0]
             sections.add(header[1])
         elif key := re.match(r"#?([a-z_]+) = ", line):
