@@ -1,5 +1,6 @@
-// Bad networks, in short: laws that hold on any machine. No MediaSource dies, the voice gets through, and what is seen is
-// never older than a few seconds, where it was 5 to 17 s once. The bounds leave room for a machine that is busy. How good it is `make bench` tells, beside the goals.
+// Bad networks, in short: laws that hold on a busy machine as well. No MediaSource dies, the voice gets through, and what
+// arrives is never older than a few seconds, where it was 5 to 17 s once. How good it is `make bench` tells, beside the
+// goals.
 
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
