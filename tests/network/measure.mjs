@@ -11,6 +11,8 @@ import { Link } from './link.mjs';
 import { Proxy } from './proxy.mjs';
 import { arrived, linkReport, pictureReport, viewerReport, voiceOf } from './record.mjs';
 
+/** A MediaError's code where media could not be decoded. */
+const MEDIA_ERR_DECODE = 3;
 /** How long the link is good before it is what the row says. */
 const WARM_UP_MS = 5_000;
 
@@ -92,7 +94,8 @@ export async function measure(scene, row, { sender = roomcam, generation = 'late
     report: rounded(reportOf(fromMs, toMs)),
     all: rounded(reportOf(changedMs, toMs)),
     latencies: frames.filter(({ shownMs }) => shownMs >= changedMs - WARM_UP_MS && shownMs < toMs).flatMap((frame) => (frame.ageMs === undefined ? [] : [[(frame.shownMs - changedMs) / 1_000, frame.ageMs]])),
-    died: log.filter(([, what]) => what === 'SourceBuffer error' || what === 'element error').length,
+    // An element whose player is taken away reports an error too, of another code.
+    died: log.filter(([, what, { code }]) => what === 'SourceBuffer error' || (what === 'element error' && code === MEDIA_ERR_DECODE)).length,
     recovers: await recovers(viewer),
     frames,
     chunks,
