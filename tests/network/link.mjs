@@ -13,8 +13,8 @@ const UNLIMITED_BPS = 100_000_000;
 const HELD_BPS = 1_000;
 /** What waits on it at most. */
 const HELD_BYTES = 1_000_000;
-/** 198.18.0.0/15 is for measurements like this one (RFC 2544). */
-const NETWORK = '198.18.77';
+/** 198.18.0.0/15 is for measurements like this one (RFC 2544). Each process has a network of its own. */
+const NETWORK = `198.18.${20 + (process.pid % 200)}`;
 
 export class Link {
   /** Where the agent finds the machine. */

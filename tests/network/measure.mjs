@@ -11,6 +11,8 @@ import { Link } from './link.mjs';
 import { Proxy } from './proxy.mjs';
 import { arrived, linkReport, pictureReport, viewerReport, voiceOf } from './record.mjs';
 
+/** A MediaError's code where media could not be decoded. */
+const MEDIA_ERR_DECODE = 3;
 /** How long the link is good before it is what the row says. */
 const WARM_UP_MS = 5_000;
 
@@ -49,8 +51,8 @@ export const mediaRecorder = ({ picture, sound, bitrate }) => ({
 });
 
 /** Plays a row to one sender, watched by a client of a generation for `lastMs` after the row has changed the link.
- *  Returns {report, all, latencies, alive}: what was measured after the changes and with them; [s since the first change,
- *  ms] for each frame; what the client says of its MediaSource, and whether it still shows pictures at the end. */
+ *  Returns {report, all, latencies, died, recovers, …}: what was measured after the changes and with them; [s since the first change,
+ *  ms] for each frame; how often a MediaSource died, and whether pictures move again once the link is good. */
 export async function measure(scene, row, { sender = roomcam, generation = 'later', lastMs, capture, observe }) {
   const link = new Link();
   scene.t.after(() => link.close());
@@ -92,8 +94,9 @@ export async function measure(scene, row, { sender = roomcam, generation = 'late
     report: rounded(reportOf(fromMs, toMs)),
     all: rounded(reportOf(changedMs, toMs)),
     latencies: frames.filter(({ shownMs }) => shownMs >= changedMs - WARM_UP_MS && shownMs < toMs).flatMap((frame) => (frame.ageMs === undefined ? [] : [[(frame.shownMs - changedMs) / 1_000, frame.ageMs]])),
-    died: log.filter(([, what]) => what === 'SourceBuffer error' || what === 'element error').length,
-    moves: frames.some(({ shownMs }) => shownMs >= toMs - 1_500),
+    // An element whose player is taken away reports an error too, of another code.
+    died: log.filter(([, what, { code }]) => what === 'SourceBuffer error' || (what === 'element error' && code === MEDIA_ERR_DECODE)).length,
+    recovers: await recovers(viewer),
     frames,
     chunks,
     log,
@@ -101,6 +104,11 @@ export async function measure(scene, row, { sender = roomcam, generation = 'late
     originMs,
     observed,
   };
+}
+
+/** Whether pictures move again on a good link: a client that has lost a chunk stands still until it jumps. */
+function recovers(viewer) {
+  return viewer.now().then((sinceMs) => viewer.frames('sender', 10, { sinceMs, deadlineMs: 15_000 })).then(() => true, () => false);
 }
 
 /** Clients lose the beginning of what a browser sends in part of their joins (docs/receivers.md §4). */
