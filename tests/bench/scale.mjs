@@ -8,10 +8,10 @@ import { costOver } from './cost.mjs';
 import { openNetwork } from './network.mjs';
 import { printTable } from './table.mjs';
 
-/** As many viewers as a large room has: 2000 in 50 rooms. */
+/** Of each room: 2000 in 50 rooms. */
 const VIEWERS = Number(process.env.VIEWERS ?? 40);
 const SECONDS = Number(process.env.SCALE_SECONDS ?? 10);
-const ROOMS = (process.env.ROOMS ?? '1,2,5,10,15,20,25,30,40,50').split(',').map(Number);
+const ROOMS = (process.env.ROOMS ?? '10,25,50,75,100,125,150,175,200').split(',').map(Number);
 /** How late 999 of 1000 chunks may come, in ms. */
 const LATE_MS = 500;
 const CLIENTS = join(TARGET, 'release/examples/fan_out');

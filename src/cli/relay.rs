@@ -1,0 +1,143 @@
+//! The arguments of `roomcam relay`.
+
+use std::net::SocketAddr;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use clap::Args;
+use roomcam::config::{Secret, SecretError};
+use roomcam::relay::{Access, BadRedis, Origin, RedisOptions, RelayOptions, Token};
+
+use super::values;
+
+/// `roomcam relay`.
+#[derive(Debug, Args)]
+pub struct RelayArgs {
+    /// Where to listen; port 0 picks a free one
+    #[arg(long, value_name = "ADDR:PORT", default_value = "127.0.0.1:8080", value_parser = values::listen)]
+    pub listen: SocketAddr,
+
+    /// Let in only who shows the token in this file (one line); all of them may publish
+    #[arg(long, value_name = "FILE", conflicts_with_all = ["publish_token_file", "view_token_file"])]
+    pub token_file: Option<PathBuf>,
+
+    /// Let only those publish who show the token in this file (one line). The others may watch
+    #[arg(long, value_name = "FILE")]
+    pub publish_token_file: Option<PathBuf>,
+
+    /// Let the others watch only if they show the token in this file (one line)
+    #[arg(long, value_name = "FILE", requires = "publish_token_file")]
+    pub view_token_file: Option<PathBuf>,
+
+    /// Let pages of this origin connect, such as https://meet.example (repeatable). The relay's own page always may
+    #[arg(long, value_name = "ORIGIN")]
+    pub allow_origin: Vec<Origin>,
+
+    /// Rooms at the same time
+    #[arg(long, value_name = "N", default_value_t = RelayOptions::default().max_rooms, value_parser = values::number::<usize>(1..=1_000_000))]
+    pub max_rooms: usize,
+
+    /// Participants in all rooms; clients of one address, but for this machine's, get half of them at most
+    #[arg(long, value_name = "N", default_value_t = RelayOptions::default().max_sessions, value_parser = values::number::<usize>(1..=1_000_000))]
+    pub max_sessions: usize,
+
+    /// Participants in a room, viewers included
+    #[arg(long, value_name = "N", default_value_t = RelayOptions::default().max_participants, value_parser = values::number::<usize>(1..=1_000_000))]
+    pub max_participants: usize,
+
+    /// Largest message a participant may send
+    #[arg(long, value_name = "BYTES", default_value_t = RelayOptions::default().max_message_bytes, value_parser = values::number::<usize>(16_384..=100_000_000))]
+    pub max_message_bytes: usize,
+
+    /// Joins per second, over all rooms; clients of one address, but for this machine's, get half of them at most
+    #[arg(long, value_name = "N", default_value_t = RelayOptions::default().max_joins_per_second, value_parser = values::number::<u32>(1..=1_000_000))]
+    pub join_rate: u32,
+
+    /// When asked to end, go on for this long: take nobody new, and send the rooms to other relays one by one
+    #[arg(long, value_name = "N", default_value_t = 0, value_parser = values::number::<u64>(0..=3600))]
+    pub drain_seconds: u64,
+
+    /// Share the rooms with other relays that name the same Redis: redis://HOST:PORT, rediss:// for TLS, or
+    /// redis+unix:///PATH
+    #[arg(long, value_name = "URL")]
+    pub redis: Option<String>,
+
+    /// Log in to Redis with the password in this file (one line)
+    #[arg(long, value_name = "FILE", requires = "redis")]
+    pub redis_password_file: Option<PathBuf>,
+}
+
+impl RelayArgs {
+    /// The relay's bounds, who is let in, and where other relays are met.
+    pub fn options(&self) -> Result<RelayOptions, RelayArgsError> {
+        let read =
+            |flag, path: &Option<PathBuf>| path.as_deref().map(|path| read_token(flag, path)).transpose();
+        let shared = read("--token-file", &self.token_file)?;
+        let publish = read("--publish-token-file", &self.publish_token_file)?;
+        let view = read("--view-token-file", &self.view_token_file)?;
+        let access = match (shared, publish, view) {
+            (_, Some(publish), Some(view)) if publish.is(view.as_ref()) => {
+                return Err(TokenFileError::Same.into());
+            }
+            (_, Some(publish), view) => Access::Split { publish, view },
+            (Some(token), None, _) => Access::Shared(token),
+            (None, None, _) => Access::Open,
+        };
+        Ok(RelayOptions {
+            max_rooms: self.max_rooms,
+            max_sessions: self.max_sessions,
+            max_participants: self.max_participants,
+            max_message_bytes: self.max_message_bytes,
+            max_joins_per_second: self.join_rate,
+            access,
+            allowed_origins: self.allow_origin.clone(),
+            drain: Duration::from_secs(self.drain_seconds),
+            redis: self.redis()?,
+            ..RelayOptions::default()
+        })
+    }
+
+    fn redis(&self) -> Result<Option<RedisOptions>, RelayArgsError> {
+        let Some(url) = &self.redis else { return Ok(None) };
+        let password = self.redis_password_file.as_deref();
+        let password = password.map(|path| read_secret("--redis-password-file", path)).transpose()?;
+        Ok(Some(RedisOptions::new(url, password.as_ref())?))
+    }
+}
+
+fn read_token(flag: &'static str, path: &Path) -> Result<Token, TokenFileError> {
+    Token::new(read_secret(flag, path)?.expose()).ok_or(TokenFileError::Empty(flag))
+}
+
+fn read_secret(flag: &'static str, path: &Path) -> Result<Secret, TokenFileError> {
+    let (secret, warning) = Secret::read(path).map_err(|error| TokenFileError::Unusable(flag, error))?;
+    if let Some(warning) = warning {
+        tracing::warn!("{warning}");
+    }
+    Ok(secret)
+}
+
+/// The arguments of the relay cannot be used.
+#[derive(Debug, thiserror::Error)]
+pub enum RelayArgsError {
+    /// A token.
+    #[error(transparent)]
+    Token(#[from] TokenFileError),
+    /// The address of Redis.
+    #[error(transparent)]
+    Redis(#[from] BadRedis),
+}
+
+/// The relay's token cannot be used.
+#[derive(Debug, thiserror::Error)]
+pub enum TokenFileError {
+    /// Its file cannot be read, or holds no token.
+    #[error("{0}: {1}; the file has to hold a token of one line, such as `openssl rand -hex 16` makes")]
+    Unusable(&'static str, SecretError),
+    /// Nothing is in it.
+    #[error("{0}: the file is empty; write a token into it")]
+    Empty(&'static str),
+    /// Who may watch could publish.
+    #[error("--publish-token-file and --view-token-file hold the same token; write another into one of them")]
+    Same,
+}
