@@ -72,7 +72,8 @@ async function bound() {
   return socket;
 }
 
-/** In the page, before its own script: of the agent's candidates the one on this machine is kept, at the link's port. */
+/** In the page, before its own script: of the agent's candidates the one on this machine is kept, at the link's port. Those
+ *  of the page are kept from the agent, which would find a way around the link. */
 function throughLink(port) {
   const CANDIDATE = /^(a=)?candidate:\S+ 1 udp \d+ 127\.0\.0\.1 (\d+) typ host/i;
   const rewritten = (line) => {
@@ -81,12 +82,21 @@ function throughLink(port) {
     window.agentIsAt(Number(agentPort));
     return line.replace(` ${agentPort} typ`, ` ${port} typ`);
   };
-  const { addIceCandidate, setRemoteDescription } = RTCPeerConnection.prototype;
-  RTCPeerConnection.prototype.setRemoteDescription = function ({ type, sdp }) {
+  const { prototype } = RTCPeerConnection;
+  const { addIceCandidate, setRemoteDescription } = prototype;
+  const { get: localDescription } = Object.getOwnPropertyDescriptor(prototype, 'localDescription');
+  Object.defineProperty(prototype, 'onicecandidate', { set() {} });
+  Object.defineProperty(prototype, 'localDescription', {
+    get() {
+      const { type, sdp } = localDescription.call(this);
+      return { type, sdp: sdp.replace(/^a=candidate:.*\r\n/gm, '') };
+    },
+  });
+  prototype.setRemoteDescription = function ({ type, sdp }) {
     const lines = sdp.split('\r\n').map((line) => (line.startsWith('a=candidate:') ? rewritten(line) : line));
     return setRemoteDescription.call(this, { type, sdp: lines.filter((line) => line !== undefined).join('\r\n') });
   };
-  RTCPeerConnection.prototype.addIceCandidate = async function (candidate) {
+  prototype.addIceCandidate = async function (candidate) {
     const line = rewritten(candidate?.candidate ?? '');
     return line === undefined ? undefined : addIceCandidate.call(this, { ...candidate, candidate: line });
   };

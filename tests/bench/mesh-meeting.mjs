@@ -83,10 +83,15 @@ class MeshViewer {
     Object.assign(this, { page, name, origin });
   }
 
+  /** Joins, whether or not a picture comes. */
+  async enter() {
+    await this.page.evaluate(([origin, room, name]) => window.participant.join(origin, room, name), [this.origin, ROOM, this.name]);
+  }
+
   /** Joins; resolves to the ms that passed until the first picture. */
   async join() {
     const fromMs = await this.now();
-    await this.page.evaluate(([origin, room, name]) => window.participant.join(origin, room, name), [this.origin, ROOM, this.name]);
+    await this.enter();
     const { frames } = await framesShown(this.page, 'video', 1, { sinceMs: fromMs, deadlineMs: 20_000 });
     return frames.find(([atMs]) => atMs >= fromMs)[0] - fromMs;
   }
@@ -99,7 +104,7 @@ class MeshViewer {
     return reportOf(this.page, 'video');
   }
 
-  /** What came until now, as the browser counts it: {video, audio}. */
+  /** What came until now, as the browser counts it: {video, audio}, without what nothing came of. */
   async inbound() {
     return (await this.page.evaluate(() => window.participant.state())).inbound;
   }

@@ -58,28 +58,28 @@ async function watch(conditions, seconds) {
     for (const condition of conditions) {
       links.push(await DatagramLink.open({ ...condition, random }));
       viewers.push(await meeting.viewer(`viewer-${links.length}`, links.at(-1)));
-      await viewers.at(-1).join();
+      await viewers.at(-1).enter();
     }
     await observeFor(SETTLED_MS);
     const before = await Promise.all(viewers.map((viewer) => viewer.inbound()));
     const fromMs = await Promise.all(viewers.map((viewer) => viewer.now()));
     await observeFor(seconds * 1_000);
-    return await Promise.all(viewers.map(async (viewer, index) => compare(before[index], await viewer.inbound(), await viewer.report(), fromMs[index])));
+    return await Promise.all(viewers.map(async (viewer, index) => compare(before[index], await viewer.inbound(), await viewer.report(), fromMs[index], seconds)));
   } finally {
     await meeting.close();
     for (const link of links) await link.close();
   }
 }
 
-function compare(before, after, { frames, now }, fromMs) {
-  const elapsedS = (after.video.timestamp - before.video.timestamp) / 1_000;
-  const more = (kind, what) => after[kind][what] - before[kind][what];
+/** A viewer to whom nothing came of the picture has none. */
+function compare(before, after, report, fromMs, seconds) {
+  const more = (kind, what) => (after[kind]?.[what] ?? 0) - (before[kind]?.[what] ?? 0);
   return {
-    fps: more('video', 'framesDecoded') / elapsedS,
-    kbps: (more('video', 'bytesReceived') * 8) / 1_000 / elapsedS,
-    height: after.video.frameHeight,
+    fps: more('video', 'framesDecoded') / seconds,
+    kbps: (more('video', 'bytesReceived') * 8) / 1_000 / seconds,
+    height: after.video?.frameHeight ?? 0,
     freezes: more('video', 'freezeCount'),
-    longestMs: gapsOf(frames, fromMs, now)[0].ms,
+    longestMs: report ? gapsOf(report.frames, fromMs, report.now)[0].ms : 1_000 * seconds,
     concealed: more('audio', 'concealedSamples') / more('audio', 'totalSamplesReceived'),
     bufferMs: (1_000 * more('video', 'jitterBufferDelay')) / more('video', 'jitterBufferEmittedCount'),
   };
