@@ -92,7 +92,7 @@ function cells({ fps, kbps, height, freezes, longestMs, concealed, bufferMs }) {
     lines: height,
     freezes,
     'longest gap ms': longestMs.toFixed(0),
-    'jitter buffer ms': bufferMs.toFixed(0),
+    'jitter buffer ms': Number.isFinite(bufferMs) ? bufferMs.toFixed(0) : 'none',
     'voice concealed %': (100 * concealed).toFixed(1),
   };
 }
