@@ -4,7 +4,7 @@
 //! no use for it, and this one runs where the packages are built.
 #![allow(missing_docs)]
 
-#[allow(dead_code)]
+#[allow(dead_code, unused_imports)]
 #[path = "../src/cli/mod.rs"]
 mod cli;
 
