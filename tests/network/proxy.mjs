@@ -1,4 +1,4 @@
-// A TCP proxy before the relay, so that it can be reached over the link; it can cut connections.
+// A TCP proxy before the relay, so that it can be reached over the link; it can cut connections, and take nothing from them.
 
 import { connect, createServer } from 'node:net';
 import { once } from 'node:events';
@@ -6,6 +6,7 @@ import { once } from 'node:events';
 export class Proxy {
   #server;
   #pairs = new Set();
+  #held = false;
 
   /** Listens on `address` and forwards to `port` on loopback. */
   static async start(address, port) {
@@ -31,6 +32,19 @@ export class Proxy {
       from.on('error', end);
       from.on('close', end);
     }
+    if (this.#held) agent.pause();
+  }
+
+  /** Takes nothing that the agent sends until [`release`], so that it waits there. What the kernels have is acknowledged:
+   *  for a link that stops, see `Link.hold`. */
+  hold() {
+    this.#held = true;
+    for (const { agent } of this.#pairs) agent.pause();
+  }
+
+  release() {
+    this.#held = false;
+    for (const { agent } of this.#pairs) agent.resume();
   }
 
   /** Ends the connections there are. */

@@ -13,7 +13,7 @@ const AVATAR_MS = 500;
 /** A picture that moves has had a frame this recently. */
 const MOVING_MS = 500;
 /** How long viewers are watched after an event: longer than they may be without a picture. */
-const WATCHED_MS = 2_000;
+const WATCHED_MS = 2_500;
 
 /** A room with an agent, and viewers whose pictures are timed around each step. */
 export class Room {
