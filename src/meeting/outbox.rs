@@ -273,11 +273,12 @@ impl Outbox {
         }
     }
 
-    /// So much is sent from now on: the kernel is to hold no more than that needs.
-    pub fn expect(&self, bits_per_second: u32) {
+    /// So much is sent from now on, over a link that is too slow for all of it or not: the kernel is to hold no more than that
+    /// needs.
+    pub fn expect(&self, bits_per_second: u32, is_slow: bool) {
         let send_queue = self.0.lock().send_queue.clone();
         if let Some(send_queue) = send_queue {
-            send_queue.expect(bits_per_second);
+            send_queue.expect(bits_per_second, is_slow);
         }
     }
 

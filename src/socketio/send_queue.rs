@@ -16,8 +16,11 @@ pub struct SendQueue(Arc<Shared>);
 
 /// What the kernel may hold beyond what is on the way, as a time of what is sent. It takes twice as much as it is told.
 const HELD: Duration = Duration::from_millis(50);
-/// The least that it may be told, in bytes.
-const LEAST: u32 = 4 * 1024;
+/// The least that it may be told, in bytes: on a link that is too slow, and on one that carries everything. There a key frame
+/// or a replay goes in a few pieces; each further one would wait for the loop to be woken, which on a busy machine takes
+/// longer than the link does, and what follows would come right behind.
+const LEAST_IF_SLOW: u32 = 4 * 1024;
+const LEAST: u32 = 16 * 1024;
 
 #[derive(Debug)]
 struct Shared {
@@ -56,12 +59,13 @@ impl SendQueue {
     }
 
     /// From now on the kernel holds no more than what so many bits per second need on this way. What it has of more
-    /// stays; what a slow link delays beyond that waits where it can still be given up.
-    pub fn expect(&self, bits_per_second: u32) {
+    /// stays; what a slow link delays beyond that waits where it can still be given up. `is_slow`: it does not carry all.
+    pub fn expect(&self, bits_per_second: u32, is_slow: bool) {
         // Half the round trip, because the kernel takes twice as much.
+        let least = if is_slow { LEAST_IF_SLOW } else { LEAST };
         let time = HELD + self.progress().round_trip / 2;
         let bytes = u128::from(bits_per_second) * time.as_millis() / 8000;
-        let bytes = u32::try_from(bytes).unwrap_or(u32::MAX).max(LEAST);
+        let bytes = u32::try_from(bytes).unwrap_or(u32::MAX).max(least);
         let held = self.0.holds.load(Ordering::Relaxed);
         if held.abs_diff(bytes) <= held / 8 {
             return;

@@ -307,7 +307,8 @@ impl Publisher {
         let Some(outbox) = &self.outbox else { return Cut::Nothing };
         let backlog = outbox.backlog();
         let pressure = self.uplink.observe(now, backlog);
-        outbox.expect(self.uplink.expected_bitrate());
+        let (_, reason) = self.uplink.quality();
+        outbox.expect(self.uplink.expected_bitrate(), reason != Reason::Full);
         tracing::trace!(?backlog, %pressure, encoding = ?self.uplink.encoding(), "uplink");
         self.segmenter.expect_gaps(self.uplink.leaves_out_pictures());
         let no_picture = self.uplink.carries_no_picture();
