@@ -432,9 +432,8 @@ impl World {
             }
             Step::CardMoves => self.tell(Event::CardMoved),
             Step::OtherChanged { news } => {
-                self.tell(Event::OtherChanged { news });
                 self.audience.detach();
-                self.serve();
+                self.tell(Event::OtherChanged { news });
             }
             Step::OtherLeft => {
                 self.audience.detach();

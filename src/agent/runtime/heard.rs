@@ -143,8 +143,8 @@ impl Runtime {
 
     /// Somebody turned a camera or a microphone on or off, or says again how they are.
     async fn other_changed(&mut self, news: bool) {
+        self.publisher.receivers_detach();
         self.decide(Event::OtherChanged { news }).await;
-        self.receivers_detach();
     }
 
     /// Something happened at which clients of the first generation throw away what they have.
