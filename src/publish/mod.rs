@@ -20,4 +20,16 @@ pub mod uplink;
 mod way_out;
 pub mod whip;
 
+use std::future::pending;
+use std::time::Instant;
+
+use tokio::time::sleep_until;
 pub use way_out::WayOut;
+
+/// Waits until then; without a time, for ever.
+pub(crate) async fn until(due: Option<Instant>) {
+    match due {
+        Some(due) => sleep_until(due.into()).await,
+        None => pending().await,
+    }
+}

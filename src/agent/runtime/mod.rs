@@ -23,7 +23,6 @@ use std::pin::{Pin, pin};
 use std::time::Instant;
 
 use bytes::Bytes;
-use tokio::time::sleep_until;
 use tracing::Instrument as _;
 
 use self::black::BlackFrames;
@@ -44,9 +43,9 @@ use crate::log_limit::LogLimit;
 use crate::media::{StreamFormat, VideoFormat};
 use crate::meeting::{SessionConfig, SessionEvent, SessionHandle};
 use crate::panel::{Panel, PanelError, Pressed};
-use crate::publish::WayOut;
 use crate::publish::quality::Reason;
 use crate::publish::relay::Trace;
+use crate::publish::{WayOut, until};
 use crate::service::Service;
 use crate::socketio::BadUrl;
 
@@ -366,13 +365,6 @@ async fn next_request(requests: &mut Option<Requests>) -> Request {
 async fn next_session_event(session: &mut Option<SessionHandle>) -> Option<SessionEvent> {
     match session {
         Some(session) => session.events.recv().await,
-        None => pending().await,
-    }
-}
-
-async fn until(deadline: Option<Instant>) {
-    match deadline {
-        Some(deadline) => sleep_until(deadline.into()).await,
         None => pending().await,
     }
 }

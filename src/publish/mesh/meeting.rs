@@ -2,9 +2,7 @@
 
 use std::collections::{BTreeMap, VecDeque};
 use std::future::pending;
-use std::time::{Duration, Instant};
-
-use tokio::time::sleep_until;
+use std::time::Instant;
 
 use super::publisher::{Publisher, Trouble};
 use super::trickle;
@@ -13,13 +11,11 @@ use crate::meeting::mesh::negotiation::{Action, Event, Negotiation};
 use crate::meeting::mesh::session::{self, SessionEvent, SessionHandle};
 use crate::meeting::mesh::{Departed, Dialect, Heard, Participant, ParticipantId, Said, Signal, Step};
 use crate::meeting::{Presence, SessionConfig, SessionError};
+use crate::publish::until;
 use crate::rtc::{Peer, PeerError, PeerEvent};
 
 /// Participants that are known at most; a server that names more is not believed.
 const MAX_PARTICIPANTS: usize = 256;
-
-/// How often the encoder follows what the links carry.
-const LINKS_FOLLOWED: Duration = Duration::from_millis(100);
 
 /// What happened in the meeting.
 #[derive(Debug)]
@@ -68,7 +64,6 @@ pub struct Meeting {
     participants: Vec<Participant>,
     deliveries: BTreeMap<ParticipantId, Delivery>,
     happened: VecDeque<Happened>,
-    links_followed: Instant,
 }
 
 impl Meeting {
@@ -83,7 +78,6 @@ impl Meeting {
             participants: Vec::new(),
             deliveries: BTreeMap::new(),
             happened: VecDeque::new(),
-            links_followed: Instant::now(),
         }
     }
 
@@ -158,11 +152,8 @@ impl Meeting {
                 () = self.publisher.progress() => {}
                 () = until(due) => self.negotiate(Event::Tick),
             }
-            if Instant::now() >= self.links_followed + LINKS_FOLLOWED {
-                self.links_followed = Instant::now();
-                if self.publisher.follow_links() {
-                    self.happened.push_back(Happened::Encoding);
-                }
+            if self.publisher.follow_links() {
+                self.happened.push_back(Happened::Encoding);
             }
             while let Some((id, event)) = self.publisher.poll_event() {
                 self.peer_event(ParticipantId::new(&id), event);
@@ -388,13 +379,6 @@ impl Meeting {
 async fn next_session_event(session: &mut Option<SessionHandle>) -> Option<SessionEvent> {
     match session {
         Some(session) => session.events.recv().await,
-        None => pending().await,
-    }
-}
-
-async fn until(due: Option<Instant>) {
-    match due {
-        Some(due) => sleep_until(due.into()).await,
         None => pending().await,
     }
 }

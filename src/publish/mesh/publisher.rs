@@ -21,6 +21,8 @@ use crate::rtc::socket::MAX_DATAGRAM;
 use crate::rtc::{Peer, PeerEvent, PeerSettings, Remote, SharedFrame};
 use crate::stream::Counters;
 
+/// How often the encoder follows what the links carry.
+const LINKS_FOLLOWED: Duration = Duration::from_millis(100);
 /// How long nothing is waited for at most.
 const IDLE: Duration = Duration::from_secs(5);
 
@@ -64,6 +66,7 @@ pub struct Publisher {
     troubles: VecDeque<Trouble>,
     buffer: Box<[u8; MAX_DATAGRAM]>,
     quality: (Quality, Reason),
+    links_followed: Instant,
     counters: Counters,
     traffic: Traffic,
 }
@@ -78,6 +81,7 @@ impl Publisher {
             tracks: Tracks::default(),
             viewers: Viewers::new(settings.max_peers),
             quality: (settings.limits.best_quality(), Reason::Full),
+            links_followed: Instant::now(),
             settings,
             key_frames: KeyFrameLimit::default(),
             network: None,
@@ -276,9 +280,14 @@ impl Publisher {
         }
     }
 
-    /// Follows what the links carry. Says whether the encoder is to make something else. About ten times a second are
-    /// enough.
+    /// Follows what the links carry, ten times a second however often it is called. Says whether the encoder is to make
+    /// something else.
     pub fn follow_links(&mut self) -> bool {
+        let now = Instant::now();
+        if now < self.links_followed + LINKS_FOLLOWED {
+            return false;
+        }
+        self.links_followed = now;
         let before = self.encoding();
         let (quality, _) = self.quality;
         self.quality = self.viewers.follow_links(&self.settings.limits, quality);

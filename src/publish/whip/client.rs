@@ -5,7 +5,7 @@ use std::future::pending;
 use std::path::PathBuf;
 use std::time::{Duration, Instant};
 
-use tokio::time::{sleep_until, timeout};
+use tokio::time::timeout;
 use tokio_util::task::AbortOnDropHandle;
 use url::Url;
 
@@ -14,12 +14,11 @@ use crate::meeting::whip::{
     Action, Answer, Event, Fault, HttpClient, HttpFault, Request, ResourceFile, Session, WhipError,
 };
 use crate::publish::mesh::{Happened, Publisher};
+use crate::publish::until;
 use crate::rtc::PeerEvent;
 
 /// How leaving may take in all. The media have stopped before.
 const LEAVE_TIMEOUT: Duration = Duration::from_secs(2);
-/// How often the encoder follows what the link carries.
-const LINK_FOLLOWED: Duration = Duration::from_millis(100);
 /// What the publisher calls the server.
 const SERVER: &str = "server";
 
@@ -47,7 +46,6 @@ pub struct Client {
     /// What the server is being asked.
     asking: Option<AbortOnDropHandle<Result<Answer, HttpFault>>>,
     happened: VecDeque<Happened>,
-    link_followed: Instant,
 }
 
 impl Client {
@@ -61,7 +59,6 @@ impl Client {
             session: None,
             asking: None,
             happened: VecDeque::new(),
-            link_followed: Instant::now(),
         }
     }
 
@@ -141,11 +138,8 @@ impl Client {
                     PeerEvent::Chat(_) | PeerEvent::Estimate(_) => {}
                 }
             }
-            if Instant::now() >= self.link_followed + LINK_FOLLOWED {
-                self.link_followed = Instant::now();
-                if self.publisher.follow_links() {
-                    self.happened.push_back(Happened::Encoding);
-                }
+            if self.publisher.follow_links() {
+                self.happened.push_back(Happened::Encoding);
             }
         }
     }
@@ -209,13 +203,6 @@ async fn next_answer(
             Ok(answered) => answered,
             Err(error) => Err(HttpFault::NotHttp(error.to_string())),
         },
-        None => pending().await,
-    }
-}
-
-async fn until(due: Option<Instant>) {
-    match due {
-        Some(due) => sleep_until(due.into()).await,
         None => pending().await,
     }
 }
