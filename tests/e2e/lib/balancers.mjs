@@ -2,9 +2,9 @@
 
 import { execFileSync } from 'node:child_process';
 import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
-import { createServer } from 'node:net';
 import { join } from 'node:path';
 import { TESTS } from './paths.mjs';
+import { freePort } from './ports.mjs';
 import { Child } from './processes.mjs';
 import { until } from './waiting.mjs';
 
@@ -58,12 +58,4 @@ export async function startBalancer(kind, directory, relays) {
     return (await fetch(`${origin}/livez`).catch(() => undefined))?.ok;
   });
   return { child, origin, viewerUrl: `${origin}/`, port };
-}
-
-async function freePort() {
-  const server = createServer();
-  await new Promise((resolve) => server.listen(0, '127.0.0.1', resolve));
-  const { port } = server.address();
-  await new Promise((resolve) => server.close(resolve));
-  return port;
 }
