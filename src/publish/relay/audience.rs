@@ -3,7 +3,7 @@
 
 use std::time::{Duration, Instant};
 
-use super::late_join::LateJoiners;
+use super::late_join::{LateJoiners, NEWCOMER_READY};
 use crate::stream::{Origin, ReplayFrom};
 
 /// After so long without media, receivers may have played all that they had.
@@ -33,11 +33,22 @@ pub enum Service {
     Replay(ReplayFrom),
 }
 
+/// How the flow of media begins.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Start {
+    /// Where its epoch begins.
+    pub origin: Origin,
+    /// How long nothing is sent, until the receivers are ready for it.
+    pub hold: Duration,
+}
+
 /// The receivers of the stream, as the publisher sees them.
 #[derive(Debug, Default)]
 pub struct Audience {
     /// What the relay's clients want; `None` outside a room.
     strategy: Option<LateJoinStrategy>,
+    /// When the pages of those who were in the room before us are ready for us.
+    ready: Option<Instant>,
     flowing: bool,
     /// When the flow was last stopped.
     stopped: Option<Instant>,
@@ -50,8 +61,9 @@ pub struct Audience {
 
 impl Audience {
     /// The relay took the join.
-    pub fn joined(&mut self, strategy: LateJoinStrategy) {
+    pub fn joined(&mut self, strategy: LateJoinStrategy, now: Instant) {
         self.strategy = Some(strategy);
+        self.ready = Some(now + NEWCOMER_READY);
         // Receivers have one MediaSource per connection of the sender, so theirs is new now. Those that cannot
         // jump to the live edge would never start in the middle of a timeline.
         self.next_origin = match strategy {
@@ -66,16 +78,17 @@ impl Audience {
         self.strategy = None;
     }
 
-    /// Media begin to flow. Says where their epoch begins.
-    pub fn start(&mut self, now: Instant) -> Origin {
+    /// Media begin to flow.
+    pub fn start(&mut self, now: Instant) -> Start {
         self.flowing = true;
         let origin = std::mem::take(&mut self.next_origin);
         let origin = if origin == Origin::Continue { self.origin_after_pause(now) } else { origin };
         self.restart_due |= self.is_first_generation();
+        let hold = self.ready.take().map_or(Duration::ZERO, |ready| ready.saturating_duration_since(now));
         if origin == Origin::LeadIn {
-            self.late_joiners.begin(now);
+            self.late_joiners.begin(now + hold);
         }
-        origin
+        Start { origin, hold }
     }
 
     /// Media stop.
@@ -140,5 +153,31 @@ impl Audience {
     /// Whether receivers begin anew whenever a participant changes.
     fn is_first_generation(&self) -> bool {
         self.strategy == Some(LateJoinStrategy::Restart)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn whoever_was_in_the_room_before_us_gets_the_time_to_show_us() {
+        let now = Instant::now();
+        for strategy in [LateJoinStrategy::Replay, LateJoinStrategy::Reset, LateJoinStrategy::Restart] {
+            let mut audience = Audience::default();
+            audience.joined(strategy, now);
+            assert_eq!(audience.start(now).hold, NEWCOMER_READY, "{strategy:?}");
+            audience.stop(now);
+            assert_eq!(audience.start(now).hold, Duration::ZERO, "{strategy:?}: they show us by now");
+        }
+    }
+
+    #[test]
+    fn a_camera_that_is_slow_to_open_waits_for_nobody() {
+        let now = Instant::now();
+        let mut audience = Audience::default();
+        audience.joined(LateJoinStrategy::Replay, now);
+        let opened = now + Duration::from_millis(300);
+        assert_eq!(audience.start(opened), Start { origin: Origin::LeadIn, hold: Duration::ZERO });
     }
 }

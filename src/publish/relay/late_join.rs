@@ -2,7 +2,8 @@
 
 use std::time::{Duration, Instant};
 
-/// A newcomer's page makes ready for us so long after it has joined; what comes before is thrown away.
+/// A newcomer's page makes ready for us so long after it has joined, and so do the pages of others when we have joined; what
+/// comes before is thrown away.
 pub const NEWCOMER_READY: Duration = Duration::from_millis(100);
 /// Who comes is served no sooner than this after others were; who comes meanwhile is served together with them.
 pub const LATE_JOIN_INTERVAL: Duration = Duration::from_millis(500);

@@ -6,7 +6,7 @@ use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use bytes::Bytes;
 
-use super::audience::{Audience, LateJoinStrategy, Service};
+use super::audience::{Audience, LateJoinStrategy, Service, Start};
 use super::beat::{Beat, Cut};
 use super::trace::Trace;
 use super::traffic::{Sent, Traffic};
@@ -129,13 +129,13 @@ impl Publisher {
 
     /// Media begin to flow, in a new epoch.
     pub fn start(&mut self) {
-        let origin = self.audience.start(Instant::now());
+        let Start { origin, hold } = self.audience.start(Instant::now());
         if origin == Origin::LeadIn {
             // Later than what an earlier run of the daemon sent: some receivers still have it, and seek to its end
             // whenever they are more than some seconds before it (docs/receivers.md §4.5).
             self.segmenter.begin_at(wall_clock());
         }
-        self.begin(origin, Duration::ZERO);
+        self.begin(origin, hold);
     }
 
     /// No media flow from here on. Whoever had the seat in the room taken away may have sent for a while what the relay
@@ -228,7 +228,7 @@ impl Publisher {
 
     /// The relay took the join. It accepts messages up to `max_payload` bytes.
     pub fn joined(&mut self, late_join: LateJoinStrategy, max_payload: usize) {
-        self.audience.joined(late_join);
+        self.audience.joined(late_join, Instant::now());
         self.limit_chunks(max_payload.saturating_sub(EVENT_OVERHEAD_BYTES));
     }
 
