@@ -45,6 +45,7 @@ impl Beat {
     /// A cut was made; `chunk` tells what came of it.
     pub fn cut(&mut self, now: Instant, chunk: Cut) {
         let gap = match chunk {
+            Cut::PutOff(until) => return self.hold(until),
             Cut::Nothing => Duration::ZERO,
             Cut::Chunk => gap_after(false),
             Cut::InitSegment => gap_after(true),
@@ -64,6 +65,8 @@ impl Beat {
 pub enum Cut {
     /// No chunk.
     Nothing,
+    /// No chunk yet: it is to be tried again at this time.
+    PutOff(Instant),
     /// A chunk.
     Chunk,
     /// A chunk with an init segment.
@@ -111,6 +114,16 @@ mod tests {
         assert_eq!(beat.due(), after(start, 220));
         beat.cut(after(start, 220), Cut::Chunk);
         assert_eq!(beat.due(), after(start, 320));
+    }
+
+    #[test]
+    fn a_cut_that_was_put_off_a_little_does_not_move_the_beat() {
+        let start = Instant::now();
+        let mut beat = Beat::new(PERIOD, start);
+        beat.cut(after(start, 100), Cut::PutOff(after(start, 130)));
+        assert_eq!(beat.due(), after(start, 130));
+        beat.cut(after(start, 130), Cut::Chunk);
+        assert_eq!(beat.due(), after(start, 200));
     }
 
     #[test]

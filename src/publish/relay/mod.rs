@@ -4,11 +4,13 @@
 //! - [`audience`]: what the receivers need and when: a new timeline, a replay, filler to jump over; pure;
 //! - `late_join`: when those who came late are served; pure;
 //! - `beat`: when chunks are cut; pure;
+//! - `clearance`: whether the chunk before has got through; pure;
 //! - `trace`: one JSON line per published chunk;
 //! - `traffic`: how much is sent.
 
 pub mod audience;
 mod beat;
+mod clearance;
 mod late_join;
 mod publisher;
 mod trace;

@@ -8,6 +8,7 @@ use bytes::Bytes;
 
 use super::audience::{Audience, LateJoinStrategy, Service, Start};
 use super::beat::{Beat, Cut};
+use super::clearance::Clearance;
 use super::trace::Trace;
 use super::traffic::{Sent, Traffic};
 use crate::capture::{Encoding, MediaClock};
@@ -37,6 +38,7 @@ pub struct Publisher {
     clock: MediaClock,
     cadence: Duration,
     beat: Beat,
+    clearance: Clearance,
     outbox: Option<Outbox>,
     uplink: Uplink,
     /// The largest chunk that the relay takes.
@@ -72,6 +74,7 @@ impl Publisher {
             clock,
             cadence,
             beat: Beat::new(cadence, Instant::now()),
+            clearance: Clearance::default(),
             outbox: None,
             uplink: Uplink::new(limits, Instant::now()),
             max_chunk_bytes: MAX_CHUNK_BYTES,
@@ -224,6 +227,7 @@ impl Publisher {
         self.outbox = outbox;
         self.limit_chunks(MAX_CHUNK_BYTES);
         self.recently_sent.clear();
+        self.clearance = Clearance::default();
     }
 
     /// The relay took the join. It accepts messages up to `max_payload` bytes.
@@ -324,6 +328,9 @@ impl Publisher {
             self.segmenter.skip();
             self.last_cut = Some(now);
             return Cut::Nothing;
+        }
+        if let Some(again) = self.clearance.ask_again(now, backlog) {
+            return Cut::PutOff(again);
         }
         let missed = self.segmenter.counters().replays_missed;
         let chunk = self.segmenter.cut(self.clock.now());

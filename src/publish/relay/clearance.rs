@@ -1,0 +1,91 @@
+//! Whether the way to the relay is clear for a chunk. Where nothing gets through for a moment, as on Wi-Fi while others talk,
+//! chunks would wait on the way and arrive all at once, and of those that come close together receivers lose one
+//! (docs/receivers.md §4.2). So the next chunk is not cut until the one before it has got through. Pure.
+
+use std::time::{Duration, Instant};
+
+use crate::meeting::Backlog;
+use crate::meeting::spacing::SHORTEST_GAP;
+
+/// A way on which something waits is watched for so long. What gets through meanwhile shows that it is only slow: then the
+/// next chunk arrives as long behind as it takes itself.
+const WATCHED_FOR: Duration = Duration::from_millis(30);
+/// How often it is looked whether something gets through again.
+const LOOK_EVERY: Duration = Duration::from_millis(10);
+
+/// What is known of the way to the relay.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Clearance {
+    /// Nothing that would keep a chunk waiting.
+    #[default]
+    Clear,
+    /// Something waits; so many bytes have got through.
+    Watched(u64),
+    /// Nothing got through while it was watched; so many bytes have.
+    Blocked(u64),
+    /// Something gets through again: before this time nothing may follow it.
+    Freed(Instant),
+}
+
+impl Clearance {
+    /// When to ask again; `None` if a chunk may be cut now. To be asked whenever one is due.
+    pub fn ask_again(&mut self, now: Instant, backlog: Backlog) -> Option<Instant> {
+        let Backlog { delivered, busy, .. } = backlog;
+        let (next, ask_again) = match *self {
+            Self::Clear if busy => (Self::Watched(delivered), Some(now + WATCHED_FOR)),
+            Self::Watched(before) | Self::Blocked(before) if busy && delivered == before => {
+                (Self::Blocked(before), Some(now + LOOK_EVERY))
+            }
+            Self::Blocked(_) => (Self::Freed(now + SHORTEST_GAP), Some(now + SHORTEST_GAP)),
+            Self::Freed(until) if now < until => (*self, Some(until)),
+            Self::Clear | Self::Watched(_) | Self::Freed(_) => (Self::Clear, None),
+        };
+        *self = next;
+        ask_again
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn waits(delivered: u64) -> Backlog {
+        Backlog { age: Duration::from_millis(60), delivered, busy: true }
+    }
+
+    fn arrived(delivered: u64) -> Backlog {
+        Backlog { age: Duration::ZERO, delivered, busy: false }
+    }
+
+    /// How many milliseconds after `start` it is asked again, for each backlog at the time that was asked for.
+    fn asked_again(backlogs: impl IntoIterator<Item = Backlog>) -> Vec<Option<u128>> {
+        let start = Instant::now();
+        let mut clearance = Clearance::default();
+        let mut now = start;
+        let mut ask = |backlog| {
+            let again = clearance.ask_again(now, backlog);
+            now = again.unwrap_or(now + Duration::from_millis(100));
+            again.map(|again| (again - start).as_millis())
+        };
+        backlogs.into_iter().map(&mut ask).collect()
+    }
+
+    #[test]
+    fn a_chunk_follows_at_once_what_has_arrived() {
+        assert_eq!(asked_again([arrived(0), arrived(9000), arrived(18_000)]), [None, None, None]);
+    }
+
+    #[test]
+    fn a_way_that_is_only_slow_delays_a_chunk_by_a_moment() {
+        assert_eq!(asked_again([waits(1000), waits(4000)]), [Some(30), None]);
+        assert_eq!(asked_again([waits(1000), arrived(9000)]), [Some(30), None]);
+    }
+
+    #[test]
+    fn what_waits_on_a_blocked_way_is_followed_some_time_after_it_got_through() {
+        let blocked = [waits(1000), waits(1000), waits(1000), waits(1000)];
+        let freed = [arrived(9000), arrived(9000), arrived(9000)];
+        let expected = [Some(30), Some(40), Some(50), Some(60), Some(110), None, None];
+        assert_eq!(asked_again(blocked.into_iter().chain(freed)), expected);
+    }
+}
