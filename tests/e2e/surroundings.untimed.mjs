@@ -3,7 +3,7 @@
 
 import assert from 'node:assert/strict';
 import { execFileSync } from 'node:child_process';
-import { mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { scenario } from './lib/scene.mjs';
@@ -58,7 +58,8 @@ scenario('a disk that is full or read-only costs nothing but a line of the log',
 
   rmSync(onDisk('full'));
   await agent.control.mic(false);
-  await until('the choice to be kept', 3_000, () => JSON.parse(readFileSync(onDisk('choice.json'), 'utf8')).mic_live);
+  const choice = onDisk('choice.json');
+  await until('the choice to be kept', 3_000, () => existsSync(choice) && JSON.parse(readFileSync(choice, 'utf8')).mic_live);
   assert.equal(told(/./), 1, 'a disk that works again is no fault');
 
   execFileSync('nsenter', ['--mount', `--target=${agent.pid}`, 'mount', '-o', 'remount,ro', state]);
