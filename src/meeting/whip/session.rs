@@ -153,6 +153,12 @@ impl Session {
                     self.outage = Some(Outage { since: now, restart: Some(now + RESTART_AFTER) });
                 }
             }
+            Event::PathLost => {
+                if self.state == State::Established {
+                    let since = self.outage.map_or(now, |outage| outage.since);
+                    self.outage = Some(Outage { since, restart: Some(now) });
+                }
+            }
             Event::Failed(why) => {
                 if matches!(self.state, State::Connecting { .. } | State::Established) {
                     self.end(Fault::Lost(why));
@@ -285,10 +291,7 @@ impl Session {
         if self.leaving {
             return self.leave();
         }
-        let servers = ice_servers(answer.links.iter().map(String::as_str));
-        if !servers.is_empty() {
-            self.actions.push_back(Action::UseIceServers(servers));
-        }
+        self.use_ice_servers(answer);
         if Fragment::read(&answer.body).is_none() {
             let content = answer
                 .content_type
@@ -301,6 +304,24 @@ impl Session {
         self.state = State::Connecting { since: now };
         self.actions.push_back(Action::Accept(answer.body.clone()));
         self.trickle();
+    }
+
+    fn use_ice_servers(&mut self, answer: &Answer) {
+        let mut servers = Vec::new();
+        for named in ice_servers(answer.links.iter().map(String::as_str)) {
+            match named {
+                Ok(server) => servers.push(server),
+                Err(unusable) => {
+                    let endpoint = shown(&self.endpoint);
+                    tracing::warn!(
+                        "WHIP endpoint {endpoint}: it names a server that is not used: {unusable}"
+                    );
+                }
+            }
+        }
+        if !servers.is_empty() {
+            self.actions.push_back(Action::UseIceServers(servers));
+        }
     }
 
     fn connected(&mut self) {
