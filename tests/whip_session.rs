@@ -280,6 +280,23 @@ fn a_server_that_takes_no_candidates_is_not_asked_again_and_the_session_goes_on(
 }
 
 #[test]
+fn an_endpoint_that_our_former_session_holds_is_cleared_again_once() {
+    for refused in [403, 409] {
+        let mut story = Story::begin(Some("https://sfu.example.org/session/0"));
+        assert_eq!(story.asked().method, Method::Delete);
+        story.tell(Event::Unanswered(HttpFault::TooLarge));
+        assert_eq!(story.asked().method, Method::Post);
+        story.answer(status(refused));
+        let request = story.asked();
+        assert_eq!((request.method, request.url.path()), (Method::Delete, "/session/0"));
+        story.answer(status(200));
+        assert_eq!(story.asked().method, Method::Post);
+        story.answer(status(refused));
+        assert!(matches!(story.actions().last(), Some(Action::End(_))));
+    }
+}
+
+#[test]
 fn media_that_get_through_no_more_restart_ice() {
     let restarted = OFFER.replace("ours", "fresh");
     let mut story = Story::joined();

@@ -74,6 +74,8 @@ pub struct Session {
     state: State,
     /// To be left as soon as the server has said where the session is.
     leaving: bool,
+    /// The session of a run before of which the server has not said that it has ended.
+    uncleared: Option<Url>,
     /// The session's URL, and the entity tag of its ICE session.
     resource: Option<Url>,
     etag: Option<String>,
@@ -97,6 +99,7 @@ impl Session {
             redirects: Redirects::default(),
             state: State::Offering,
             leaving: false,
+            uncleared: None,
             resource: None,
             etag: None,
             answer: String::new(),
@@ -107,10 +110,7 @@ impl Session {
             actions: VecDeque::new(),
         };
         match kept {
-            Some(kept) => {
-                session.state = State::Clearing;
-                session.ask(Method::Delete, kept, String::new(), None, CLEARING_TIMEOUT);
-            }
+            Some(kept) => session.clear(kept),
             None => session.offer(),
         }
         session
@@ -196,6 +196,11 @@ impl Session {
         self.actions.push_back(Action::Ask(request));
     }
 
+    fn clear(&mut self, kept: Url) {
+        self.state = State::Clearing;
+        self.ask(Method::Delete, kept, String::new(), None, CLEARING_TIMEOUT);
+    }
+
     fn offer(&mut self) {
         self.state = State::Offering;
         let (endpoint, offer) = (self.endpoint.clone(), self.offer.clone());
@@ -221,6 +226,8 @@ impl Session {
             State::Clearing => {
                 if answer.class() < 5 {
                     self.actions.push_back(Action::Keep(None));
+                } else {
+                    self.uncleared = Some(request.url);
                 }
                 self.offer();
             }
@@ -237,11 +244,12 @@ impl Session {
     }
 
     fn unanswered(&mut self, fault: HttpFault, now: Instant) {
-        if self.asking.take().is_none() {
-            return;
-        }
+        let Some(request) = self.asking.take() else { return };
         match self.state {
-            State::Clearing => self.offer(),
+            State::Clearing => {
+                self.uncleared = Some(request.url);
+                self.offer();
+            }
             State::Offering if self.leaving => self.left(),
             State::Offering => self.end(Fault::Http(fault)),
             State::Leaving => self.left(),
@@ -267,6 +275,10 @@ impl Session {
         }
         if self.leaving {
             return self.left();
+        }
+        // The network was away for the DELETE and is back now: the endpoint is in use by our own former session.
+        if let (403 | 409, Some(kept)) = (answer.status, self.uncleared.take()) {
+            return self.clear(kept);
         }
         self.finish(WhipError::refused(&self.endpoint, answer));
     }
