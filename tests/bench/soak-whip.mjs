@@ -64,7 +64,12 @@ async function soak() {
   endings.push(() => browser.stop());
   const page = await browser.newPage();
   await page.goto(`${browser.pages}/janus.html`);
-  const watch = () => page.evaluate(([socket, room]) => window.viewer.watch(socket, room), [server.socket, VIDEO_ROOM]);
+  const watch = () => page.evaluate(([socket, room]) => {
+    // What the former viewer was told holds for the former server.
+    window.viewer.peer?.close();
+    window.viewer = new Viewer();
+    return window.viewer.watch(socket, room);
+  }, [server.socket, VIDEO_ROOM]);
   const now = () => page.evaluate(() => performance.now());
   await watch();
 
