@@ -3,32 +3,29 @@
 //!
 //! One thing is asked of the server at a time.
 
+mod established;
+
 use std::collections::VecDeque;
 use std::time::{Duration, Instant};
 
 use url::Url;
 
-use super::error::{Fault, WhipError};
-use super::event::{Action, Event};
-use super::fragment::Fragment;
-use super::http::HttpFault;
-use super::ice_server::ice_servers;
-use super::redirect::{Redirects, stay_secure};
-use super::request::{ANSWER_TIMEOUT, Answer, Method, Request};
-use super::shown;
+use crate::meeting::whip::error::{Fault, WhipError};
+use crate::meeting::whip::event::{Action, Event};
+use crate::meeting::whip::fragment::Fragment;
+use crate::meeting::whip::http::HttpFault;
+use crate::meeting::whip::ice_server::ice_servers;
+use crate::meeting::whip::redirect::{Redirects, stay_secure};
+use crate::meeting::whip::request::{ANSWER_TIMEOUT, Answer, Method, Request};
+use crate::meeting::whip::shown;
+
+use established::{Asked, Outage};
+pub use established::{GIVE_UP_AFTER, RESTART_AFTER};
 
 /// How long ending the session of a run before may take. Whether it works or not, the offer follows.
 pub const CLEARING_TIMEOUT: Duration = Duration::from_millis(1200);
 /// From the answer to the connection for media.
 pub const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
-/// A connection for media that has been lost for so long is mended by an ICE restart.
-pub const RESTART_AFTER: Duration = Duration::from_secs(2);
-/// An ICE restart that could not be asked for is asked for again after this.
-const RESTART_AGAIN: Duration = Duration::from_secs(1);
-/// A connection for media that has been lost for so long is given up.
-pub const GIVE_UP_AFTER: Duration = Duration::from_secs(12);
-/// Own candidates that may wait, at most.
-const MAX_CANDIDATES: usize = 64;
 
 /// How far the session is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -45,22 +42,6 @@ enum State {
     Leaving,
     /// Nothing is done any more.
     Over,
-}
-
-/// What the server is asked about an established connection.
-#[derive(Debug, Clone, PartialEq, Eq)]
-enum Asked {
-    Nothing,
-    Trickle,
-    Restart,
-}
-
-/// Why media do not get through.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-struct Outage {
-    since: Instant,
-    /// When an ICE restart is due; `None` while one is under way, or was agreed on.
-    restart: Option<Instant>,
 }
 
 /// One session.
@@ -132,9 +113,7 @@ impl Session {
             State::Connecting { since } => Some(since + CONNECT_TIMEOUT),
             _ => None,
         };
-        let outage = self.outage.map(|outage| outage.since + GIVE_UP_AFTER);
-        let restart = self.outage.and_then(|outage| outage.restart).filter(|_| self.asked == Asked::Nothing);
-        [connecting, outage, restart].into_iter().flatten().min()
+        [connecting, self.mending_due()].into_iter().flatten().min()
     }
 
     /// Takes in an event that happened at `now`; [`Session::poll_action`] has what follows from it.
@@ -148,17 +127,8 @@ impl Session {
             Event::Unusable(why) => self.end(Fault::Unusable(why)),
             Event::Candidates(candidates) => self.add_candidates(candidates),
             Event::Connected => self.connected(),
-            Event::Disconnected => {
-                if self.state == State::Established && self.outage.is_none() {
-                    self.outage = Some(Outage { since: now, restart: Some(now + RESTART_AFTER) });
-                }
-            }
-            Event::PathLost => {
-                if self.state == State::Established {
-                    let since = self.outage.map_or(now, |outage| outage.since);
-                    self.outage = Some(Outage { since, restart: Some(now) });
-                }
-            }
+            Event::Disconnected => self.disconnected(now),
+            Event::PathLost => self.path_lost(now),
             Event::Failed(why) => {
                 if matches!(self.state, State::Connecting { .. } | State::Established) {
                     self.end(Fault::Lost(why));
@@ -177,16 +147,7 @@ impl Session {
         {
             return self.end(Fault::NoMedia { after: CONNECT_TIMEOUT });
         }
-        let Some(outage) = &mut self.outage else { return };
-        if now >= outage.since + GIVE_UP_AFTER {
-            let why = format!("nothing got through for {} s", GIVE_UP_AFTER.as_secs());
-            self.end(Fault::Lost(why));
-        } else if self.asked == Asked::Nothing && outage.restart.is_some_and(|due| now >= due) {
-            outage.restart = None;
-            if self.resource.is_some() {
-                self.actions.push_back(Action::OfferRestart);
-            }
-        }
+        self.mend(now);
     }
 
     fn ask(&mut self, method: Method, url: Url, body: String, if_match: Option<String>, timeout: Duration) {
@@ -253,18 +214,7 @@ impl Session {
             State::Offering if self.leaving => self.left(),
             State::Offering => self.end(Fault::Http(fault)),
             State::Leaving => self.left(),
-            State::Connecting { .. } | State::Established => {
-                tracing::info!("the WHIP server was not reached: {fault}");
-                match std::mem::replace(&mut self.asked, Asked::Nothing) {
-                    // The network is away, as it is for media.
-                    Asked::Restart => {
-                        if let Some(outage) = &mut self.outage {
-                            outage.restart = Some(now + RESTART_AGAIN);
-                        }
-                    }
-                    Asked::Trickle | Asked::Nothing => {}
-                }
-            }
+            State::Connecting { .. } | State::Established => self.patch_unanswered(&fault, now),
             State::Over => {}
         }
     }
@@ -333,86 +283,6 @@ impl Session {
         }
         if !servers.is_empty() {
             self.actions.push_back(Action::UseIceServers(servers));
-        }
-    }
-
-    fn connected(&mut self) {
-        match self.state {
-            State::Connecting { .. } => {
-                self.state = State::Established;
-                self.actions.push_back(Action::Joined);
-            }
-            State::Established => self.outage = None,
-            _ => {}
-        }
-    }
-
-    fn add_candidates(&mut self, candidates: Vec<String>) {
-        for candidate in candidates {
-            if self.candidates.len() < MAX_CANDIDATES && !self.offer.contains(&candidate) {
-                self.candidates.push(candidate);
-            }
-        }
-        self.trickle();
-    }
-
-    /// Tells the candidates that have come up, all at once.
-    fn trickle(&mut self) {
-        if !matches!(self.state, State::Connecting { .. } | State::Established)
-            || self.asked != Asked::Nothing
-            || self.candidates.is_empty()
-            || !self.takes_candidates
-        {
-            return;
-        }
-        let (Some(resource), Some(ours)) = (self.resource.clone(), Fragment::read(&self.offer)) else {
-            return;
-        };
-        let fragment = Fragment { candidates: std::mem::take(&mut self.candidates), ..ours };
-        self.asked = Asked::Trickle;
-        let (body, etag) = (fragment.write(&self.offer), self.etag.clone());
-        self.ask(Method::Patch, resource, body, etag, ANSWER_TIMEOUT);
-    }
-
-    fn restart(&mut self, offer: &str) {
-        let (Some(resource), Some(fragment)) = (self.resource.clone(), Fragment::read(offer)) else { return };
-        if self.state != State::Established || self.asked != Asked::Nothing {
-            return;
-        }
-        tracing::info!("nothing gets through to the WHIP server; restarting ICE");
-        offer.clone_into(&mut self.offer);
-        self.asked = Asked::Restart;
-        self.ask(Method::Patch, resource, fragment.write(offer), Some("*".to_owned()), ANSWER_TIMEOUT);
-    }
-
-    fn patch_answered(&mut self, answer: &Answer, now: Instant) {
-        match std::mem::replace(&mut self.asked, Asked::Nothing) {
-            Asked::Nothing => {}
-            Asked::Trickle => {
-                if answer.class() != 2 {
-                    tracing::debug!(
-                        status = answer.status,
-                        "the WHIP server takes no candidates; going on without"
-                    );
-                    self.takes_candidates = false;
-                }
-                self.trickle();
-            }
-            Asked::Restart => match Fragment::read(&answer.body).filter(|_| answer.class() == 2) {
-                Some(fragment) => {
-                    self.etag.clone_from(&answer.etag);
-                    self.answer = fragment.replace_in(&self.answer);
-                    self.actions.push_back(Action::Accept(self.answer.clone()));
-                    if let Some(outage) = &mut self.outage {
-                        outage.since = now;
-                    }
-                    self.trickle();
-                }
-                None => {
-                    let status = answer.status;
-                    self.end(Fault::Lost(format!("the server does not restart it (it answered {status})")));
-                }
-            },
         }
     }
 
