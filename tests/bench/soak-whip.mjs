@@ -117,6 +117,7 @@ async function soak() {
     if (what === 'agent killed') held = [];
     const endMs = await now();
     const backMs = await shownFrom(page, endMs, PATIENCE_MS);
+    if (!(backMs <= PICTURE_MS)) console.error(agent.tail());
     const gapMs = longestGapMs(await reportOf(page, 'video'), fromMs, await now());
     outcomes[what].push({ backMs: backMs ?? PATIENCE_MS, gapMs });
     console.error(JSON.stringify({ at: Math.round(part() * SECONDS), what, backMs, gapMs: Math.round(gapMs), ...held.at(-1) }));
