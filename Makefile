@@ -12,6 +12,8 @@ LOCKED := $(if $(CI),--locked)
 # How long a meeting `make soak` holds, in seconds, and with which clients.
 SOAK_SECONDS ?= 1200
 GENERATION ?= later
+# How long `make soak-whip` publishes, in seconds.
+WHIP_SECONDS ?= 1800
 export SOAK_SECONDS
 # How long `make fuzz` looks for trouble in each target, in seconds, and in which.
 FUZZ_SECONDS ?= 60
@@ -65,6 +67,12 @@ soak: release deps-test ## A meeting of SOAK_SECONDS with a newcomer every 5 s (
 .PHONY: soak-events
 soak-events: release deps-test ## The same SOAK_SECONDS with something happening every second, as root: what the process holds
 	ROOMCAM=$(RELEASE) node tests/bench/soak-events.mjs
+
+.PHONY: soak-whip
+soak-whip: release deps-test ## Half an hour of publishing by WHIP: a bad link, a server that restarts, an agent that is killed (as root)
+	@tests/install-deps.sh media-servers
+	@test -e tests/whip/server || tests/whip/install.sh
+	SOAK_SECONDS=$(WHIP_SECONDS) ROOMCAM=$(RELEASE) node tests/bench/soak-whip.mjs
 
 .PHONY: check
 check: check-format check-lints check-docs check-dependencies ## What .ci/run checks before the tests
@@ -154,7 +162,9 @@ test-network: release deps-test ## The agent behind bad links, in a network name
 
 .PHONY: test-turn
 test-turn: release deps-test ## STUN, TURN and changing addresses, in network namespaces (as root)
-	ROOMCAM=$(RELEASE) node --test tests/network/turn.test.mjs
+	@tests/install-deps.sh media-servers
+	@test -e tests/whip/server || tests/whip/install.sh
+	ROOMCAM=$(RELEASE) node --test --test-concurrency=1 tests/network/turn.test.mjs tests/network/whip.test.mjs
 
 .PHONY: test-pi
 test-pi: deps-test ## The package on an emulated Raspberry Pi, with a camera, a sound card and GPIO

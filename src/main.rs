@@ -9,7 +9,7 @@ use std::path::PathBuf;
 use std::process::ExitCode;
 
 use clap::Parser;
-use roomcam::agent::{self, RunOptions};
+use roomcam::agent::{self, AgentError, RunOptions};
 use roomcam::capture::{V4L2_COLLECT_BUFFERS, devices};
 use roomcam::config::ConfigErrors;
 use roomcam::control::{self, Control, Server, State};
@@ -43,7 +43,10 @@ fn main() -> ExitCode {
         Ok(status) => status,
         Err(error) => {
             eprintln!("roomcam: {error}");
-            let misuse = error.is::<ConfigErrors>() || error.is::<LogError>() || error.is::<RelayArgsError>();
+            let misuse = error.is::<ConfigErrors>()
+                || error.is::<LogError>()
+                || error.is::<RelayArgsError>()
+                || error.downcast_ref().is_some_and(AgentError::is_misconfiguration);
             ExitCode::from(if misuse { 2 } else { 1 })
         }
     }

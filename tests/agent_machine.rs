@@ -312,7 +312,7 @@ impl World {
                 self.tracks.hear_silence(self.capture_time());
             }
             Action::StartMedia => {
-                self.last_origin = Some(self.audience.start(self.now));
+                self.last_origin = Some(self.audience.start(self.now).origin);
                 assert!(!std::mem::replace(&mut self.flowing, true), "starts twice");
                 assert!(self.joined && self.may_publish, "publishes without a seat");
             }
@@ -482,7 +482,7 @@ impl World {
     fn join(&mut self, may_publish: bool, late_join: LateJoinStrategy) {
         if std::mem::take(&mut self.connecting) {
             (self.joined, self.may_publish, self.late_join) = (true, may_publish, late_join);
-            self.audience.joined(late_join);
+            self.audience.joined(late_join, self.now);
             let first_generation = late_join == LateJoinStrategy::Restart;
             self.tell(Event::Joined { may_publish, first_generation });
         }

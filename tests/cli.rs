@@ -97,6 +97,33 @@ fn a_refused_configuration_is_printed_once_and_ends_with_2() {
     assert_eq!(stderr(&run), wanted);
 }
 
+/// So that the service is not started again before somebody has edited it (`RestartPreventExitStatus`).
+#[test]
+fn what_an_edit_alone_heals_ends_with_2() {
+    let dir = tempfile::tempdir().unwrap();
+    let pipelines = concat!(env!("CARGO_MANIFEST_DIR"), "/pipelines");
+    let socket = dir.path().join("control.sock");
+    for (profile, status, why) in [
+        ("no-such-profile", 2, "there is no pipeline profile"),
+        ("audio-only", 2, "there is nothing to send"),
+        // Whoever makes the directory edits nothing.
+        ("test-pattern", 1, "cannot write the chunk trace"),
+    ] {
+        let file = dir.path().join("room.toml");
+        let text = format!(
+            "[meeting]\nurl = 'http://127.0.0.1:9'\nroom = 'a'\n[capture]\nprofile = '{profile}'\nmic = 'none'\n\
+             [control]\nsocket = '{}'\n",
+            socket.display()
+        );
+        fs::write(&file, text).unwrap();
+        let trace = dir.path().join("missing/trace");
+        let args = ["run", "--config", file.to_str().unwrap(), "--trace-chunks", trace.to_str().unwrap()];
+        let run = roomcam(&args, &[("ROOMCAM_PIPELINES", pipelines)]);
+        assert!(stderr(&run).contains(why), "{profile}: {}", stderr(&run));
+        assert_eq!(run.status.code(), Some(status), "{profile}");
+    }
+}
+
 #[test]
 fn the_configuration_can_be_named_by_the_environment() {
     let run = roomcam(&["run"], &[("ROOMCAM_CONFIG", "/nowhere/room.toml")]);

@@ -280,6 +280,23 @@ fn a_server_that_takes_no_candidates_is_not_asked_again_and_the_session_goes_on(
 }
 
 #[test]
+fn an_endpoint_that_our_former_session_holds_is_cleared_again_once() {
+    for refused in [403, 409] {
+        let mut story = Story::begin(Some("https://sfu.example.org/session/0"));
+        assert_eq!(story.asked().method, Method::Delete);
+        story.tell(Event::Unanswered(HttpFault::TooLarge));
+        assert_eq!(story.asked().method, Method::Post);
+        story.answer(status(refused));
+        let request = story.asked();
+        assert_eq!((request.method, request.url.path()), (Method::Delete, "/session/0"));
+        story.answer(status(200));
+        assert_eq!(story.asked().method, Method::Post);
+        story.answer(status(refused));
+        assert!(matches!(story.actions().last(), Some(Action::End(_))));
+    }
+}
+
+#[test]
 fn media_that_get_through_no_more_restart_ice() {
     let restarted = OFFER.replace("ours", "fresh");
     let mut story = Story::joined();
@@ -308,6 +325,33 @@ fn media_that_get_through_no_more_restart_ice() {
     let request = story.asked();
     assert_eq!(request.if_match.as_deref(), Some("\"two\""), "the tag of the new ICE session");
     assert!(request.body.contains("a=ice-ufrag:fresh\r\n"), "and our credentials of it");
+}
+
+#[test]
+fn an_address_that_is_gone_restarts_ice_at_once() {
+    for disconnected in [false, true] {
+        let mut story = Story::joined();
+        if disconnected {
+            story.tell(Event::Disconnected);
+            story.wait(RESTART_AFTER / 2);
+        }
+        story.tell(Event::PathLost);
+        assert!(matches!(story.actions()[..], [Action::OfferRestart]));
+        story.tell(Event::Connected);
+        assert_eq!(story.session.poll_timeout(), None);
+    }
+}
+
+#[test]
+fn addresses_that_go_one_after_the_other_do_not_keep_a_lost_session() {
+    let mut story = Story::joined();
+    let times = GIVE_UP_AFTER.as_secs();
+    for second in 0..=times {
+        story.tell(Event::PathLost);
+        let over = story.actions().iter().any(|action| matches!(action, Action::End(_)));
+        assert_eq!(over, second == times, "after {second} s");
+        story.wait(Duration::from_secs(1));
+    }
 }
 
 #[test]
@@ -392,6 +436,16 @@ fn servers_for_ice_are_passed_on() {
     assert_eq!(servers.unwrap().len(), 1);
 }
 
+#[test]
+fn a_server_for_ice_that_cannot_be_used_costs_nothing_else() {
+    let mut story = Story::begin(None);
+    story.actions();
+    let links = vec![r#"<turn:turn.example.net>; rel="ice-server""#.into()];
+    story.answer(Answer { links, ..created("/s") });
+    let actions = story.actions();
+    assert!(matches!(actions[..], [Action::Keep(Some(_)), Action::Accept(_)]), "{actions:?}");
+}
+
 fn any_answer() -> impl Strategy<Value = Answer> {
     let location = prop_oneof![
         Just(None),
@@ -414,6 +468,7 @@ fn any_event() -> impl Strategy<Value = Event> {
         1 => "candidate:[a-z]{0,3}".prop_map(|candidate| Event::Candidates(vec![candidate])),
         2 => Just(()).prop_map(|()| Event::Connected),
         2 => Just(()).prop_map(|()| Event::Disconnected),
+        1 => Just(()).prop_map(|()| Event::PathLost),
         1 => Just(()).prop_map(|()| Event::RestartOffered(OFFER.replace("ours", "fresh"))),
         1 => Just(()).prop_map(|()| Event::Failed("broken".into())),
         1 => Just(()).prop_map(|()| Event::Unusable("odd".into())),

@@ -15,7 +15,8 @@ pub(super) enum Part {
     Camera,
     Mic,
     Meeting,
-    /// A STUN or TURN server, counted through all URLs of the configuration.
+    /// A STUN or TURN server, counted through all URLs of the configuration, and then through those that a media server
+    /// names.
     IceServer(usize),
     /// What is kept over a restart.
     Memory,
@@ -72,10 +73,12 @@ impl Faults {
         }
     }
 
-    /// There are other STUN and TURN servers now.
-    pub(super) fn clear_ice_servers(&mut self) {
-        for fault in self.0.iter_mut().filter(|fault| matches!(fault.part, Part::IceServer(_))) {
-            fault.ongoing = false;
+    /// STUN and TURN servers, from this one on, are not asked any more.
+    pub(super) fn clear_ice_servers(&mut self, from: usize) {
+        for fault in &mut self.0 {
+            if matches!(fault.part, Part::IceServer(server) if server >= from) {
+                fault.ongoing = false;
+            }
         }
     }
 
@@ -113,6 +116,17 @@ mod tests {
         assert_eq!(parts, [("camera", true), ("camera", false), ("mic", true), ("camera", false)]);
         let history = faults.history(|part| part != Part::Mic);
         assert!(!history[2].ongoing, "the microphone was muted meanwhile");
+    }
+
+    #[test]
+    fn servers_that_are_not_asked_any_more_do_not_fail() {
+        let mut faults = Faults::default();
+        (0..3).for_each(|server| {
+            faults.report(Part::IceServer(server), "silent");
+        });
+        faults.clear_ice_servers(1);
+        let ongoing: Vec<_> = faults.history(|_| true).iter().map(|fault| fault.ongoing).collect();
+        assert_eq!(ongoing, [false, false, true], "the newest first");
     }
 
     #[test]

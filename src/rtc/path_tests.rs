@@ -29,6 +29,8 @@ struct Ends {
     /// Addresses from and to which packets get.
     up: BTreeSet<SocketAddr>,
     heard: [Vec<String>; 2],
+    /// How often the first peer has said that it is connected.
+    connections: usize,
     /// From where the first peer has sent since this was cleared.
     sent_from: BTreeSet<SocketAddr>,
 }
@@ -43,7 +45,14 @@ impl Ends {
         }
         let up = ours.iter().map(|candidate| candidate.address()).chain([theirs]).collect();
         let other = Peer::new(settings("other"), &[theirs], now).unwrap();
-        Self { peers: [peer, other], now, up, heard: Default::default(), sent_from: BTreeSet::new() }
+        Self {
+            peers: [peer, other],
+            now,
+            up,
+            heard: Default::default(),
+            connections: 0,
+            sent_from: BTreeSet::new(),
+        }
     }
 
     fn offer(&mut self, offering: usize) {
@@ -77,6 +86,7 @@ impl Ends {
                     }
                 }
                 Output::Event(PeerEvent::Chat(text)) => self.heard[index].push(text),
+                Output::Event(PeerEvent::Connected) if index == 0 => self.connections += 1,
                 Output::Event(_) => {}
                 Output::Timeout(_) => return,
             }
@@ -130,11 +140,13 @@ fn a_connection_that_we_offered_goes_on_from_another_address_without_signalling(
 #[test]
 fn a_restart_moves_a_connection_that_the_other_end_offered() {
     let (mut ends, new) = moved(1);
+    assert_eq!(ends.connections, 1);
     ends.offer(0);
     ends.run(Duration::from_secs(2));
     ends.sent_from.clear();
     ends.run(Duration::from_secs(10));
     assert_eq!(ends.connected(), [true, true]);
+    assert_eq!(ends.connections, 2, "that media get through again is told");
     assert_eq!(ends.sent_from, BTreeSet::from([new]));
 }
 

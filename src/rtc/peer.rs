@@ -58,6 +58,8 @@ pub struct Peer {
     /// Whether an offer or an answer was agreed on.
     negotiated: bool,
     connected: bool,
+    /// ICE has begun to look for another path while connected.
+    looks_for_path: bool,
     /// What the way to the peer carries, in bits per second, as its feedback about each packet tells (TWCC).
     estimate: Option<u64>,
     /// What the peer wants at most, in bits per second (REMB).
@@ -110,6 +112,7 @@ impl Peer {
             candidate_lost: false,
             negotiated: false,
             connected: false,
+            looks_for_path: false,
             estimate: None,
             limit: None,
             now,
@@ -280,6 +283,10 @@ impl Peer {
             RtcEvent::IceConnectionStateChange(
                 IceConnectionState::Connected | IceConnectionState::Completed,
             ) if self.negotiated && self.video.was_connected() => self.connect(),
+            // No end of the connection: media go on as soon as there is another path.
+            RtcEvent::IceConnectionStateChange(IceConnectionState::Checking) => {
+                self.looks_for_path = self.connected;
+            }
             RtcEvent::IceConnectionStateChange(IceConnectionState::Disconnected) => {
                 self.connected = false;
                 self.events.push_back(PeerEvent::Disconnected);
@@ -316,8 +323,9 @@ impl Peer {
     }
 
     fn connect(&mut self) {
-        if !self.connected {
+        if !self.connected || self.looks_for_path {
             self.connected = true;
+            self.looks_for_path = false;
             self.video.connect();
             self.audio.connect();
             self.events.push_back(PeerEvent::Connected);

@@ -39,6 +39,13 @@ export class TurnNetwork {
     inTheMiddle('nft', 'add rule ip nat out oifname "machine" masquerade');
   }
 
+  /** Makes the middle such a router with a firewall that lets no datagrams through, as those of companies do. */
+  translateConnectionsOnly() {
+    this.translate();
+    run(...this.inTheMiddle('nft', ['add chain ip nat forward { type filter hook forward priority 0 ; }']));
+    run(...this.inTheMiddle('nft', ['add rule ip nat forward meta l4proto udp drop']));
+  }
+
   /** The command that runs a program in the middle. */
   inTheMiddle(program, args) {
     return ['ip', ['netns', 'exec', this.middle, program, ...args]];

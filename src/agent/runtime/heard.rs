@@ -213,6 +213,9 @@ impl Runtime {
 
     fn drop_session(&mut self) {
         self.session = None;
+        // Those that a media server names are named for one session.
+        let configured = self.config.meeting.ice_servers.iter().map(|server| server.urls.len()).sum();
+        self.faults.clear_ice_servers(configured);
         self.room.leave();
         self.publisher.set_outbox(None);
     }

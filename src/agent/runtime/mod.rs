@@ -101,6 +101,19 @@ pub enum AgentError {
     },
 }
 
+impl AgentError {
+    /// Whether the configuration, or the profile that it names, has to be edited before anything can come of another start.
+    pub fn is_misconfiguration(&self) -> bool {
+        match self {
+            Self::Url(_) | Self::Names(_) | Self::NothingToSend { .. } => true,
+            Self::Capture(error) => {
+                matches!(error, CaptureError::UnknownProfile { .. } | CaptureError::BadProfile { .. })
+            }
+            Self::Panel(_) | Self::Trace { .. } => false,
+        }
+    }
+}
+
 /// Joins the meeting and stays in it until `shutdown` resolves; then leaves the room.
 pub async fn run(
     config: &Config,

@@ -123,7 +123,7 @@ impl Runtime {
             let format = StreamFormat { video: format };
             self.publisher =
                 way_out(&self.config, dialect, format, &self.clock, None, self.state_directory.as_deref());
-            self.faults.clear_ice_servers();
+            self.faults.clear_ice_servers(0);
         }
         self.camera_format = format;
         self.renew_black(profile.clone(), black);

@@ -4,8 +4,8 @@ use url::Url;
 
 use super::error::WhipError;
 use super::http::HttpFault;
-use super::ice_server::IceServer;
 use super::request::{Answer, Request};
+use crate::config::IceServer;
 
 /// What happens to a session.
 #[derive(Debug)]
@@ -22,6 +22,8 @@ pub enum Event {
     Connected,
     /// They do not at present.
     Disconnected,
+    /// The address that they left from is no longer ours.
+    PathLost,
     /// They will not any more.
     Failed(String),
     /// Our description for an ICE restart.
@@ -41,7 +43,7 @@ pub enum Action {
     Keep(Option<Url>),
     /// The media server answers our offer so.
     Accept(String),
-    /// We can be reached through these servers.
+    /// Ask these servers too for ways to us.
     UseIceServers(Vec<IceServer>),
     /// Describe an ICE restart: [`Event::RestartOffered`].
     OfferRestart,

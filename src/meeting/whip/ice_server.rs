@@ -1,38 +1,69 @@
 //! STUN and TURN servers that a media server names in `Link` headers (RFC 9725 §4.6, RFC 8288 §3). Pure.
 
-use crate::config::Secret;
+use crate::config::{IceCredentials, IceScheme, IceServer, IceUrl, Secret};
+use crate::socketio::quote;
 
 /// Servers that are taken from one answer at most.
 const MAX_SERVERS: usize = 8;
+/// The longest username that a STUN message holds, in bytes (RFC 8489 §14.3: fewer than 509).
+const MAX_USERNAME: usize = 508;
 
-/// A STUN or TURN server.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct IceServer {
-    /// Its address as RFC 7064 and RFC 7065 write it, such as `turn:turn.example.org?transport=udp`.
-    pub url: String,
-    /// The user name for a TURN server.
-    pub username: Option<String>,
-    /// The password for a TURN server.
-    pub credential: Option<Secret>,
+/// A server that is named, and cannot be used.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("{server} {fault}")]
+pub struct UnusableServer {
+    /// Its address, without what may be a user or a password.
+    server: String,
+    fault: LinkFault,
 }
 
-/// Reads `Link` headers. Links with other relations are ignored, and so is what cannot be read.
-pub fn ice_servers<'a>(headers: impl IntoIterator<Item = &'a str>) -> Vec<IceServer> {
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+enum LinkFault {
+    #[error("is no address of a STUN or TURN server such as turn:HOST:PORT?transport=udp")]
+    Address,
+    #[error("comes without a username and a credential")]
+    NoCredentials,
+    #[error("wants credentials of another type than a password")]
+    CredentialType,
+    #[error(
+        "comes with a username or a credential that is empty, too long, or has spaces at its ends or control characters"
+    )]
+    Credentials,
+}
+
+/// Reads `Link` headers. Links with other relations are ignored, and so is what is no link.
+pub fn ice_servers<'a>(headers: impl IntoIterator<Item = &'a str>) -> Vec<Result<IceServer, UnusableServer>> {
     headers.into_iter().flat_map(|header| Links(header).filter_map(server)).take(MAX_SERVERS).collect()
 }
 
-fn server(link: Link<'_>) -> Option<IceServer> {
-    let is_ice_server = link.parameter("rel")?.split_ascii_whitespace().any(|rel| rel == "ice-server");
-    let scheme = link.target.split(':').next()?.to_ascii_lowercase();
-    if !is_ice_server || !["stun", "stuns", "turn", "turns"].contains(&scheme.as_str()) {
-        return None;
-    }
-    let credential = link.parameter("credential").map(|text| Secret::new(&text, "a Link header"));
-    Some(IceServer {
-        url: link.target.to_owned(),
-        username: link.parameter("username"),
-        credential: credential.transpose().ok()?,
+/// The server that a link names, if that is its relation.
+fn server(link: Link<'_>) -> Option<Result<IceServer, UnusableServer>> {
+    link.parameter("rel")?.split_ascii_whitespace().find(|rel| *rel == "ice-server")?;
+    let Ok(url) = link.target.parse::<IceUrl>() else {
+        let address = link.target.rsplit_once('@').map_or(link.target, |(_, address)| address);
+        return Some(Err(UnusableServer { server: quote(address), fault: LinkFault::Address }));
+    };
+    let credentials = match url.scheme {
+        IceScheme::Stun => Ok(None),
+        IceScheme::Turn | IceScheme::Turns => credentials(&link).map(Some),
+    };
+    Some(match credentials {
+        Ok(credentials) => Ok(IceServer { urls: vec![url], credentials }),
+        Err(fault) => Err(UnusableServer { server: url.to_string(), fault }),
     })
+}
+
+fn credentials(link: &Link<'_>) -> Result<IceCredentials, LinkFault> {
+    if link.parameter("credential-type").is_some_and(|kind| kind != "password") {
+        return Err(LinkFault::CredentialType);
+    }
+    let (Some(username), Some(password)) = (link.parameter("username"), link.parameter("credential")) else {
+        return Err(LinkFault::NoCredentials);
+    };
+    let is_username = (1..=MAX_USERNAME).contains(&username.len()) && !username.contains(char::is_control);
+    let password = Secret::new(password, "a Link header").ok().filter(|_| is_username);
+    let password = password.ok_or(LinkFault::Credentials)?;
+    Ok(IceCredentials::Password { username: username.to_owned(), password })
 }
 
 struct Link<'a> {
@@ -42,8 +73,8 @@ struct Link<'a> {
 
 impl Link<'_> {
     /// The first parameter of this name (RFC 8288 §3.3: later ones are ignored).
-    fn parameter(&self, name: &str) -> Option<String> {
-        self.parameters.iter().find(|(known, _)| known == name).map(|(_, value)| value.clone())
+    fn parameter(&self, name: &str) -> Option<&str> {
+        self.parameters.iter().find(|(known, _)| known == name).map(|(_, value)| value.as_str())
     }
 }
 
@@ -104,9 +135,12 @@ mod tests {
 
     use super::*;
 
-    fn server(url: &str, login: Option<(&str, &str)>) -> IceServer {
-        let credential = login.map(|(_, credential)| Secret::new(credential, "a test").unwrap());
-        IceServer { url: url.into(), username: login.map(|(name, _)| name.into()), credential }
+    fn server(url: &str, login: Option<(&str, &str)>) -> Result<IceServer, UnusableServer> {
+        let credentials = login.map(|(username, password)| IceCredentials::Password {
+            username: username.into(),
+            password: Secret::new(password, "a test").unwrap(),
+        });
+        Ok(IceServer { urls: vec![url.parse().unwrap()], credentials })
     }
 
     #[test]
@@ -138,7 +172,6 @@ mod tests {
                 r#"<https://h/sse>; rel="urn:ietf:params:whip:ext:core:server-sent-events", <stun:s>; REL="ice-server""#,
                 vec![server("stun:s", None)],
             ),
-            (r#"<https://h/>; rel="ice-server""#, vec![]),
             (r#"<stun:s>"#, vec![]),
             (r#"<stun:s>; rel="ice-server; x"#, vec![]),
             ("stun:s; rel=ice-server", vec![]),
@@ -149,9 +182,42 @@ mod tests {
     }
 
     #[test]
+    fn what_cannot_be_used_is_said() {
+        let login = r#"username="u"; credential="hunter2""#;
+        let long = "u".repeat(MAX_USERNAME + 1);
+        for (target, parameters, why) in [
+            ("https://h/", login, "https://h/ is no address"),
+            ("turn:u:hunter2@h", login, "h is no address"),
+            ("stuns:h", "", "stuns:h is no address"),
+            ("turn:h", "", "turn:h:3478?transport=udp comes without"),
+            ("turns:h", "credential=hunter2", "turns:h:5349?transport=tcp comes without"),
+            ("turn:h", &format!("{login}; credential-type=oauth"), "turn:h:3478?transport=udp wants"),
+            (
+                "turn:h",
+                r#"username=""; credential="hunter2""#,
+                "turn:h:3478?transport=udp comes with a username",
+            ),
+            ("turn:h", r#"username="u"; credential="""#, "turn:h:3478?transport=udp comes with a username"),
+            (
+                "turn:h",
+                &format!("username={long}; credential=hunter2"),
+                "turn:h:3478?transport=udp comes with a",
+            ),
+        ] {
+            let header = format!("<{target}>; rel=ice-server; {parameters}");
+            let servers = ice_servers([header.as_str()]);
+            let [Err(unusable)] = &servers[..] else { panic!("{header}: {servers:?}") };
+            assert!(unusable.to_string().starts_with(why), "{header}: {unusable}");
+            assert!(!unusable.to_string().contains("hunter2"), "{unusable}");
+        }
+        let longest = format!("<turn:h>; rel=ice-server; username={}; credential=p", &long[1..]);
+        assert!(matches!(ice_servers([longest.as_str()])[..], [Ok(_)]));
+    }
+
+    #[test]
     fn a_password_is_not_shown() {
         let servers = ice_servers([r#"<turn:t>; rel="ice-server"; username="u"; credential="hunter2""#]);
-        assert!(!format!("{servers:?}").contains("hunter2"));
+        assert!(matches!(servers[..], [Ok(_)]) && !format!("{servers:?}").contains("hunter2"));
     }
 
     proptest! {

@@ -23,7 +23,7 @@ pub use error::{Fault, WhipError};
 pub use event::{Action, Event};
 pub use fragment::Fragment;
 pub use http::{HttpClient, HttpFault};
-pub use ice_server::IceServer;
+pub use ice_server::UnusableServer;
 pub use request::{Answer, Method, Request};
 pub use resource_file::ResourceFile;
 pub use session::Session;

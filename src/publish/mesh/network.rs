@@ -9,7 +9,7 @@ use tokio::time::sleep_until;
 
 use crate::config::IceServer;
 use crate::rtc::socket::MAX_DATAGRAM;
-use crate::rtc::{AddressWatch, IceEvent, IceServers, LocalCandidate, Loopback, Sockets};
+use crate::rtc::{AddressWatch, IceEvent, IceServers, LocalCandidate, Loopback, NamedBy, Sockets};
 
 /// How often it is looked whether the device has other addresses, beside when the kernel says so: a new IPv6 address cannot
 /// be used at once.
@@ -72,6 +72,11 @@ impl Network {
     pub(super) fn candidates(&self) -> Vec<LocalCandidate> {
         let hosts = self.sockets.addresses().into_iter().map(LocalCandidate::Host);
         hosts.chain(self.found.iter().copied()).collect()
+    }
+
+    /// Asks the servers too that a media server names.
+    pub(super) fn add_servers(&mut self, named: &[IceServer]) {
+        self.servers.add(named, NamedBy::MediaServer, self.paths.ca_file.as_deref());
     }
 
     /// Sends a datagram from one of our addresses, or from one of a TURN server.

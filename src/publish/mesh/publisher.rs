@@ -14,6 +14,7 @@ use super::share;
 use super::tracks::Tracks;
 use super::viewers::{PathEvent, Refused, Viewers};
 use crate::capture::{Encoding, MediaClock};
+use crate::config::IceServer;
 use crate::media::{Frame, StreamFormat};
 use crate::publish::quality::{Quality, RateLimits, Reason, SizeStep};
 use crate::publish::relay::{Sent, Traffic};
@@ -29,7 +30,7 @@ const IDLE: Duration = Duration::from_secs(5);
 /// A STUN or TURN server does not do what it should, or does again.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Trouble {
-    /// Which one, counted through all URLs of the configuration.
+    /// Which one, counted through all URLs of the configuration, and then through those that a media server names.
     pub server: usize,
     /// What is wrong and what to do about it; `None` when it works.
     pub message: Option<String>,
@@ -111,6 +112,13 @@ impl Publisher {
             self.network = Some(Network::open(&self.settings.paths)?);
         }
         Ok(())
+    }
+
+    /// Asks the servers too that a media server names, until the meeting is over.
+    pub fn add_ice_servers(&mut self, named: &[IceServer]) {
+        if let Some(network) = &mut self.network {
+            network.add_servers(named);
+        }
     }
 
     /// The meeting is over: everybody is let go.

@@ -13,7 +13,7 @@ use crate::config::Secret;
 use crate::meeting::whip::{
     Action, Answer, Event, Fault, HttpClient, HttpFault, Request, ResourceFile, Session, WhipError,
 };
-use crate::publish::mesh::{Happened, Publisher};
+use crate::publish::mesh::{Happened, PathEvent, Publisher};
 use crate::publish::until;
 use crate::rtc::PeerEvent;
 
@@ -138,6 +138,15 @@ impl Client {
                     PeerEvent::Chat(_) | PeerEvent::Estimate(_) => {}
                 }
             }
+            while let Some((_, event)) = self.publisher.poll_path_event() {
+                self.tell(match event {
+                    PathEvent::Candidate(trickled) => Event::Candidates(vec![trickled.candidate]),
+                    PathEvent::Lost => Event::PathLost,
+                });
+            }
+            while let Some(trouble) = self.publisher.poll_trouble() {
+                self.happened.push_back(Happened::IceServer(trouble));
+            }
             if self.publisher.follow_links() {
                 self.happened.push_back(Happened::Encoding);
             }
@@ -173,8 +182,9 @@ impl Client {
                 Action::UseIceServers(servers) => {
                     tracing::info!(
                         servers = servers.len(),
-                        "the WHIP server names STUN and TURN servers, which are not used yet"
+                        "the WHIP server names STUN and TURN servers, which are asked too"
                     );
+                    self.publisher.add_ice_servers(&servers);
                 }
                 Action::OfferRestart => match self.publisher.with_peer(SERVER, |peer| peer.offer()) {
                     Some(Ok(offer)) => self.tell(Event::RestartOffered(offer)),

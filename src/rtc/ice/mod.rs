@@ -18,4 +18,5 @@ mod framing;
 mod server;
 pub mod servers;
 
+pub use server::NamedBy;
 pub use servers::{IceEvent, IceServers};

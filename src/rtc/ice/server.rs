@@ -8,7 +8,7 @@ use std::pin::Pin;
 use std::task::{Context, Poll};
 use std::time::{Duration, Instant, SystemTime};
 
-use super::allocation::{self, Allocation};
+use super::allocation::{self, Allocation, Refusal};
 use super::binding::{self, Binding};
 use super::connection::{Connection, look_up};
 use super::credentials;
@@ -54,10 +54,20 @@ enum State {
     },
 }
 
+/// Who names a server, and so who mends what is wrong with its address or credentials.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum NamedBy {
+    /// The configuration of this device.
+    Configuration,
+    /// The media server, for one session.
+    MediaServer,
+}
+
 /// A server in one role.
 pub(super) struct Server {
-    /// Which of the configured ones it is.
+    /// Which of all that were named it is.
     number: usize,
+    named_by: NamedBy,
     url: IceUrl,
     role: Role,
     state: State,
@@ -68,8 +78,8 @@ pub(super) struct Server {
 
 impl Server {
     /// A server that is asked at once.
-    pub(super) fn new(number: usize, url: IceUrl, role: Role, now: Instant) -> Self {
-        Self { number, url, role, state: State::Waiting(now), events: VecDeque::new(), told: None }
+    pub(super) fn new(number: usize, named_by: NamedBy, url: IceUrl, role: Role, now: Instant) -> Self {
+        Self { number, named_by, url, role, state: State::Waiting(now), events: VecDeque::new(), told: None }
     }
 
     /// When [`Server::poll`] is due, if nothing comes before.
@@ -127,6 +137,11 @@ impl Server {
                         let local = connection.local;
                         self.find(LocalCandidate::Relayed { address, local });
                         self.tell_works();
+                    }
+                    allocation::Output::Ended(Refusal::Credentials)
+                        if self.named_by == NamedBy::MediaServer =>
+                    {
+                        self.fail("it refuses the credentials that the media server gave for it".to_owned());
                     }
                     allocation::Output::Ended(refusal) => self.fail(refusal.to_string()),
                     allocation::Output::Timeout(_) => {
@@ -244,7 +259,11 @@ impl Server {
         if matches!(self.role, Role::Stun { reports: false }) {
             return;
         }
-        self.tell(Some(format!("{}: {why}", self.url)));
+        let named = match self.named_by {
+            NamedBy::Configuration => "",
+            NamedBy::MediaServer => " (named by the media server)",
+        };
+        self.tell(Some(format!("{}{named}: {why}", self.url)));
     }
 
     fn tell_works(&mut self) {

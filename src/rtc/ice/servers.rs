@@ -1,4 +1,4 @@
-//! All STUN and TURN servers that are configured. None of them hurts another, or who is reached without them.
+//! All STUN and TURN servers that are configured, or named by a media server. None of them hurts another, or who is reached without them.
 
 use std::future::{pending, poll_fn};
 use std::net::SocketAddr;
@@ -8,7 +8,7 @@ use std::time::Instant;
 
 use tokio::time::sleep_until;
 
-use super::server::{Role, Server};
+use super::server::{NamedBy, Role, Server};
 use crate::config::{IceCredentials, IceScheme, IceServer, IceTransport};
 use crate::rtc::candidate::LocalCandidate;
 
@@ -17,7 +17,7 @@ use crate::rtc::candidate::LocalCandidate;
 pub enum IceEvent {
     /// We can be reached in another way.
     Found {
-        /// Which server told it, counted through all URLs of the configuration.
+        /// Which server told it, counted through all URLs as they were named.
         server: usize,
         /// The way.
         candidate: LocalCandidate,
@@ -44,7 +44,7 @@ pub enum IceEvent {
     },
     /// A server does not do what it should, or does again. What happens again and again is told once.
     Trouble {
-        /// Which one, counted through all URLs of the configuration.
+        /// Which one, counted through all URLs as they were named.
         server: usize,
         /// What is wrong and what to do about it; `None` when it works.
         message: Option<String>,
@@ -54,6 +54,8 @@ pub enum IceEvent {
 /// The servers.
 pub struct IceServers {
     servers: Vec<Server>,
+    /// How many URLs were named.
+    urls: usize,
     hosts: Vec<SocketAddr>,
     /// Which server is asked first, so that a busy one does not starve the others.
     first: usize,
@@ -63,21 +65,28 @@ impl IceServers {
     /// Begins to ask the servers. `hosts` are our own addresses, with the ports of their sockets; `ca_file` has certificate
     /// authorities to trust beside the system's.
     pub fn open(configured: &[IceServer], ca_file: Option<&Path>, hosts: Vec<SocketAddr>) -> Self {
+        let mut opened = Self { servers: Vec::new(), urls: 0, hosts, first: 0 };
+        opened.add(configured, NamedBy::Configuration, ca_file);
+        opened
+    }
+
+    /// Begins to ask more servers.
+    pub fn add(&mut self, servers: &[IceServer], named_by: NamedBy, ca_file: Option<&Path>) {
         let now = Instant::now();
-        let mut servers = Vec::new();
-        let urls = configured.iter().flat_map(|server| server.urls.iter().map(move |url| (url, server)));
-        for (number, (url, IceServer { credentials, .. })) in urls.enumerate() {
+        let urls = servers.iter().flat_map(|server| server.urls.iter().map(move |url| (url, server)));
+        for (url, IceServer { credentials, .. }) in urls {
+            let number = self.urls;
+            self.urls += 1;
             // A TURN server that takes datagrams answers questions for our address too.
             if url.transport == IceTransport::Udp {
                 let role = Role::Stun { reports: url.scheme == IceScheme::Stun };
-                servers.push(Server::new(number, url.clone(), role, now));
+                self.servers.push(Server::new(number, named_by, url.clone(), role, now));
             }
             if let (IceScheme::Turn | IceScheme::Turns, Some(credentials)) = (url.scheme, credentials) {
                 let role = turn(credentials, ca_file);
-                servers.push(Server::new(number, url.clone(), role, now));
+                self.servers.push(Server::new(number, named_by, url.clone(), role, now));
             }
         }
-        Self { servers, hosts, first: 0 }
     }
 
     /// Waits until something happens; does meanwhile what needs no one's help. Can be dropped while it waits.

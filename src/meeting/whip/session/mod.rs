@@ -3,32 +3,29 @@
 //!
 //! One thing is asked of the server at a time.
 
+mod established;
+
 use std::collections::VecDeque;
 use std::time::{Duration, Instant};
 
 use url::Url;
 
-use super::error::{Fault, WhipError};
-use super::event::{Action, Event};
-use super::fragment::Fragment;
-use super::http::HttpFault;
-use super::ice_server::ice_servers;
-use super::redirect::{Redirects, stay_secure};
-use super::request::{ANSWER_TIMEOUT, Answer, Method, Request};
-use super::shown;
+use crate::meeting::whip::error::{Fault, WhipError};
+use crate::meeting::whip::event::{Action, Event};
+use crate::meeting::whip::fragment::Fragment;
+use crate::meeting::whip::http::HttpFault;
+use crate::meeting::whip::ice_server::ice_servers;
+use crate::meeting::whip::redirect::{Redirects, stay_secure};
+use crate::meeting::whip::request::{ANSWER_TIMEOUT, Answer, Method, Request};
+use crate::meeting::whip::shown;
+
+use established::{Asked, Outage};
+pub use established::{GIVE_UP_AFTER, RESTART_AFTER};
 
 /// How long ending the session of a run before may take. Whether it works or not, the offer follows.
 pub const CLEARING_TIMEOUT: Duration = Duration::from_millis(1200);
 /// From the answer to the connection for media.
 pub const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
-/// A connection for media that has been lost for so long is mended by an ICE restart.
-pub const RESTART_AFTER: Duration = Duration::from_secs(2);
-/// An ICE restart that could not be asked for is asked for again after this.
-const RESTART_AGAIN: Duration = Duration::from_secs(1);
-/// A connection for media that has been lost for so long is given up.
-pub const GIVE_UP_AFTER: Duration = Duration::from_secs(12);
-/// Own candidates that may wait, at most.
-const MAX_CANDIDATES: usize = 64;
 
 /// How far the session is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -47,22 +44,6 @@ enum State {
     Over,
 }
 
-/// What the server is asked about an established connection.
-#[derive(Debug, Clone, PartialEq, Eq)]
-enum Asked {
-    Nothing,
-    Trickle,
-    Restart,
-}
-
-/// Why media do not get through.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-struct Outage {
-    since: Instant,
-    /// When an ICE restart is due; `None` while one is under way, or was agreed on.
-    restart: Option<Instant>,
-}
-
 /// One session.
 #[derive(Debug)]
 pub struct Session {
@@ -74,6 +55,8 @@ pub struct Session {
     state: State,
     /// To be left as soon as the server has said where the session is.
     leaving: bool,
+    /// The session of a run before of which the server has not said that it has ended.
+    uncleared: Option<Url>,
     /// The session's URL, and the entity tag of its ICE session.
     resource: Option<Url>,
     etag: Option<String>,
@@ -97,6 +80,7 @@ impl Session {
             redirects: Redirects::default(),
             state: State::Offering,
             leaving: false,
+            uncleared: None,
             resource: None,
             etag: None,
             answer: String::new(),
@@ -107,10 +91,7 @@ impl Session {
             actions: VecDeque::new(),
         };
         match kept {
-            Some(kept) => {
-                session.state = State::Clearing;
-                session.ask(Method::Delete, kept, String::new(), None, CLEARING_TIMEOUT);
-            }
+            Some(kept) => session.clear(kept),
             None => session.offer(),
         }
         session
@@ -132,9 +113,7 @@ impl Session {
             State::Connecting { since } => Some(since + CONNECT_TIMEOUT),
             _ => None,
         };
-        let outage = self.outage.map(|outage| outage.since + GIVE_UP_AFTER);
-        let restart = self.outage.and_then(|outage| outage.restart).filter(|_| self.asked == Asked::Nothing);
-        [connecting, outage, restart].into_iter().flatten().min()
+        [connecting, self.mending_due()].into_iter().flatten().min()
     }
 
     /// Takes in an event that happened at `now`; [`Session::poll_action`] has what follows from it.
@@ -148,11 +127,8 @@ impl Session {
             Event::Unusable(why) => self.end(Fault::Unusable(why)),
             Event::Candidates(candidates) => self.add_candidates(candidates),
             Event::Connected => self.connected(),
-            Event::Disconnected => {
-                if self.state == State::Established && self.outage.is_none() {
-                    self.outage = Some(Outage { since: now, restart: Some(now + RESTART_AFTER) });
-                }
-            }
+            Event::Disconnected => self.disconnected(now),
+            Event::PathLost => self.path_lost(now),
             Event::Failed(why) => {
                 if matches!(self.state, State::Connecting { .. } | State::Established) {
                     self.end(Fault::Lost(why));
@@ -171,16 +147,7 @@ impl Session {
         {
             return self.end(Fault::NoMedia { after: CONNECT_TIMEOUT });
         }
-        let Some(outage) = &mut self.outage else { return };
-        if now >= outage.since + GIVE_UP_AFTER {
-            let why = format!("nothing got through for {} s", GIVE_UP_AFTER.as_secs());
-            self.end(Fault::Lost(why));
-        } else if self.asked == Asked::Nothing && outage.restart.is_some_and(|due| now >= due) {
-            outage.restart = None;
-            if self.resource.is_some() {
-                self.actions.push_back(Action::OfferRestart);
-            }
-        }
+        self.mend(now);
     }
 
     fn ask(&mut self, method: Method, url: Url, body: String, if_match: Option<String>, timeout: Duration) {
@@ -188,6 +155,11 @@ impl Session {
         self.redirects = Redirects::default();
         self.asking = Some(request.clone());
         self.actions.push_back(Action::Ask(request));
+    }
+
+    fn clear(&mut self, kept: Url) {
+        self.state = State::Clearing;
+        self.ask(Method::Delete, kept, String::new(), None, CLEARING_TIMEOUT);
     }
 
     fn offer(&mut self) {
@@ -215,6 +187,8 @@ impl Session {
             State::Clearing => {
                 if answer.class() < 5 {
                     self.actions.push_back(Action::Keep(None));
+                } else {
+                    self.uncleared = Some(request.url);
                 }
                 self.offer();
             }
@@ -231,26 +205,16 @@ impl Session {
     }
 
     fn unanswered(&mut self, fault: HttpFault, now: Instant) {
-        if self.asking.take().is_none() {
-            return;
-        }
+        let Some(request) = self.asking.take() else { return };
         match self.state {
-            State::Clearing => self.offer(),
+            State::Clearing => {
+                self.uncleared = Some(request.url);
+                self.offer();
+            }
             State::Offering if self.leaving => self.left(),
             State::Offering => self.end(Fault::Http(fault)),
             State::Leaving => self.left(),
-            State::Connecting { .. } | State::Established => {
-                tracing::info!("the WHIP server was not reached: {fault}");
-                match std::mem::replace(&mut self.asked, Asked::Nothing) {
-                    // The network is away, as it is for media.
-                    Asked::Restart => {
-                        if let Some(outage) = &mut self.outage {
-                            outage.restart = Some(now + RESTART_AGAIN);
-                        }
-                    }
-                    Asked::Trickle | Asked::Nothing => {}
-                }
-            }
+            State::Connecting { .. } | State::Established => self.patch_unanswered(&fault, now),
             State::Over => {}
         }
     }
@@ -261,6 +225,10 @@ impl Session {
         }
         if self.leaving {
             return self.left();
+        }
+        // The network was away for the DELETE and is back now: the endpoint is in use by our own former session.
+        if let (403 | 409, Some(kept)) = (answer.status, self.uncleared.take()) {
+            return self.clear(kept);
         }
         self.finish(WhipError::refused(&self.endpoint, answer));
     }
@@ -285,10 +253,7 @@ impl Session {
         if self.leaving {
             return self.leave();
         }
-        let servers = ice_servers(answer.links.iter().map(String::as_str));
-        if !servers.is_empty() {
-            self.actions.push_back(Action::UseIceServers(servers));
-        }
+        self.use_ice_servers(answer);
         if Fragment::read(&answer.body).is_none() {
             let content = answer
                 .content_type
@@ -303,83 +268,21 @@ impl Session {
         self.trickle();
     }
 
-    fn connected(&mut self) {
-        match self.state {
-            State::Connecting { .. } => {
-                self.state = State::Established;
-                self.actions.push_back(Action::Joined);
-            }
-            State::Established => self.outage = None,
-            _ => {}
-        }
-    }
-
-    fn add_candidates(&mut self, candidates: Vec<String>) {
-        for candidate in candidates {
-            if self.candidates.len() < MAX_CANDIDATES && !self.offer.contains(&candidate) {
-                self.candidates.push(candidate);
-            }
-        }
-        self.trickle();
-    }
-
-    /// Tells the candidates that have come up, all at once.
-    fn trickle(&mut self) {
-        if !matches!(self.state, State::Connecting { .. } | State::Established)
-            || self.asked != Asked::Nothing
-            || self.candidates.is_empty()
-            || !self.takes_candidates
-        {
-            return;
-        }
-        let (Some(resource), Some(ours)) = (self.resource.clone(), Fragment::read(&self.offer)) else {
-            return;
-        };
-        let fragment = Fragment { candidates: std::mem::take(&mut self.candidates), ..ours };
-        self.asked = Asked::Trickle;
-        let (body, etag) = (fragment.write(&self.offer), self.etag.clone());
-        self.ask(Method::Patch, resource, body, etag, ANSWER_TIMEOUT);
-    }
-
-    fn restart(&mut self, offer: &str) {
-        let (Some(resource), Some(fragment)) = (self.resource.clone(), Fragment::read(offer)) else { return };
-        if self.state != State::Established || self.asked != Asked::Nothing {
-            return;
-        }
-        tracing::info!("nothing gets through to the WHIP server; restarting ICE");
-        offer.clone_into(&mut self.offer);
-        self.asked = Asked::Restart;
-        self.ask(Method::Patch, resource, fragment.write(offer), Some("*".to_owned()), ANSWER_TIMEOUT);
-    }
-
-    fn patch_answered(&mut self, answer: &Answer, now: Instant) {
-        match std::mem::replace(&mut self.asked, Asked::Nothing) {
-            Asked::Nothing => {}
-            Asked::Trickle => {
-                if answer.class() != 2 {
-                    tracing::debug!(
-                        status = answer.status,
-                        "the WHIP server takes no candidates; going on without"
+    fn use_ice_servers(&mut self, answer: &Answer) {
+        let mut servers = Vec::new();
+        for named in ice_servers(answer.links.iter().map(String::as_str)) {
+            match named {
+                Ok(server) => servers.push(server),
+                Err(unusable) => {
+                    let endpoint = shown(&self.endpoint);
+                    tracing::warn!(
+                        "WHIP endpoint {endpoint}: it names a server that is not used: {unusable}"
                     );
-                    self.takes_candidates = false;
                 }
-                self.trickle();
             }
-            Asked::Restart => match Fragment::read(&answer.body).filter(|_| answer.class() == 2) {
-                Some(fragment) => {
-                    self.etag.clone_from(&answer.etag);
-                    self.answer = fragment.replace_in(&self.answer);
-                    self.actions.push_back(Action::Accept(self.answer.clone()));
-                    if let Some(outage) = &mut self.outage {
-                        outage.since = now;
-                    }
-                    self.trickle();
-                }
-                None => {
-                    let status = answer.status;
-                    self.end(Fault::Lost(format!("the server does not restart it (it answered {status})")));
-                }
-            },
+        }
+        if !servers.is_empty() {
+            self.actions.push_back(Action::UseIceServers(servers));
         }
     }
 
