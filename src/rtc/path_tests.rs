@@ -126,6 +126,18 @@ fn a_connection_that_we_offered_goes_on_from_another_address_without_signalling(
     assert_eq!(ends.sent_from, BTreeSet::from([new]));
 }
 
+/// Signalling may be lost with the address, and the other end goes on sending to it.
+#[test]
+fn a_connection_that_the_other_end_offered_is_sent_to_from_another_address_at_once() {
+    let (mut ends, new) = moved(1);
+    ends.run(Duration::from_millis(300));
+    assert!(ends.peers[0].say("still here"));
+    ends.sent_from.clear();
+    ends.run(Duration::from_millis(200));
+    assert_eq!(ends.heard[1], ["still here"]);
+    assert_eq!(ends.sent_from, BTreeSet::from([new]));
+}
+
 /// Whoever offered first decides over the path (RFC 8445 §6.1.1), and may not see that there is a better one.
 #[test]
 fn a_restart_moves_a_connection_that_the_other_end_offered() {

@@ -200,7 +200,15 @@ scenario('the check tries every server, and connects to itself through those tha
   assert.equal(code, 1);
 });
 
-scenario('the picture goes on when the device moves to another network', ['the new address comes first', 'the old address goes first'], async (scene, order, t) => {
+/** The longest that the picture may stand still while there is an address from which it could be sent, in ms. */
+const MOVE_MS = 2_000;
+/** Who offers decides over the path: the page, which does to whoever comes, or the agent. */
+const MOVES = ['the new address comes first', 'the old address goes first'].flatMap((order) => [
+  { order, offerer: 'the page offers' },
+  { order, offerer: 'the agent offers' },
+]);
+
+scenario('the picture goes on when the device moves to another network', MOVES, async (scene, { order, offerer }, t) => {
   const move = new Move();
   scene.ends(() => move.close());
   const signalling = await startMeshServer({ HOST: '0.0.0.0' });
@@ -208,7 +216,7 @@ scenario('the picture goes on when the device moves to another network', ['the n
   const { port } = new URL(signalling.origin);
   const browser = await scene.browser();
   const page = await browser.newPage();
-  await page.goto(`${browser.pages}/mesh.html?sends=no`);
+  await page.goto(`${browser.pages}/mesh.html?sends=no&offers=${offerer === 'the page offers' ? 'both' : 'newcomer'}`);
   await page.evaluate(([origin, room]) => window.participant.join(origin, room, 'viewer'), [`http://127.0.0.1:${port}`, scene.room]);
   scene.agent({ origin: `http://${move.before}:${port}` }, 'agent', { link: move, meeting: { protocol: 'mesh' } });
   await framesShown(page, 'video', 30);
