@@ -110,7 +110,7 @@ impl Peer {
             pending: None,
             mid: None,
             candidate_lost: false,
-            route: Route::Chosen(None),
+            route: Route::default(),
             negotiated: false,
             connected: false,
             estimate: None,
@@ -136,7 +136,20 @@ impl Peer {
             self.candidate_lost |= self.rtc.direct_api().invalidate_candidate(&candidate);
         }
         // Packets of a reflexive address leave from the address behind it, which has a candidate of its own.
-        !matches!(candidate, LocalCandidate::Reflexive { .. }) && self.route.lose(candidate.address())
+        let is_path = !matches!(candidate, LocalCandidate::Reflexive { .. });
+        let lost = is_path && self.route.lose(candidate.address(), self.now);
+        if lost && !self.route.is_lost() {
+            self.go_another_way();
+        }
+        lost
+    }
+
+    /// What was sent until now may be lost, and a request for a key frame go to where we were.
+    fn go_another_way(&mut self) {
+        self.video.await_key_frame();
+        if self.negotiated && self.video.was_connected() {
+            self.connect();
+        }
     }
 
     /// An offer with all that we send. On a connection that has all of it already, or has lost a candidate, it restarts ICE.
@@ -237,12 +250,8 @@ impl Peer {
         if let Err(error) = self.rtc.handle_input(Input::Receive(now, receive)) {
             return tracing::debug!("a datagram is ignored: {error}");
         }
-        if self.route.hear(from, to) {
-            // What was sent meanwhile is lost, and a request for a key frame may still be sent to where we were.
-            self.video.await_key_frame();
-            if self.negotiated && self.video.was_connected() {
-                self.connect();
-            }
+        if self.route.hear(from, to, now) {
+            self.go_another_way();
         }
     }
 

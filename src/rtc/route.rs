@@ -5,60 +5,62 @@
 //! them from any path that is checked, chosen or not.
 
 use std::net::SocketAddr;
+use std::time::{Duration, Instant};
+
+/// A path on which nothing came for this long is not believed to work. Each is checked every 1.5 s.
+const FRESH: Duration = Duration::from_secs(3);
+
+/// One address of ours and one of the peer's between which datagrams came.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+struct Heard {
+    ours: SocketAddr,
+    peer: SocketAddr,
+    at: Instant,
+}
 
 /// The way of media to a peer.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Route {
-    /// As ICE has chosen; from which of our addresses was sent last.
-    Chosen(Option<SocketAddr>),
-    /// ICE has chosen an address that is gone, and the peer was not heard at another one since.
-    Lost(SocketAddr),
-    /// The same, but the peer was heard: it reached our address `from` from its address `to`.
-    Detour {
-        /// The address that is gone.
-        lost: SocketAddr,
-        from: SocketAddr,
-        to: SocketAddr,
-    },
+#[derive(Debug, Default)]
+pub(super) struct Route {
+    /// From which of our addresses ICE has media sent.
+    chosen: Option<SocketAddr>,
+    /// Whether that one is gone.
+    lost: bool,
+    /// Where else the peer was heard.
+    elsewhere: Option<Heard>,
 }
 
 impl Route {
     /// An address is no longer ours. Says whether media were sent from it.
-    pub(super) fn lose(&mut self, address: SocketAddr) -> bool {
-        let lost = match *self {
-            Self::Chosen(Some(from)) if from == address => address,
-            Self::Detour { lost, from, .. } if from == address => lost,
-            _ => return false,
-        };
-        *self = Self::Lost(lost);
-        true
+    pub(super) fn lose(&mut self, address: SocketAddr, now: Instant) -> bool {
+        let sent_from = if self.lost { self.elsewhere.map(|heard| heard.ours) } else { self.chosen };
+        self.lost |= self.chosen == Some(address);
+        self.elsewhere = self.elsewhere.filter(|heard| heard.ours != address && now < heard.at + FRESH);
+        sent_from == Some(address)
     }
 
     /// Whether nothing that is sent arrives.
     pub(super) fn is_lost(&self) -> bool {
-        matches!(self, Self::Lost(_))
+        self.lost && self.elsewhere.is_none()
     }
 
-    /// The peer was heard. Says whether media get through again, which they did not before.
-    pub(super) fn hear(&mut self, peer: SocketAddr, ours: SocketAddr) -> bool {
-        match *self {
-            Self::Lost(lost) if ours != lost => {
-                *self = Self::Detour { lost, from: ours, to: peer };
-                true
-            }
-            _ => false,
+    /// The peer was heard. Says whether media go another way because of it.
+    pub(super) fn hear(&mut self, peer: SocketAddr, ours: SocketAddr, at: Instant) -> bool {
+        if self.chosen == Some(ours) {
+            return false;
         }
+        let heard = Heard { ours, peer, at };
+        let before = self.elsewhere.filter(|before| at < before.at + FRESH);
+        let keeps = before.filter(|before| self.lost && (before.ours, before.peer) != (ours, peer));
+        self.elsewhere = keeps.or(Some(heard));
+        self.lost && before.is_none()
     }
 
     /// From where to where media go that ICE would send `from` one of our addresses `to` one of the peer's.
     pub(super) fn lead(&mut self, from: SocketAddr, to: SocketAddr) -> (SocketAddr, SocketAddr) {
-        match *self {
-            Self::Detour { lost, from: ours, to: peer } if from == lost => (ours, peer),
-            Self::Lost(lost) if from == lost => (from, to),
-            _ => {
-                *self = Self::Chosen(Some(from));
-                (from, to)
-            }
+        if !self.lost || self.chosen != Some(from) {
+            (self.chosen, self.lost) = (Some(from), false);
+            return (from, to);
         }
+        self.elsewhere.map_or((from, to), |heard| (heard.ours, heard.peer))
     }
 }
