@@ -508,25 +508,3 @@ fn an_offer_on_a_connection_that_stands_restarts_ice() {
     call.stream(Duration::from_secs(1), 1000);
     assert!(call.pictures.len() - before >= 20, "{}", call.pictures.len() - before);
 }
-
-#[test]
-fn zz_key_frame() {
-    for rate in [None, Some(20_000_000), Some(2_000_000), Some(1_200_000)] {
-        for size in [12_000, 25_000, 40_000] {
-            let mut call = Call::offered().connected();
-            call.down.rate = rate;
-            call.stream(Duration::from_secs(5), 3800);
-            let estimate = call.events.iter().rev().find_map(|e| match e {
-                PeerEvent::Estimate(b) => Some(*b),
-                _ => None,
-            });
-            call.pictures.clear();
-            call.write(Track::Video, true, size);
-            call.run(FRAME);
-            call.stream(Duration::from_secs(1), 3800);
-            let late = call.pictures.iter().map(|(a, m)| a.as_millis() - m.as_millis()).collect::<Vec<_>>();
-            let gap = call.pictures.windows(2).map(|w| (w[1].0 - w[0].0).as_millis()).max();
-            println!("ZZ {rate:?} {size} est {estimate:?} late {late:?} gap {gap:?}");
-        }
-    }
-}
