@@ -138,13 +138,14 @@ impl Peer {
         // Packets of a reflexive address leave from the address behind it, which has a candidate of its own.
         let is_path = !matches!(candidate, LocalCandidate::Reflexive { .. });
         let lost = is_path && self.route.lose(candidate.address(), self.now);
-        if lost && !self.route.is_lost() {
-            self.go_another_way();
+        if lost {
+            // What was sent until now may not have arrived, and a request for a key frame go to where we were.
+            self.video.await_key_frame();
         }
         lost
     }
 
-    /// What was sent until now may be lost, and a request for a key frame go to where we were.
+    /// Media get through in another way than before, in which a key frame begins.
     fn go_another_way(&mut self) {
         self.video.await_key_frame();
         if self.negotiated && self.video.was_connected() {
@@ -368,9 +369,9 @@ impl Peer {
         self.connected
     }
 
-    /// Whether the peer cannot show a picture before it has another key frame, and has room for one.
+    /// Whether the peer cannot show a picture before it has another key frame, and it can get there.
     pub fn wants_key_frame(&mut self, now: Instant) -> bool {
-        self.connected && self.video.wants_key_frame(&mut self.rtc, now)
+        self.connected && !self.route.is_lost() && self.video.wants_key_frame(&mut self.rtc, now)
     }
 
     /// The picture has a gap: nothing is sent of it until a key frame.
