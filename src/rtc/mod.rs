@@ -1,7 +1,8 @@
 //! WebRTC: one peer connection as a value, and the socket that all of them share. Sends only; knows no meeting.
 //!
 //! - [`peer`]: a connection to one participant, on str0m: descriptions, candidates and datagrams in, datagrams and events
-//!   out ([`output`]); `lane`: one of its tracks; `settings`: how it is made;
+//!   out ([`output`]); `lane`: one of its tracks; `settings`: how it is made; `route`:
+//!   where its media go when the address they came from is gone;
 //! - [`frame`]: an encoded frame that all peers share;
 //! - `description`: what is read of descriptions, and what is changed in ours; pure;
 //! - `crypto`: what it is encrypted with;
@@ -24,6 +25,7 @@ mod path_tests;
 pub mod peer;
 #[cfg(test)]
 mod peer_tests;
+mod route;
 mod settings;
 pub mod socket;
 

@@ -136,6 +136,36 @@ fn a_connection_that_we_offered_goes_on_from_another_address_without_signalling(
     assert_eq!(ends.sent_from, BTreeSet::from([new]));
 }
 
+/// Signalling may be lost with the address, and the other end goes on sending to it.
+#[test]
+fn a_connection_that_the_other_end_offered_is_sent_to_from_another_address_at_once() {
+    let (mut ends, new) = moved(1);
+    ends.run(Duration::from_millis(300));
+    assert!(ends.peers[0].say("still here"));
+    ends.sent_from.clear();
+    ends.run(Duration::from_millis(200));
+    assert_eq!(ends.heard[1], ["still here"]);
+    assert_eq!(ends.sent_from, BTreeSet::from([new]));
+}
+
+#[test]
+fn where_another_address_was_there_before_nothing_is_waited_for() {
+    let (old, new) = (address("192.0.2.1:5000"), address("192.0.2.9:5000"));
+    for offering in [0, 1] {
+        let mut ends = Ends::new(&[LocalCandidate::Host(old)], address("203.0.113.5:6000"));
+        ends.offer(offering);
+        ends.run(Duration::from_secs(1));
+        ends.up.insert(new);
+        ends.peers[0].add_candidate(LocalCandidate::Host(new)).unwrap();
+        ends.run(Duration::from_secs(2));
+        ends.up.remove(&old);
+        assert!(ends.peers[0].remove_candidate(LocalCandidate::Host(old)), "media went that way");
+        assert!(ends.peers[0].say("still here"));
+        ends.run(STEP * 4);
+        assert_eq!(ends.heard[1], ["still here"], "offered by {offering}");
+    }
+}
+
 /// Whoever offered first decides over the path (RFC 8445 §6.1.1), and may not see that there is a better one.
 #[test]
 fn a_restart_moves_a_connection_that_the_other_end_offered() {

@@ -20,6 +20,7 @@ use super::error::PeerError;
 use super::frame::SharedFrame;
 use super::lane::Lane;
 use super::output::{Answer, Output, PeerEvent};
+use super::route::Route;
 use super::settings::{PeerSettings, Remote};
 use crate::media::{Track, VideoCodec};
 
@@ -55,6 +56,7 @@ pub struct Peer {
     mid: Option<String>,
     /// A way in which the peer could reach us is gone since our last offer.
     candidate_lost: bool,
+    route: Route,
     /// Whether an offer or an answer was agreed on.
     negotiated: bool,
     connected: bool,
@@ -110,6 +112,7 @@ impl Peer {
             pending: None,
             mid: None,
             candidate_lost: false,
+            route: Route::default(),
             negotiated: false,
             connected: false,
             looks_for_path: false,
@@ -129,10 +132,27 @@ impl Peer {
         Some(Trickled { candidate, mid: self.mid.clone(), username_fragment })
     }
 
-    /// The peer can reach us in this way no longer. The connection goes on in another one if there is any that works.
-    pub fn remove_candidate(&mut self, candidate: LocalCandidate) {
+    /// The peer can reach us in this way no longer. The connection goes on in another one if there is any that works. Says
+    /// whether media were sent in this way.
+    pub fn remove_candidate(&mut self, candidate: LocalCandidate) -> bool {
         if let Some(candidate) = candidate.to_candidate() {
             self.candidate_lost |= self.rtc.direct_api().invalidate_candidate(&candidate);
+        }
+        // Packets of a reflexive address leave from the address behind it, which has a candidate of its own.
+        let is_path = !matches!(candidate, LocalCandidate::Reflexive { .. });
+        let lost = is_path && self.route.lose(candidate.address(), self.now);
+        if lost {
+            // What was sent until now may not have arrived, and a request for a key frame go to where we were.
+            self.video.await_key_frame();
+        }
+        lost
+    }
+
+    /// Media get through in another way than before, in which a key frame begins.
+    fn go_another_way(&mut self) {
+        self.video.await_key_frame();
+        if self.negotiated && self.video.was_connected() {
+            self.connect();
         }
     }
 
@@ -232,7 +252,10 @@ impl Peer {
         let Ok(receive) = Receive::new(Protocol::Udp, from, to, datagram) else { return };
         (self.now, self.last_received) = (now, now);
         if let Err(error) = self.rtc.handle_input(Input::Receive(now, receive)) {
-            tracing::debug!("a datagram is ignored: {error}");
+            return tracing::debug!("a datagram is ignored: {error}");
+        }
+        if self.route.hear(from, to, now) {
+            self.go_another_way();
         }
     }
 
@@ -254,11 +277,12 @@ impl Peer {
             }
             match self.rtc.poll_output() {
                 Ok(RtcOutput::Transmit(transmit)) => {
-                    return Output::Transmit {
-                        from: transmit.source,
-                        to: transmit.destination,
-                        datagram: transmit.contents.into(),
+                    let datagram: Vec<u8> = transmit.contents.into();
+                    let (from, to) = match is_stun(&datagram) {
+                        true => (transmit.source, transmit.destination),
+                        false => self.route.lead(transmit.source, transmit.destination),
                     };
+                    return Output::Transmit { from, to, datagram };
                 }
                 Ok(RtcOutput::Event(event)) => self.hear(event),
                 // The pacer hands out one packet each time that it is told the time, and wants to be told again after a
@@ -353,9 +377,9 @@ impl Peer {
         self.connected
     }
 
-    /// Whether the peer cannot show a picture before it has another key frame, and has room for one.
+    /// Whether the peer cannot show a picture before it has another key frame, and it can get there.
     pub fn wants_key_frame(&mut self, now: Instant) -> bool {
-        self.connected && self.video.wants_key_frame(&mut self.rtc, now)
+        self.connected && !self.route.is_lost() && self.video.wants_key_frame(&mut self.rtc, now)
     }
 
     /// The picture has a gap: nothing is sent of it until a key frame.
@@ -365,7 +389,13 @@ impl Peer {
 
     /// Sends a frame, unless the peer is not connected, has no place for the track, needs a key frame first or is too far
     /// behind. Says whether it is on its way. [`Peer::poll`] is to be called after each frame.
+    ///
+    /// Nothing is sent that cannot arrive: the peer would ask for all of it later, and what it misses would be taken for what
+    /// the next path loses.
     pub fn write(&mut self, frame: &SharedFrame, now: Instant) -> bool {
+        if self.route.is_lost() {
+            return false;
+        }
         let lane = match frame.track {
             Track::Video => &mut self.video,
             Track::Audio => &mut self.audio,
@@ -414,6 +444,11 @@ impl Peer {
             tracing::debug!("closing a peer connection: {error}");
         }
     }
+}
+
+/// What STUN sends begins with two bits that are zero, and DTLS with 20 at least (RFC 7983).
+fn is_stun(datagram: &[u8]) -> bool {
+    datagram.first().is_some_and(|first| *first < 4)
 }
 
 fn bitrate(bits_per_second: u32) -> Bitrate {

@@ -46,8 +46,6 @@ struct Viewer {
     due: Instant,
     /// What is known of the way to it.
     link: Link,
-    /// From which of our addresses it was last sent to.
-    from: Option<SocketAddr>,
 }
 
 /// Those who watch, by the id under which signalling knows them.
@@ -89,7 +87,7 @@ impl Viewers {
         }
         self.viewers.insert(
             id.to_owned(),
-            Viewer { peer, due: now, link: Link { estimate: None, voice_only: false }, from: None },
+            Viewer { peer, due: now, link: Link { estimate: None, voice_only: false } },
         );
         Ok(())
     }
@@ -196,11 +194,7 @@ impl Viewers {
     /// We can be reached in this way no longer.
     pub(super) fn remove_candidate(&mut self, candidate: LocalCandidate, transmit: &mut impl Transmit) {
         for (id, viewer) in &mut self.viewers {
-            viewer.peer.remove_candidate(candidate);
-            // Packets of a reflexive address leave from the address behind it, which has a candidate of its own.
-            let is_path = !matches!(candidate, LocalCandidate::Reflexive { .. });
-            if is_path && viewer.from == Some(candidate.address()) {
-                viewer.from = None;
+            if viewer.peer.remove_candidate(candidate) {
                 self.path_events.push_back((id.clone(), PathEvent::Lost));
             }
             drain(id, viewer, &mut self.events, &mut self.bytes_sent, transmit);
@@ -267,7 +261,6 @@ fn drain(
     loop {
         match viewer.peer.poll() {
             Output::Transmit { from, to, datagram } => {
-                viewer.from = Some(from);
                 *bytes_sent += datagram.len() as u64;
                 transmit(from, to, &datagram);
             }
