@@ -2,13 +2,14 @@
 //! that is tested; pages with the habits of deployed ones; a network that fails. Time is simulated.
 
 use std::cmp::Reverse;
-use std::collections::{BTreeMap, BinaryHeap};
+use std::collections::{BTreeMap, BTreeSet, BinaryHeap};
 use std::time::{Duration, Instant};
 
-use roomcam::meeting::mesh::negotiation::{Action, Event, Negotiation};
-use roomcam::meeting::mesh::{Dialect, Form, Names, ParticipantId, Signal, Step};
+use roomcam::meeting::mesh::negotiation::{Event, Negotiation};
+use roomcam::meeting::mesh::{Dialect, Form, Names, ParticipantId, Step};
 
 use super::connection::Connection;
+use super::paths::{End, Place, Way, has_path};
 
 /// How often (ms) it is looked which connections carry something.
 const LOOK: u64 = 200;
@@ -20,6 +21,11 @@ const PAGE_FAILED: u64 = 15_000;
 const PAGE_RESTARTS: u64 = 3_000;
 /// After this time (ms) the server notices that somebody was cut off.
 const PING_TIMEOUT: u64 = 45_000;
+/// After at most this time (ms) an agent notices that the TURN server has forgotten its address; it asks for another one, and
+/// asks again if there is no answer.
+const RELAY_NOTICED: u64 = 15_000;
+const RELAY_REPLACED: u64 = 2_000;
+const RELAY_RETRIED: u64 = 30_000;
 
 /// Who somebody is, and whom a page offers to.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -85,13 +91,27 @@ enum Happening {
         page: u32,
         with: u32,
     },
+    /// An agent asks the TURN server for an address.
+    AskRelay(u32),
+    /// The TURN server gives an agent an address.
+    RelayFound {
+        agent: u32,
+        start: u32,
+    },
+    /// An agent notices that the TURN server has forgotten it.
+    NoticeRelayLost(u32),
     Look,
 }
 
 #[derive(Debug)]
 pub struct Actor {
     pub kind: Kind,
-    negotiation: Option<Negotiation>,
+    pub place: Place,
+    /// Whether it uses the TURN server. Agents do.
+    pub has_turn: bool,
+    /// Its candidates now.
+    pub ways: BTreeSet<Way>,
+    pub negotiation: Option<Negotiation>,
     /// By the other's number; in a one-to-one room by 0.
     pub connections: BTreeMap<u32, Connection>,
     /// Connections that were opened and closed.
@@ -114,6 +134,11 @@ pub struct World {
     room: Vec<u32>,
     pub actors: BTreeMap<u32, Actor>,
     pub network_until_down: Option<u64>,
+    /// How often the TURN server was started, and until when it is away.
+    turn_starts: u32,
+    turn_until_down: Option<u64>,
+    /// How long (ms) the TURN server takes to give an address.
+    pub relay_takes: u64,
     last_number: u32,
 }
 
@@ -133,13 +158,16 @@ impl World {
             room: Vec::new(),
             actors: BTreeMap::new(),
             network_until_down: None,
+            turn_starts: 1,
+            turn_until_down: None,
+            relay_takes: 100,
             last_number: 0,
         };
         world.at(0, Happening::Look);
         world
     }
 
-    fn instant(&self) -> Instant {
+    pub fn instant(&self) -> Instant {
         self.start + Duration::from_millis(self.now)
     }
 
@@ -174,15 +202,44 @@ impl World {
         self.at(when, Happening::At { whom, message });
     }
 
-    pub fn join(&mut self, kind: Kind) -> u32 {
+    pub fn join(&mut self, kind: Kind, place: Place) -> u32 {
         self.last_number += 1;
         let number = self.last_number;
         let dialect =
             if self.one_to_one { Dialect::Noom(Form::Args) } else { Dialect::Mesh(Names::default()) };
         let negotiation = (kind == Kind::Agent).then(|| Negotiation::new(dialect.offer_waits()));
-        self.actors.insert(number, Actor { kind, negotiation, connections: BTreeMap::new(), moves: 0 });
+        let actor = Actor {
+            kind,
+            place,
+            has_turn: kind == Kind::Agent || place == Place::Firewalled,
+            ways: place.ways(),
+            negotiation,
+            connections: BTreeMap::new(),
+            moves: 0,
+        };
+        self.actors.insert(number, actor);
         self.say(number, Message::Join);
+        if kind == Kind::Agent {
+            self.at(self.now, Happening::AskRelay(number));
+        }
         number
+    }
+
+    /// The number of the TURN server's start, if it is not away.
+    pub fn turn_start(&self) -> Option<u32> {
+        self.turn_until_down.is_none_or(|until| until <= self.now).then_some(self.turn_starts)
+    }
+
+    /// The TURN server ends, and is started again later.
+    pub fn turn_fails(&mut self, millis: u64) {
+        self.turn_until_down = Some(self.now + millis);
+        self.turn_starts += 1;
+        let is_relayed = |actor: &&Actor| actor.ways.iter().any(|way| matches!(way, Way::Relayed { .. }));
+        let agents = self.actors.iter().filter(|(_, actor)| actor.kind == Kind::Agent && is_relayed(actor));
+        for agent in agents.map(|(number, _)| *number).collect::<Vec<_>>() {
+            let noticed = self.now + self.random(RELAY_NOTICED);
+            self.at(noticed, Happening::NoticeRelayLost(agent));
+        }
     }
 
     /// Somebody goes: closes everything, or is cut off without a word.
@@ -221,11 +278,11 @@ impl World {
         }
     }
 
-    fn id(&self, number: u32) -> ParticipantId {
+    pub fn id(&self, number: u32) -> ParticipantId {
         if self.one_to_one { ParticipantId::other() } else { ParticipantId::new(&number.to_string()) }
     }
 
-    fn number(id: &ParticipantId) -> u32 {
+    pub fn number(id: &ParticipantId) -> u32 {
         id.as_str().parse().unwrap_or(0)
     }
 
@@ -278,6 +335,20 @@ impl World {
                     self.page_offers(page, with);
                 }
             }
+            Happening::AskRelay(agent) => match self.turn_start() {
+                Some(start) => self.at(self.now + self.relay_takes, Happening::RelayFound { agent, start }),
+                None => self.at(self.now + RELAY_RETRIED, Happening::AskRelay(agent)),
+            },
+            Happening::RelayFound { agent, start } if self.turn_start() == Some(start) => {
+                self.relay_found(agent, start);
+            }
+            Happening::RelayFound { agent, .. } => {
+                self.at(self.now + RELAY_RETRIED, Happening::AskRelay(agent));
+            }
+            Happening::NoticeRelayLost(agent) => {
+                self.relay_lost(agent);
+                self.at(self.now + RELAY_REPLACED, Happening::AskRelay(agent));
+            }
             Happening::Look => {
                 self.look();
                 self.at(self.now + LOOK, Happening::Look);
@@ -309,94 +380,6 @@ impl World {
         }
     }
 
-    fn agent_hears(&mut self, agent: u32, message: Message) {
-        match message {
-            Message::Existing(others) => {
-                for other in others {
-                    self.told(agent, Event::Found(self.id(other)));
-                }
-            }
-            Message::Joined(other) => self.told(agent, Event::Came(self.id(other))),
-            Message::Left(other) => self.told(agent, Event::Left(self.id(other))),
-            Message::Signal(other, step) => {
-                self.told(agent, Event::Signal(Signal { peer: self.id(other), step }));
-            }
-            Message::Join => unreachable!(),
-        }
-    }
-
-    /// Tells an agent what happened, and does what it decides.
-    fn told(&mut self, agent: u32, event: Event) {
-        let now = self.instant();
-        let Some(mut negotiation) = self.actors.get_mut(&agent).and_then(|actor| actor.negotiation.take())
-        else {
-            return;
-        };
-        negotiation.handle(event, now);
-        while let Some(action) = negotiation.poll_action() {
-            if let Some(described) = self.act(agent, action) {
-                negotiation.handle(described, now);
-            }
-        }
-        self.actors.get_mut(&agent).unwrap().negotiation = Some(negotiation);
-    }
-
-    fn act(&mut self, agent: u32, action: Action) -> Option<Event> {
-        let ids = &mut self.ids;
-        let actor = self.actors.get_mut(&agent).unwrap();
-        let connections = &mut actor.connections;
-        let described = |peer, step| Some(Event::Described(Signal { peer, step }));
-        match action {
-            Action::Open(id) => {
-                actor.moves += 1;
-                let before = connections.insert(Self::number(&id), Connection::new("agent", ids));
-                assert!(before.is_none(), "a second connection to {id} is opened");
-                None
-            }
-            Action::Offer(id) => {
-                let connection =
-                    connections.get_mut(&Self::number(&id)).expect("offers without a connection");
-                let restart = connection.remote.is_some();
-                let sdp = connection.make_offer(restart, ids);
-                described(id, Step::Offer(sdp))
-            }
-            Action::Answer(id, offer) => {
-                let connection =
-                    connections.get_mut(&Self::number(&id)).expect("answers without a connection");
-                let sdp = connection.answer(&offer, ids);
-                described(id, Step::Answer(sdp))
-            }
-            Action::Accept(id, answer) => {
-                let connection =
-                    connections.get_mut(&Self::number(&id)).expect("accepts without a connection");
-                assert!(connection.accept(&answer), "an answer to nothing is accepted");
-                None
-            }
-            Action::AddCandidate(id, candidate) => {
-                let connection =
-                    connections.get(&Self::number(&id)).expect("a candidate without a connection");
-                let fragment = connection.remote.expect("a candidate overtakes its description").fragment;
-                assert_eq!(
-                    candidate.username_fragment,
-                    Some(format!("u{fragment}")),
-                    "of another description"
-                );
-                None
-            }
-            Action::Close(id) => {
-                actor.moves += 1;
-                let connection = connections.remove(&Self::number(&id)).expect("closes what is not open");
-                self.closed(&connection);
-                None
-            }
-            Action::Send(Signal { peer, step }) => {
-                assert!(connections.contains_key(&Self::number(&peer)), "speaks of no connection");
-                self.say(agent, Message::Signal(Self::number(&peer), step));
-                None
-            }
-        }
-    }
-
     /// Looks at all connections: which carry something, and what their owners notice.
     fn look(&mut self) {
         if self.network_until_down.is_some_and(|until| until <= self.now) {
@@ -413,12 +396,15 @@ impl World {
             else {
                 continue;
             };
-            let carries = up && self.has_other_end(number, connection);
+            let carries = up && self.carries(number, connection, &self.actors[&number].ways);
+            let relays = self.actors[&number].kind == Kind::Agent && carries;
+            let relayed = relays && !self.carries(number, connection, &self.actors[&number].place.ways());
             let (kind, id, now) = (self.actors[&number].kind, self.id(with), self.now);
             let connection = self.actors.get_mut(&number).unwrap().connections.get_mut(&with).unwrap();
             if carries {
                 let news = !std::mem::replace(&mut connection.connected, true);
                 (connection.broken_since, connection.told) = (None, 0);
+                connection.relayed = relayed;
                 if news && kind == Kind::Agent {
                     self.told(number, Event::Connected(id));
                 }
@@ -450,27 +436,36 @@ impl World {
         }
     }
 
-    fn has_other_end(&self, number: u32, connection: &Connection) -> bool {
+    /// Whether a connection of somebody who has the candidates `ways` carries something.
+    fn carries(&self, number: u32, connection: &Connection, ways: &BTreeSet<Way>) -> bool {
+        let end = End { place: self.actors[&number].place, ways, known: &connection.known };
         let others = self.actors.iter().filter(|(other, _)| **other != number);
-        others.flat_map(|(_, actor)| actor.connections.values()).any(|other| connection.fits(other))
+        others.flat_map(|(_, actor)| actor.connections.values().map(move |other| (actor, other))).any(
+            |(actor, other)| {
+                let their = End { place: actor.place, ways: &actor.ways, known: &other.known };
+                connection.fits(other) && has_path(&end, &their, self.turn_start())
+            },
+        )
     }
 
     /// Objects if an agent is not connected to somebody who is there.
     pub fn assert_all_connected(&self) {
-        for (number, actor) in self.actors.iter().filter(|(_, actor)| actor.kind == Kind::Agent) {
-            for (other, their) in self.actors.iter().filter(|(other, _)| *other != number) {
-                let key = |other: u32| if self.one_to_one { 0 } else { other };
-                let ends = (actor.connections.get(&key(*other)), their.connections.get(&key(*number)));
-                let (Some(ours), Some(theirs)) = ends else {
-                    panic!("{number} and {other} ({:?}) are not connected: {ends:?}", their.kind)
-                };
-                assert!(
-                    ours.fits(theirs) && ours.connected,
-                    "{number} and {other} ({:?}): {ends:?}",
-                    their.kind
-                );
-            }
+        if let Some(ends) = self.unconnected() {
+            panic!("not connected: {ends}");
         }
+    }
+
+    /// An agent and somebody who is there to whom it is not connected.
+    pub fn unconnected(&self) -> Option<String> {
+        let key = |other: u32| if self.one_to_one { 0 } else { other };
+        let agents = self.actors.iter().filter(|(_, actor)| actor.kind == Kind::Agent);
+        let pairs = agents.flat_map(|agent| self.actors.iter().map(move |other| (agent, other)));
+        let mut pairs = pairs.filter(|((number, _), (other, _))| number != other);
+        let unconnected = pairs.find(|((number, agent), (other, their))| {
+            let ends = (agent.connections.get(&key(**other)), their.connections.get(&key(**number)));
+            !matches!(ends, (Some(ours), Some(theirs)) if ours.fits(theirs) && ours.connected)
+        });
+        unconnected.map(|(agent, other)| format!("{agent:?} and {other:?}"))
     }
 
     /// Connections that the agents opened and closed so far.
