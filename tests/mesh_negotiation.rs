@@ -7,6 +7,8 @@
 mod agents;
 #[path = "mesh_negotiation/connection.rs"]
 mod connection;
+#[path = "mesh_negotiation/links.rs"]
+mod links;
 #[path = "mesh_negotiation/pages.rs"]
 mod pages;
 #[path = "mesh_negotiation/paths.rs"]
