@@ -99,10 +99,12 @@ scenario('a hundred times off and on: nothing captured after the answer arrives,
   for (const { kind, device, denies, shows } of tracks) {
     const { frames, packetsLost } = recorded[kind];
     assert.equal(packetsLost, 0, `${kind} was recorded as a whole`);
-    // What takes the shortest way arrives so long after it was captured: nothing was captured later than this says.
-    const offsetMs = Math.min(...untoggled[kind].frames.map(({ arrivedMs, mediaMs }) => arrivedMs - mediaMs));
-    const shown = frames.filter(shows).map((frame) => ({ ...frame, capturedMs: frame.mediaMs + offsetMs }));
-    assert.ok(shown.length > 20 * TOGGLES / 10 && frames.length > shown.length, `${shown.length} of ${frames.length} show something`);
+    // When it was captured at the latest: before it arrived, and as long before as what was fastest on its way. The first of a
+    // device after a pause may be dated later, to come after the filler.
+    const fastestMs = Math.min(...untoggled[kind].frames.map(({ arrivedMs, mediaMs }) => arrivedMs - mediaMs));
+    const capturedMs = ({ arrivedMs, mediaMs }) => Math.min(arrivedMs, mediaMs + fastestMs);
+    const shown = frames.filter(shows).map((frame) => ({ ...frame, capturedMs: capturedMs(frame) }));
+    assert.ok(shown.length > 4 * TOGGLES && frames.length > shown.length + TOGGLES, `${shown.length} of ${frames.length} show something`);
 
     const intervals = lamps.intervals(denies);
     assert.ok(intervals.length >= TOGGLES, `${denies} was lit ${intervals.length} times`);
