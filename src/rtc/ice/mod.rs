@@ -18,4 +18,5 @@ mod framing;
 mod server;
 pub mod servers;
 
+pub use credentials::at as turn_credentials;
 pub use servers::{IceEvent, IceServers};
