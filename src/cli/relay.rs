@@ -66,8 +66,8 @@ pub struct RelayArgs {
     #[arg(long, value_name = "FILE", requires = "redis")]
     pub redis_password_file: Option<PathBuf>,
 
-    /// Tell pages that watch over WebRTC of this server: stun:HOST:PORT, turn:HOST:PORT?transport=udp (or tcp) or
-    /// turns:HOST:PORT (repeatable)
+    /// Tell pages that watch over WebRTC, and whoever else joins, of this STUN or TURN server: stun:HOST:PORT,
+    /// turn:HOST:PORT?transport=udp (or tcp) or turns:HOST:PORT (repeatable)
     #[arg(long, value_name = "URL", value_parser = values::ice_url)]
     pub ice_server: Vec<IceUrl>,
 

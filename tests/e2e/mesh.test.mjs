@@ -97,8 +97,8 @@ scenario('a hundred times off and on: nothing captured after the answer arrives,
     { kind: 'audio', device: 'mic', denies: 'mic-muted', shows: ({ level }) => level > AUDIBLE_DB },
   ];
   for (const { kind, device, denies, shows } of tracks) {
-    const { frames, packetsLost } = recorded[kind];
-    assert.equal(packetsLost, 0, `${kind} was recorded as a whole`);
+    const { frames, packetsLost, undecoded } = recorded[kind];
+    assert.deepEqual({ packetsLost, undecoded }, { packetsLost: 0, undecoded: 0 }, `${kind} was recorded as a whole`);
     // When it was captured at the latest: before it arrived, and as long before as what was fastest on its way. The first of a
     // device after a pause may be dated later, to come after the filler.
     const fastestMs = Math.min(...untoggled[kind].frames.map(({ arrivedMs, mediaMs }) => arrivedMs - mediaMs));

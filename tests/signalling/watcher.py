@@ -2,10 +2,10 @@
 browsers. It only watches the participant that offers to it, and records every picture and every packet of the voice: when it
 arrived, and what a decoder makes of it.
 
-Prints its origin when it is in the room. `GET /test/recording` answers {video, audio}, each {packetsLost, frames}; a frame is
-[media time in ms, time of arrival, time of arrival of the last packet of it, level]. Times of arrival are Unix ms. Media times
-are those of the RTP time stamps, from the first one on. The level is the brightest luma of a picture (black is 16), or the
-loudness of 20 ms of sound in dBFS.
+Prints its origin when it is in the room. `GET /test/recording` answers {video, audio}, each {packetsLost, undecoded, frames}: how
+many packets and frames are missing, and those that are there. A frame is [media time in ms, time of arrival, time of arrival of
+the last packet of it, level]. Times of arrival are Unix ms. Media times are those of the RTP time stamps, from the first one on.
+The level is the brightest luma of a picture (black is 16), or the loudness of 20 ms of sound in dBFS.
 
 Environment: SERVER, the origin of the signalling server; ROOM.
 """
@@ -83,8 +83,10 @@ class Recording:
         stats = (await self.receiver.getStats()).values()
         lost = sum(each.packetsLost for each in stats if each.type == "inbound-rtp")
         ms = 1000 / CLOCK_RATE[self.kind]
+        newest = max(self.levels, default=0)
+        undecoded = sum(at < newest and at not in self.levels for at in self.complete)
         frames = [[at * ms, self.complete[at], self.last[at], level] for at, level in self.levels.items()]
-        return {"packetsLost": lost, "frames": frames}
+        return {"packetsLost": lost, "undecoded": undecoded, "frames": frames}
 
 
 @sio.on("offer")

@@ -11,7 +11,7 @@ export async function startWatcher(scene, server) {
   scene.owns(child);
   const [origin] = await child.line(/^http:\/\/\S+/);
   return {
-    /** What came until now, by kind: {packetsLost, frames}. A frame is {mediaMs, arrivedMs, lastMs, level}: its media time, when
+    /** What came until now, by kind: {packetsLost, undecoded, frames}. A frame is {mediaMs, arrivedMs, lastMs, level}: its media time, when
      *  it was complete and when a packet of it came last (Unix ms), and the brightest luma or the loudness in dBFS. */
     async recording() {
       const recording = await (await fetch(`${origin}/test/recording`)).json();
