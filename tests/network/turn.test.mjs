@@ -135,12 +135,12 @@ scenario('the embedded page is told of TURN servers by the relay', ['mesh', 'noo
 
   const browser = await scene.browser();
   const page = await browser.probedPage();
-  await page.evaluateOnNewDocument(() => {
+  await browser.engine.addScript(page, `{
     const Connection = RTCPeerConnection;
     window.RTCPeerConnection = function (configuration) {
       return new Connection({ ...configuration, iceTransportPolicy: 'relay' });
     };
-  });
+  }`);
   await page.goto(`http://${network.seenByMachine}:${port}/room/${scene.room}?protocol=${protocol}`);
   await framesShown(page, '.tile video', 30, { deadlineMs: 20_000 });
   const said = [...relay.lines, ...turn.child.lines].join('\n');
