@@ -158,6 +158,13 @@ fn wrong_use_ends_with_2_and_says_what_is_wanted() {
         (&["relay", "--allow-origin", "meet.example"], origin),
         (&["relay", "--token-file", "/nowhere"], token),
         (&["relay", "--publish-token-file", "/nowhere"], token),
+        (&["relay", "--ice-server", "turn.example"], "wanted is stun:HOST:PORT, turn:HOST:PORT"),
+        (
+            &["relay", "--ice-server", "turn:turn.example"],
+            "--ice-server turn:turn.example:3478?transport=udp: a TURN server serves nobody without credentials; say \
+             --turn-secret-file FILE",
+        ),
+        (&["relay", "--turn-secret-file", "Cargo.toml"], "--ice-server <URL>"),
     ];
     for (args, wanted) in cases {
         let output = roomcam(args, &[]);

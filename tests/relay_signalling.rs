@@ -8,8 +8,10 @@
 mod peer;
 
 use std::net::SocketAddr;
+use std::time::{SystemTime, UNIX_EPOCH};
 
 use peer::{Heard as Wire, PATIENCE, Peer};
+use roomcam::config::{IceCredentials, IceServer, Secret};
 use roomcam::meeting::mesh::session::{self, SessionEvent, SessionHandle};
 use roomcam::meeting::mesh::{
     Candidate, Departed, Dialect, Form, Heard, Names, ParticipantId, Said, Signal, Step,
@@ -318,4 +320,42 @@ async fn what_is_too_large_too_much_or_makes_no_sense_is_refused() {
     assert_eq!(eve.event("error").await["code"], "too_large");
     // It has ended the session of eve, and nobody else's.
     ann.event("user-left").await;
+}
+
+#[tokio::test]
+async fn pages_are_told_of_stun_and_turn_servers_before_they_connect_and_given_no_lasting_secret() {
+    let secret = Secret::new("north", "a test").unwrap();
+    let ice_servers = vec![
+        IceServer { urls: vec!["stun:192.0.2.1".parse().unwrap()], credentials: None },
+        IceServer {
+            urls: vec!["turns:turn.example.org:443".parse().unwrap()],
+            credentials: Some(IceCredentials::SharedSecret { name: "viewer".to_owned(), secret }),
+        },
+    ];
+    let server = Server::start(RelayOptions { ice_servers, ..RelayOptions::default() }).await;
+    let mut ann = server.peer(json!({})).await;
+    ann.emit("join_room", json!({ "room_id": "room-1", "username": "ann" })).await;
+    let servers = ann.event("ice-servers").await;
+    assert_eq!(servers[0], json!({ "urls": ["stun:192.0.2.1:3478"] }));
+    assert_eq!(servers[1]["urls"], json!(["turns:turn.example.org:443?transport=tcp"]));
+    let (expires, name) = servers[1]["username"].as_str().unwrap().split_once(':').unwrap();
+    let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap().as_secs();
+    assert!(
+        (now + 23 * 3600..=now + 25 * 3600).contains(&expires.parse::<u64>().unwrap()) && name == "viewer"
+    );
+    assert!(!servers.to_string().contains("north"), "{servers}");
+
+    ann.event("existing-users").await;
+    let mut bob = server.peer(json!({})).await;
+    bob.emit("join_room", json!({ "room_id": "room-1", "username": "bob" })).await;
+    assert_eq!(ann.event("ice-servers").await[0], servers[0], "again, for credentials expire");
+    ann.event("user-joined").await;
+}
+
+#[tokio::test]
+async fn nobody_is_told_of_servers_that_are_not_there() {
+    let server = Server::start(RelayOptions::default()).await;
+    // The first thing that it hears is who was there.
+    let (_ann, users) = server.mesh_peer("ann").await;
+    assert_eq!(users, json!({ "users": [] }));
 }

@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use clap::Args;
-use roomcam::config::{Secret, SecretError};
+use roomcam::config::{IceCredentials, IceScheme, IceServer, IceUrl, Secret, SecretError};
 use roomcam::relay::{Access, BadRedis, Origin, RedisOptions, RelayOptions, Token};
 
 use super::values;
@@ -65,6 +65,16 @@ pub struct RelayArgs {
     /// Log in to Redis with the password in this file (one line)
     #[arg(long, value_name = "FILE", requires = "redis")]
     pub redis_password_file: Option<PathBuf>,
+
+    /// Tell pages that watch over WebRTC, and whoever else joins, of this STUN or TURN server: stun:HOST:PORT,
+    /// turn:HOST:PORT?transport=udp (or tcp) or turns:HOST:PORT (repeatable)
+    #[arg(long, value_name = "URL", value_parser = values::ice_url)]
+    pub ice_server: Vec<IceUrl>,
+
+    /// Make passwords for the TURN servers, valid for a day, from the secret in this file (one line), which they share
+    /// (`static-auth-secret` of coturn)
+    #[arg(long, value_name = "FILE", requires = "ice_server")]
+    pub turn_secret_file: Option<PathBuf>,
 }
 
 impl RelayArgs {
@@ -93,8 +103,27 @@ impl RelayArgs {
             allowed_origins: self.allow_origin.clone(),
             drain: Duration::from_secs(self.drain_seconds),
             redis: self.redis()?,
+            ice_servers: self.ice_servers()?,
             ..RelayOptions::default()
         })
+    }
+
+    /// Those that ask for nothing, and those that ask for credentials.
+    fn ice_servers(&self) -> Result<Vec<IceServer>, RelayArgsError> {
+        let (open, turn): (Vec<_>, Vec<_>) =
+            self.ice_server.iter().cloned().partition(|url| url.scheme == IceScheme::Stun);
+        let secret = self.turn_secret_file.as_deref();
+        let secret = secret.map(|path| read_secret("--turn-secret-file", path)).transpose()?;
+        let credentials = match (secret, turn.first()) {
+            (Some(secret), Some(_)) => {
+                Some(IceCredentials::SharedSecret { name: "viewer".to_owned(), secret })
+            }
+            (None, Some(url)) => return Err(RelayArgsError::NoTurnSecret(url.clone())),
+            (Some(_), None) => return Err(RelayArgsError::NoTurnServer),
+            (None, None) => None,
+        };
+        let servers = [IceServer { urls: open, credentials: None }, IceServer { urls: turn, credentials }];
+        Ok(servers.into_iter().filter(|server| !server.urls.is_empty()).collect())
     }
 
     fn redis(&self) -> Result<Option<RedisOptions>, RelayArgsError> {
@@ -126,6 +155,15 @@ pub enum RelayArgsError {
     /// The address of Redis.
     #[error(transparent)]
     Redis(#[from] BadRedis),
+    /// A TURN server without credentials for it.
+    #[error(
+        "--ice-server {0}: a TURN server serves nobody without credentials; say --turn-secret-file FILE with the secret \
+         that it shares"
+    )]
+    NoTurnSecret(IceUrl),
+    /// A secret without a TURN server.
+    #[error("--turn-secret-file is for TURN servers; add one with --ice-server turn:HOST:PORT")]
+    NoTurnServer,
 }
 
 /// The relay's token cannot be used.

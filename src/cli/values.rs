@@ -3,12 +3,20 @@
 use std::net::SocketAddr;
 use std::ops::RangeInclusive;
 
+use roomcam::config::IceUrl;
+
 /// An address to listen on.
 pub(super) fn listen(text: &str) -> Result<SocketAddr, &'static str> {
     text.parse().map_err(|_| {
         "wanted is an IP address and a port, such as 127.0.0.1:8080, or 0.0.0.0:8080 to be reached from other \
          machines too"
     })
+}
+
+/// The address of a STUN or TURN server.
+pub(super) fn ice_url(text: &str) -> Result<IceUrl, &'static str> {
+    text.parse()
+        .map_err(|_| "wanted is stun:HOST:PORT, turn:HOST:PORT?transport=udp (or tcp) or turns:HOST:PORT")
 }
 
 /// A whole number within a range.

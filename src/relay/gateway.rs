@@ -21,6 +21,7 @@ use super::sessions::Sessions;
 use super::shared_rate::SharedRate;
 use super::signalling::RoomDialect;
 use super::telling::{deliver, deliver_to_others};
+use crate::config::IceServer;
 use crate::socketio::{Event, Placeholder};
 
 /// Longest chat message in bytes.
@@ -39,6 +40,7 @@ pub(super) struct Gateway {
     pub(super) sessions: Arc<Sessions>,
     pub(super) log: Arc<ClientLog>,
     pub(super) fleet: Option<Fleet>,
+    pub(super) ice_servers: Vec<IceServer>,
 }
 
 impl Gateway {
@@ -57,6 +59,7 @@ impl Gateway {
             sessions,
             log,
             fleet,
+            ice_servers: options.ice_servers.clone(),
         }
     }
 

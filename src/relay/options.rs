@@ -8,6 +8,7 @@ use subtle::ConstantTimeEq;
 
 use super::fleet::RedisOptions;
 use super::rate::Allowance;
+use crate::config::IceServer;
 use crate::http::origin;
 
 /// The bounds of a relay and who is let in. Every bound exists so that no peer can make the relay grow without
@@ -52,6 +53,9 @@ pub struct RelayOptions {
     pub redis: Option<RedisOptions>,
     /// Origins of pages served from elsewhere that may connect, besides the relay's own.
     pub allowed_origins: Vec<Origin>,
+    /// STUN and TURN servers of which participants of WebRTC meetings are told, for the relay's page to reach cameras in
+    /// other networks. Default none.
+    pub ice_servers: Vec<IceServer>,
 }
 
 impl Default for RelayOptions {
@@ -72,6 +76,7 @@ impl Default for RelayOptions {
             access: Access::Open,
             redis: None,
             allowed_origins: Vec::new(),
+            ice_servers: Vec::new(),
         }
     }
 }

@@ -34,7 +34,7 @@ pub use candidate::{LocalCandidate, Trickled};
 pub use description::first_mid;
 pub use error::PeerError;
 pub use frame::SharedFrame;
-pub use ice::{IceEvent, IceServers, NamedBy};
+pub use ice::{IceEvent, IceServers, NamedBy, turn_credentials};
 pub use output::{Answer, Output, PeerEvent};
 pub use peer::Peer;
 pub use settings::{PeerSettings, Remote};

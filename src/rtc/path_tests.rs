@@ -112,6 +112,26 @@ fn what_goes_through_a_turn_server_is_sent_from_its_address() {
     }
 }
 
+/// The negotiation gives a connection 5 s, and its model (tests/mesh_negotiation) takes it for granted that candidates which
+/// come meanwhile are tried.
+#[test]
+fn a_relayed_candidate_that_comes_late_connects_what_had_no_path() {
+    let (local, relayed) = (address("192.168.0.2:5000"), address("198.51.100.1:50000"));
+    for offering in [0, 1] {
+        let mut ends = Ends::new(&[LocalCandidate::Host(local)], address("203.0.113.5:6000"));
+        ends.up.remove(&local);
+        ends.offer(offering);
+        ends.run(Duration::from_secs(4));
+        assert_eq!(ends.connected(), [false, false]);
+        ends.up.insert(relayed);
+        let late = LocalCandidate::Relayed { address: relayed, local };
+        let trickled = ends.peers[0].add_candidate(late).unwrap();
+        ends.peers[1].add_remote_candidate(&trickled.candidate);
+        ends.run(Duration::from_secs(1));
+        assert_eq!(ends.connected(), [true, true], "offered by {offering}");
+    }
+}
+
 /// The first peer moves from one address to another.
 fn moved(offering: usize) -> (Ends, SocketAddr) {
     let (old, new) = (address("192.0.2.1:5000"), address("192.0.2.9:5000"));

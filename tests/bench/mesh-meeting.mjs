@@ -1,22 +1,35 @@
-// A meeting over WebRTC to measure in: a signalling server, a sender (the agent, or Chromium), and pages that only watch.
+// A meeting over WebRTC to measure in: a signalling server, a sender (the agent, Chromium or GStreamer's webrtcbin), and pages
+// that only watch.
 
+import { spawnSync } from 'node:child_process';
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { startAgent } from '../e2e/lib/agents.mjs';
 import { framesShown, reportOf, startBrowser } from '../e2e/lib/browser.mjs';
-import { ROOMCAM_RELEASE } from '../e2e/lib/paths.mjs';
+import { ROOMCAM_RELEASE, TESTS } from '../e2e/lib/paths.mjs';
+import { Child } from '../e2e/lib/processes.mjs';
 import { startMeshServer } from '../e2e/lib/signalling-servers.mjs';
 import { until } from '../e2e/lib/waiting.mjs';
-import { FORMAT, writeBenchProfile } from './profile.mjs';
+import { FORMAT, testPattern, writeBenchProfile } from './profile.mjs';
 
 const ROOM = 'bench';
 export const SENDER = 'sender';
 /** Connections within this machine, which Chromium does not look for unless it is told to. */
 const FLAGS = ['--allow-loopback-in-peer-connection'];
+const PYTHON = join(TESTS, 'signalling/.venv/bin/python');
+const WEBRTCBIN = join(TESTS, 'bench/webrtcbin.py');
+
+/** What is missing for webrtcbin on this machine, if anything. */
+export function missingForWebrtcbin() {
+  const { status, stderr } = spawnSync(PYTHON, [WEBRTCBIN], { encoding: 'utf8' });
+  return status === 0 ? undefined : stderr.trim().split('\n').at(-1);
+}
 
 export class MeshMeeting {
   #endings = [];
+  /** To whom the viewers offer. */
+  #offers = 'newcomer';
 
   static async open() {
     const meeting = new MeshMeeting();
@@ -54,12 +67,24 @@ export class MeshMeeting {
     return browser;
   }
 
+  /** Starts a webrtcbin for each viewer, behind one encoder with the agent's source and settings. */
+  async webrtcbin() {
+    const { video, audio } = testPattern();
+    const lines = [video, audio].map(({ source, encoder }) => `${source} ! ${encoder}`);
+    const sender = new Child('webrtcbin', PYTHON, [WEBRTCBIN, this.server.origin, ROOM, SENDER, ...lines]);
+    this.#endings.push(() => sender.stop());
+    await sender.line(/^joined$/);
+    // It offers to whoever comes.
+    this.#offers = 'existing';
+    return sender;
+  }
+
   /** A page that only watches the sender, to be joined; all of them are in one browser. `link`: through which it does. */
   async viewer(name, link) {
     this.watching ??= await this.#browser([]);
     const page = await this.watching.newPage();
     await link?.leads(this.watching, page);
-    await page.goto(`${this.watching.pages}/mesh.html?offers=newcomer&sends=no&only=${SENDER}`);
+    await page.goto(`${this.watching.pages}/mesh.html?offers=${this.#offers}&sends=no&only=${SENDER}`);
     return new MeshViewer(page, name, this.server.origin);
   }
 

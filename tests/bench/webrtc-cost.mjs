@@ -1,4 +1,4 @@
-// A meeting over WebRTC as it grows: what the agent costs beside Chromium, how soon a newcomer has a picture, and what its
+// A meeting over WebRTC as it grows: what the agent costs beside Chromium and GStreamer's webrtcbin, how soon a newcomer has a picture, and what its
 // coming costs the others.
 
 import { mkdtempSync, rmSync } from 'node:fs';
@@ -7,7 +7,7 @@ import { join } from 'node:path';
 import { gapsOf } from '../e2e/lib/measures.mjs';
 import { observeFor } from '../e2e/lib/waiting.mjs';
 import { costOver } from './cost.mjs';
-import { MeshMeeting } from './mesh-meeting.mjs';
+import { MeshMeeting, missingForWebrtcbin } from './mesh-meeting.mjs';
 import { fakeDevices, makePicture } from './publishing.mjs';
 import { median, spread, verdict } from './table.mjs';
 
@@ -26,22 +26,31 @@ const SETTLED_MS = 3_000;
 export async function benchWebRtcCost({ runs, seconds }) {
   const agent = [];
   const chromium = [];
+  const webrtcbin = [];
+  const missing = missingForWebrtcbin();
+  if (missing) console.error(`without webrtcbin: ${missing}`);
   const directory = mkdtempSync(join(tmpdir(), 'roomcam-bench-'));
   try {
     const devices = fakeDevices(makePicture(directory));
     for (let run = 1; run <= runs; run += 1) {
-      console.error(`run ${run} of ${runs}: a meeting with the agent, and one with Chromium, for ${seconds} s at each size`);
+      console.error(`run ${run} of ${runs}: meetings with the agent, Chromium and webrtcbin, for ${seconds} s at each size`);
       agent.push(await grow(VIEWERS, seconds, (meeting) => meeting.agent()));
       chromium.push(await grow(CHROMIUM_VIEWERS, seconds, (meeting) => meeting.chromium(devices)));
+      if (!missing) webrtcbin.push(await grow(VIEWERS, seconds, (meeting) => meeting.webrtcbin()));
     }
   } finally {
     rmSync(directory, { recursive: true, force: true });
   }
   const costs = [...costRows(AGENT, agent, VIEWERS, GOALS), ...costRows('Chromium', chromium, CHROMIUM_VIEWERS, {})];
   const joins = [joinRow(AGENT, agent, true), joinRow('Chromium', chromium, false)];
+  if (!missing) {
+    costs.push(...costRows('webrtcbin', webrtcbin, VIEWERS, {}));
+    joins.push(joinRow('webrtcbin', webrtcbin, false));
+  }
   return {
     agent,
     chromium,
+    webrtcbin,
     tables: [
       { title: `A sender over WebRTC, ${seconds} s at each number of viewers`, rows: costs },
       { title: 'Viewers that join over WebRTC, one after the other', rows: joins },
@@ -86,7 +95,7 @@ function costRows(sender, runs, sizes, goals) {
       viewers: size,
       'CPU %': spread(of('cpuPercent')),
       'above that without viewers %': spread(runs.map(({ costs }) => costs[size].cpuPercent - costs[0].cpuPercent)),
-      // Chromium encodes in one of its other processes.
+      // Chromium encodes in one of its other processes, webrtcbin is no part of a main thread.
       'above the encoder %': sender === AGENT ? spread(of('mainPercent')) : '',
       'PSS MB': spread(of('pssMb')),
       goal: goal

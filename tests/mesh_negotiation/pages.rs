@@ -1,8 +1,11 @@
 //! The pages of the model, which behave as deployed ones do.
 
+use std::collections::BTreeSet;
+
 use roomcam::meeting::mesh::{Candidate, Step};
 
 use super::connection::{Connection, Credentials};
+use super::paths::Way;
 use super::world::{Message, World};
 
 impl World {
@@ -36,14 +39,17 @@ impl World {
                 let connection = self.actors.get_mut(&page).unwrap().connections.get_mut(&with).unwrap();
                 match step {
                     Step::Offer(sdp) => {
-                        let answer = connection.answer(&sdp, ids);
+                        let answer = connection.answer(&sdp, &BTreeSet::new(), ids);
                         self.page_says(page, with, Step::Answer(answer));
                     }
                     // Without an offer it is an error that the page does not look at.
                     Step::Answer(sdp) => {
                         connection.accept(&sdp);
                     }
-                    Step::Candidate(_) => {}
+                    // Neither does it queue candidates.
+                    Step::Candidate(Candidate { candidate, username_fragment, .. }) => {
+                        connection.add_candidate(&candidate, username_fragment.as_deref());
+                    }
                 }
             }
             Message::Join => unreachable!(),
@@ -57,24 +63,31 @@ impl World {
 
     pub fn page_offers(&mut self, page: u32, with: u32) {
         let connection = self.actors.get_mut(&page).unwrap().connections.get_mut(&with).unwrap();
-        let offer = connection.make_offer(false, &mut self.ids);
+        let offer = connection.make_offer(false, &BTreeSet::new(), &mut self.ids);
         self.page_says(page, with, Step::Offer(offer));
     }
 
-    /// A candidate follows each description, or overtakes it, as handlers in pages do.
+    /// Candidates follow each description, or overtake it, as handlers in pages do. Browsers gather them anew for each.
     fn page_says(&mut self, page: u32, with: u32, step: Step) {
         let (Step::Offer(sdp) | Step::Answer(sdp)) = &step else { unreachable!() };
-        let fragment = format!("u{}", Credentials::read(sdp).fragment);
-        let candidate = Step::Candidate(Candidate {
-            candidate: "candidate:1".into(),
-            sdp_mid: Some("0".into()),
-            sdp_m_line_index: Some(0),
-            username_fragment: Some(fragment),
-        });
-        let overtakes = self.random(3) == 0;
-        let both = if overtakes { [candidate, step] } else { [step, candidate] };
-        for step in both {
+        let username_fragment = Credentials::read(sdp).username_fragment();
+        let start = self.turn_start();
+        let actor = self.actors.get_mut(&page).unwrap();
+        actor.ways = actor.place.ways();
+        actor.ways.extend(start.filter(|_| actor.has_turn).map(|start| Way::Relayed { start }));
+        let candidates = actor.ways.clone().into_iter().map(|way| candidate(way, &username_fragment));
+        let (early, late): (Vec<Step>, Vec<Step>) = candidates.partition(|_| self.random(3) == 0);
+        for step in early.into_iter().chain([step]).chain(late) {
             self.say(page, Message::Signal(with, step));
         }
     }
+}
+
+pub fn candidate(way: Way, username_fragment: &str) -> Step {
+    Step::Candidate(Candidate {
+        candidate: way.candidate(),
+        sdp_mid: Some("0".into()),
+        sdp_m_line_index: Some(0),
+        username_fragment: Some(username_fragment.to_owned()),
+    })
 }

@@ -2,24 +2,24 @@
 //! that is tested; pages with the habits of deployed ones; a network that fails. Time is simulated.
 
 use std::cmp::Reverse;
-use std::collections::{BTreeMap, BinaryHeap};
+use std::collections::{BTreeMap, BTreeSet, BinaryHeap};
 use std::time::{Duration, Instant};
 
-use roomcam::meeting::mesh::negotiation::{Action, Event, Negotiation};
-use roomcam::meeting::mesh::{Dialect, Form, Names, ParticipantId, Signal, Step};
+use roomcam::meeting::mesh::negotiation::{Event, Negotiation};
+use roomcam::meeting::mesh::{Dialect, Form, Names, ParticipantId, Step};
 
 use super::connection::Connection;
+use super::paths::{Place, Way};
 
 /// How often (ms) it is looked which connections carry something.
 const LOOK: u64 = 200;
-/// Silence (ms) after which an agent's connection is disconnected, and failed.
-const AGENT_DISCONNECTED: u64 = 5_000;
-const AGENT_FAILED: u64 = 8_000;
-/// Silence (ms) after which a page's connection has failed, and how long it waits then.
-const PAGE_FAILED: u64 = 15_000;
-const PAGE_RESTARTS: u64 = 3_000;
 /// After this time (ms) the server notices that somebody was cut off.
 const PING_TIMEOUT: u64 = 45_000;
+/// After at most this time (ms) an agent notices that the TURN server has forgotten its address; it asks for another one, and
+/// asks again if there is no answer.
+const RELAY_NOTICED: u64 = 15_000;
+const RELAY_REPLACED: u64 = 2_000;
+const RELAY_RETRIED: u64 = 30_000;
 
 /// Who somebody is, and whom a page offers to.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -69,7 +69,7 @@ pub enum Message {
 }
 
 #[derive(Debug, Clone)]
-enum Happening {
+pub enum Happening {
     AtServer {
         from: u32,
         message: Message,
@@ -85,13 +85,27 @@ enum Happening {
         page: u32,
         with: u32,
     },
+    /// An agent asks the TURN server for an address.
+    AskRelay(u32),
+    /// The TURN server gives an agent an address.
+    RelayFound {
+        agent: u32,
+        start: u32,
+    },
+    /// An agent notices that the TURN server has forgotten it.
+    NoticeRelayLost(u32),
     Look,
 }
 
 #[derive(Debug)]
 pub struct Actor {
     pub kind: Kind,
-    negotiation: Option<Negotiation>,
+    pub place: Place,
+    /// Whether it uses the TURN server. Agents do.
+    pub has_turn: bool,
+    /// Its candidates now.
+    pub ways: BTreeSet<Way>,
+    pub negotiation: Option<Negotiation>,
     /// By the other's number; in a one-to-one room by 0.
     pub connections: BTreeMap<u32, Connection>,
     /// Connections that were opened and closed.
@@ -114,6 +128,11 @@ pub struct World {
     room: Vec<u32>,
     pub actors: BTreeMap<u32, Actor>,
     pub network_until_down: Option<u64>,
+    /// How often the TURN server was started, and until when it is away.
+    turn_starts: u32,
+    turn_until_down: Option<u64>,
+    /// How long (ms) the TURN server takes to give an address.
+    pub relay_takes: u64,
     last_number: u32,
 }
 
@@ -133,17 +152,20 @@ impl World {
             room: Vec::new(),
             actors: BTreeMap::new(),
             network_until_down: None,
+            turn_starts: 1,
+            turn_until_down: None,
+            relay_takes: 100,
             last_number: 0,
         };
         world.at(0, Happening::Look);
         world
     }
 
-    fn instant(&self) -> Instant {
+    pub fn instant(&self) -> Instant {
         self.start + Duration::from_millis(self.now)
     }
 
-    fn at(&mut self, when: u64, happening: Happening) {
+    pub fn at(&mut self, when: u64, happening: Happening) {
         self.next += 1;
         self.queue.push(Reverse((when, self.next)));
         self.happenings.insert(self.next, happening);
@@ -174,15 +196,44 @@ impl World {
         self.at(when, Happening::At { whom, message });
     }
 
-    pub fn join(&mut self, kind: Kind) -> u32 {
+    pub fn join(&mut self, kind: Kind, place: Place) -> u32 {
         self.last_number += 1;
         let number = self.last_number;
         let dialect =
             if self.one_to_one { Dialect::Noom(Form::Args) } else { Dialect::Mesh(Names::default()) };
         let negotiation = (kind == Kind::Agent).then(|| Negotiation::new(dialect.offer_waits()));
-        self.actors.insert(number, Actor { kind, negotiation, connections: BTreeMap::new(), moves: 0 });
+        let actor = Actor {
+            kind,
+            place,
+            has_turn: kind == Kind::Agent || place == Place::Firewalled,
+            ways: place.ways(),
+            negotiation,
+            connections: BTreeMap::new(),
+            moves: 0,
+        };
+        self.actors.insert(number, actor);
         self.say(number, Message::Join);
+        if kind == Kind::Agent {
+            self.at(self.now, Happening::AskRelay(number));
+        }
         number
+    }
+
+    /// The number of the TURN server's start, if it is not away.
+    pub fn turn_start(&self) -> Option<u32> {
+        self.turn_until_down.is_none_or(|until| until <= self.now).then_some(self.turn_starts)
+    }
+
+    /// The TURN server ends, and is started again later.
+    pub fn turn_fails(&mut self, millis: u64) {
+        self.turn_until_down = Some(self.now + millis);
+        self.turn_starts += 1;
+        let is_relayed = |actor: &&Actor| actor.ways.iter().any(|way| matches!(way, Way::Relayed { .. }));
+        let agents = self.actors.iter().filter(|(_, actor)| actor.kind == Kind::Agent && is_relayed(actor));
+        for agent in agents.map(|(number, _)| *number).collect::<Vec<_>>() {
+            let noticed = self.now + self.random(RELAY_NOTICED);
+            self.at(noticed, Happening::NoticeRelayLost(agent));
+        }
     }
 
     /// Somebody goes: closes everything, or is cut off without a word.
@@ -221,11 +272,11 @@ impl World {
         }
     }
 
-    fn id(&self, number: u32) -> ParticipantId {
+    pub fn id(&self, number: u32) -> ParticipantId {
         if self.one_to_one { ParticipantId::other() } else { ParticipantId::new(&number.to_string()) }
     }
 
-    fn number(id: &ParticipantId) -> u32 {
+    pub fn number(id: &ParticipantId) -> u32 {
         id.as_str().parse().unwrap_or(0)
     }
 
@@ -278,6 +329,20 @@ impl World {
                     self.page_offers(page, with);
                 }
             }
+            Happening::AskRelay(agent) => match self.turn_start() {
+                Some(start) => self.at(self.now + self.relay_takes, Happening::RelayFound { agent, start }),
+                None => self.at(self.now + RELAY_RETRIED, Happening::AskRelay(agent)),
+            },
+            Happening::RelayFound { agent, start } if self.turn_start() == Some(start) => {
+                self.relay_found(agent, start);
+            }
+            Happening::RelayFound { agent, .. } => {
+                self.at(self.now + RELAY_RETRIED, Happening::AskRelay(agent));
+            }
+            Happening::NoticeRelayLost(agent) => {
+                self.relay_lost(agent);
+                self.at(self.now + RELAY_REPLACED, Happening::AskRelay(agent));
+            }
             Happening::Look => {
                 self.look();
                 self.at(self.now + LOOK, Happening::Look);
@@ -307,174 +372,5 @@ impl World {
             }
             Message::Existing(_) | Message::Joined(_) | Message::Left(_) => unreachable!(),
         }
-    }
-
-    fn agent_hears(&mut self, agent: u32, message: Message) {
-        match message {
-            Message::Existing(others) => {
-                for other in others {
-                    self.told(agent, Event::Found(self.id(other)));
-                }
-            }
-            Message::Joined(other) => self.told(agent, Event::Came(self.id(other))),
-            Message::Left(other) => self.told(agent, Event::Left(self.id(other))),
-            Message::Signal(other, step) => {
-                self.told(agent, Event::Signal(Signal { peer: self.id(other), step }));
-            }
-            Message::Join => unreachable!(),
-        }
-    }
-
-    /// Tells an agent what happened, and does what it decides.
-    fn told(&mut self, agent: u32, event: Event) {
-        let now = self.instant();
-        let Some(mut negotiation) = self.actors.get_mut(&agent).and_then(|actor| actor.negotiation.take())
-        else {
-            return;
-        };
-        negotiation.handle(event, now);
-        while let Some(action) = negotiation.poll_action() {
-            if let Some(described) = self.act(agent, action) {
-                negotiation.handle(described, now);
-            }
-        }
-        self.actors.get_mut(&agent).unwrap().negotiation = Some(negotiation);
-    }
-
-    fn act(&mut self, agent: u32, action: Action) -> Option<Event> {
-        let ids = &mut self.ids;
-        let actor = self.actors.get_mut(&agent).unwrap();
-        let connections = &mut actor.connections;
-        let described = |peer, step| Some(Event::Described(Signal { peer, step }));
-        match action {
-            Action::Open(id) => {
-                actor.moves += 1;
-                let before = connections.insert(Self::number(&id), Connection::new("agent", ids));
-                assert!(before.is_none(), "a second connection to {id} is opened");
-                None
-            }
-            Action::Offer(id) => {
-                let connection =
-                    connections.get_mut(&Self::number(&id)).expect("offers without a connection");
-                let restart = connection.remote.is_some();
-                let sdp = connection.make_offer(restart, ids);
-                described(id, Step::Offer(sdp))
-            }
-            Action::Answer(id, offer) => {
-                let connection =
-                    connections.get_mut(&Self::number(&id)).expect("answers without a connection");
-                let sdp = connection.answer(&offer, ids);
-                described(id, Step::Answer(sdp))
-            }
-            Action::Accept(id, answer) => {
-                let connection =
-                    connections.get_mut(&Self::number(&id)).expect("accepts without a connection");
-                assert!(connection.accept(&answer), "an answer to nothing is accepted");
-                None
-            }
-            Action::AddCandidate(id, candidate) => {
-                let connection =
-                    connections.get(&Self::number(&id)).expect("a candidate without a connection");
-                let fragment = connection.remote.expect("a candidate overtakes its description").fragment;
-                assert_eq!(
-                    candidate.username_fragment,
-                    Some(format!("u{fragment}")),
-                    "of another description"
-                );
-                None
-            }
-            Action::Close(id) => {
-                actor.moves += 1;
-                let connection = connections.remove(&Self::number(&id)).expect("closes what is not open");
-                self.closed(&connection);
-                None
-            }
-            Action::Send(Signal { peer, step }) => {
-                assert!(connections.contains_key(&Self::number(&peer)), "speaks of no connection");
-                self.say(agent, Message::Signal(Self::number(&peer), step));
-                None
-            }
-        }
-    }
-
-    /// Looks at all connections: which carry something, and what their owners notice.
-    fn look(&mut self) {
-        if self.network_until_down.is_some_and(|until| until <= self.now) {
-            self.network_until_down = None;
-        }
-        let up = self.network_until_down.is_none();
-        let all: Vec<(u32, u32)> = self
-            .actors
-            .iter()
-            .flat_map(|(number, actor)| actor.connections.keys().map(|with| (*number, *with)))
-            .collect();
-        for (number, with) in all {
-            let Some(connection) = self.actors.get(&number).and_then(|actor| actor.connections.get(&with))
-            else {
-                continue;
-            };
-            let carries = up && self.has_other_end(number, connection);
-            let (kind, id, now) = (self.actors[&number].kind, self.id(with), self.now);
-            let connection = self.actors.get_mut(&number).unwrap().connections.get_mut(&with).unwrap();
-            if carries {
-                let news = !std::mem::replace(&mut connection.connected, true);
-                (connection.broken_since, connection.told) = (None, 0);
-                if news && kind == Kind::Agent {
-                    self.told(number, Event::Connected(id));
-                }
-                continue;
-            }
-            if connection.remote.is_none() {
-                continue;
-            }
-            let silence = now - *connection.broken_since.get_or_insert(now);
-            let was_connected = connection.connected;
-            let due = match (kind, connection.told) {
-                (Kind::Agent, 0) if was_connected && silence >= AGENT_DISCONNECTED => {
-                    Some(Event::Disconnected(id))
-                }
-                (Kind::Agent, 1) if silence >= AGENT_FAILED => Some(Event::Failed(id)),
-                _ => None,
-            };
-            if let Some(event) = due {
-                connection.told += 1;
-                connection.connected = false;
-                self.told(number, event);
-            } else if kind.restarts() && silence >= PAGE_FAILED && connection.told == 0 {
-                connection.told = 1;
-                self.at(now + PAGE_RESTARTS, Happening::Remake { page: number, with });
-                if let Some(connection) = self.actors.get_mut(&number).unwrap().connections.remove(&with) {
-                    self.closed(&connection);
-                }
-            }
-        }
-    }
-
-    fn has_other_end(&self, number: u32, connection: &Connection) -> bool {
-        let others = self.actors.iter().filter(|(other, _)| **other != number);
-        others.flat_map(|(_, actor)| actor.connections.values()).any(|other| connection.fits(other))
-    }
-
-    /// Objects if an agent is not connected to somebody who is there.
-    pub fn assert_all_connected(&self) {
-        for (number, actor) in self.actors.iter().filter(|(_, actor)| actor.kind == Kind::Agent) {
-            for (other, their) in self.actors.iter().filter(|(other, _)| *other != number) {
-                let key = |other: u32| if self.one_to_one { 0 } else { other };
-                let ends = (actor.connections.get(&key(*other)), their.connections.get(&key(*number)));
-                let (Some(ours), Some(theirs)) = ends else {
-                    panic!("{number} and {other} ({:?}) are not connected: {ends:?}", their.kind)
-                };
-                assert!(
-                    ours.fits(theirs) && ours.connected,
-                    "{number} and {other} ({:?}): {ends:?}",
-                    their.kind
-                );
-            }
-        }
-    }
-
-    /// Connections that the agents opened and closed so far.
-    pub fn moves(&self) -> u32 {
-        self.actors.values().map(|actor| actor.moves).sum()
     }
 }

@@ -112,6 +112,41 @@ scenario('a browser that may use nothing but its relay sees the agent', ['a pass
   assert.equal(path.local.candidateType, 'relay');
 });
 
+scenario('the embedded page is told of TURN servers by the relay', ['mesh', 'noom'], async (scene, protocol) => {
+  const network = new TurnNetwork();
+  scene.ends(() => network.close());
+  const middle = (program, args) => network.inTheMiddle(program, args);
+  const secret = 'a secret of a test';
+  const turn = await startTurnServer({
+    directory: scene.directory,
+    addresses: [network.seenByMachine, network.seenByAgent],
+    secret,
+    within: middle,
+  });
+  scene.owns(turn.child);
+  const secretFile = join(scene.directory, 'secret');
+  writeFileSync(secretFile, secret, { mode: 0o600 });
+  const port = 8080;
+  const flags = ['--listen', `0.0.0.0:${port}`, '--ice-server', `turn:${network.seenByMachine}`, '--turn-secret-file', secretFile];
+  const relay = scene.owns(new Child('roomcam relay', ...middle(ROOMCAM, ['relay', ...flags])));
+  await relay.line(/http:\/\/\S+/);
+  const iceServers = [{ urls: [`turn:${network.seenByAgent}`], secret_file: secretFile }];
+  scene.agent({ origin: `http://${network.seenByAgent}:${port}` }, 'agent', { link: network, meeting: { protocol }, iceServers });
+
+  const browser = await scene.browser();
+  const page = await browser.probedPage();
+  await browser.engine.addScript(page, `{
+    const Connection = RTCPeerConnection;
+    window.RTCPeerConnection = function (configuration) {
+      return new Connection({ ...configuration, iceTransportPolicy: 'relay' });
+    };
+  }`);
+  await page.goto(`http://${network.seenByMachine}:${port}/room/${scene.room}?protocol=${protocol}`);
+  await framesShown(page, '.tile video', 30, { deadlineMs: 20_000 });
+  const said = [...relay.lines, ...turn.child.lines].join('\n');
+  assert.ok(!said.includes(secret));
+});
+
 scenario('servers that do not serve are told of once, and hurt no other', ['mesh'], async (scene) => {
   const { network, file, agent, page } = await stage(scene);
   const browser = await scene.browser();

@@ -52,3 +52,8 @@ test('between two, whoever was there is known by its offer, and whoever comes is
   for (const name of ['ice', 'candidate']) assert.deepEqual(hears(noom, 'ice', { [name]: candidate }), [['signal', { from: OTHER, candidate }]]);
   assert.deepEqual(noom.signal(OTHER, { candidate }), ['ice', { ice: candidate }]);
 });
+
+test('STUN and TURN servers are a word of this relay, in both dialects', () => {
+  const iceServers = [{ urls: ['stun:192.0.2.1:3478'] }];
+  for (const dialect of [meshDialect, noom]) assert.deepEqual(hears(dialect, 'ice-servers', iceServers), [['ice-servers', { iceServers }]]);
+});

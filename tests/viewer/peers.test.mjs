@@ -11,8 +11,9 @@ class FakeConnection extends EventTarget {
   closed = false;
   candidates = [];
 
-  constructor() {
+  constructor(configuration) {
     super();
+    this.configuration = configuration;
     FakeConnection.all.push(this);
   }
 
@@ -84,6 +85,16 @@ test('a newcomer asks those whom it finds and who send, and waits for those who 
   all.take({ from: 'later', offer: offer('BB') });
   await settled();
   assert.deepEqual(sent.at(-1), ['later', 'answer']);
+});
+
+test('connections are made with the STUN and TURN servers that the relay told of last', async () => {
+  const all = peers();
+  const told = [{ urls: ['turn:192.0.2.1:3478'], username: 'u', credential: 'c' }];
+  all.begin([SENDER]);
+  all.setIceServers(told);
+  all.take({ from: 'later', offer: offer('BB') });
+  await settled();
+  assert.deepEqual(FakeConnection.all.map(({ configuration }) => configuration.iceServers), [[], told]);
 });
 
 test('candidates wait for the description that they overtook', async () => {

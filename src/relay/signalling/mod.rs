@@ -69,6 +69,11 @@ impl Gateway {
         slow: &mut Vec<Arc<Session>>,
     ) {
         let others = || joined.audience.iter().filter(|(sid, _)| *sid != session.id);
+        // Before what has pages make connections. Those who are there are told anew: credentials expire.
+        if !self.ice_servers.is_empty() {
+            let array = write::ice_servers(&self.ice_servers, SystemTime::now());
+            joined.audience.iter().for_each(|(_, to)| self.tell_array(to, &array, slow));
+        }
         // The others first, as deployed servers do.
         if let Some(array) = write::came(joined.dialect, &joined.newcomer) {
             others().for_each(|(_, to)| self.tell_array(to, &array, slow));

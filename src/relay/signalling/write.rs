@@ -1,15 +1,17 @@
 //! What clients hear, as the JSON array of an event. Pure. `None` where a dialect has no word for it.
 
-use std::time::Duration;
+use std::time::{Duration, SystemTime};
 
 use serde_json::{Value, json};
 
 use super::RoomDialect;
 use super::read::{Signal, Step};
+use crate::config::IceServer;
 use crate::meeting::mesh::Form;
 use crate::relay::dialect::Participant;
 use crate::relay::refusal::{Code, Refusal};
 use crate::relay::session::Sid;
+use crate::rtc::turn_credentials;
 
 /// A newcomer hears that it is in the room, and who else is.
 pub(super) fn joined(dialect: RoomDialect, all: &[Participant], newcomer: Sid) -> Option<String> {
@@ -27,6 +29,21 @@ pub(super) fn joined(dialect: RoomDialect, all: &[Participant], newcomer: Sid) -
         RoomDialect::Relay | RoomDialect::Noom(Form::Object | Form::Args) => return None,
     };
     Some(array.to_string())
+}
+
+/// A participant hears of STUN and TURN servers, as WebRTC's `RTCIceServer` has them. A word of this relay, which others ignore.
+pub(super) fn ice_servers(servers: &[IceServer], now: SystemTime) -> String {
+    let entry = |server: &IceServer| {
+        let urls: Vec<String> = server.urls.iter().map(ToString::to_string).collect();
+        match &server.credentials {
+            Some(credentials) => {
+                let shown = turn_credentials(credentials, now);
+                json!({ "urls": urls, "username": shown.username(), "credential": shown.password() })
+            }
+            None => json!({ "urls": urls }),
+        }
+    };
+    json!(["ice-servers", servers.iter().map(entry).collect::<Vec<_>>()]).to_string()
 }
 
 /// The others hear of a newcomer.

@@ -89,6 +89,7 @@ const connection = new Connection(
       people.handlers['user-left'](participant);
     },
     introduced: (participant) => people.handlers['user-joined'](participant),
+    'ice-servers': ({ iceServers }) => peers?.setIceServers(iceServers),
     signal: (signal) => peers?.take(signal),
     'chat-message': (message) => chat.received(message),
     condition: (condition) => {

@@ -6,6 +6,7 @@ export const meshDialect = {
   join: ({ room, username }) => ['join_room', { room_id: room, username, user_id: null, watch: true }],
   acknowledged: false,
   heard: {
+    'ice-servers': (_, iceServers) => [['ice-servers', { iceServers }]],
     'existing-users': (_, { users = [] } = {}) => [['room-state', { participants: users.map(participant) }]],
     'user-joined': (_, user) => [['user-joined', participant(user)]],
     'user-left': (_, { sid }) => [['user-left', { userId: sid, socketId: sid }]],

@@ -15,6 +15,7 @@ export function noomDialect(name) {
     join: ({ room }) => ['join_room', { roomName: room, watch: true }],
     acknowledged: true,
     heard: {
+      'ice-servers': (_, iceServers) => [['ice-servers', { iceServers }]],
       welcome: () => [['user-joined', other]],
       // Whoever was there is known by its offer alone.
       offer: (_, { offer }) => [['introduced', other], signal({ offer })],

@@ -4,7 +4,7 @@
 const CHAT = 'chat';
 
 export class Peer {
-  #connection = new RTCPeerConnection();
+  #connection;
   #on;
   /** Candidates that have come before the description that they belong to. */
   #early = [];
@@ -17,6 +17,7 @@ export class Peer {
   #streams = new Set();
 
   /**
+   * @param {RTCIceServer[]} iceServers
    * @param {object} on
    * @param {(signal: object) => void} on.send a signal for the other end: `{offer}`, `{answer}` or `{candidate}`
    * @param {(stream: MediaStream) => void} on.stream media come
@@ -24,9 +25,10 @@ export class Peer {
    * @param {() => void} on.failed nothing more will come of it
    * @param {(text: string) => void} on.chat somebody has written something
    */
-  constructor(on) {
+  constructor(iceServers, on) {
     this.#on = on;
-    const connection = this.#connection;
+    const connection = new RTCPeerConnection({ iceServers });
+    this.#connection = connection;
     connection.onicecandidate = ({ candidate }) => {
       if (candidate?.candidate) on.send({ candidate: candidate.toJSON() });
     };

@@ -14,6 +14,8 @@ export class Peers {
   #page;
   #offersTo;
   #chats;
+  /** STUN and TURN servers for the connections that are made next. */
+  #iceServers = [];
   /** By user id: the connection, null while the next attempt is waited for; how many have failed in a row; a timer. */
   #entries = new Map();
 
@@ -38,6 +40,11 @@ export class Peers {
   begin(participants) {
     this.clear();
     participants.forEach((participant) => this.#expect(participant, this.#offersTo === 'found'));
+  }
+
+  /** @param {RTCIceServer[]} iceServers for connections that are made from now on */
+  setIceServers(iceServers) {
+    this.#iceServers = iceServers;
   }
 
   /** Somebody has come. */
@@ -79,7 +86,7 @@ export class Peers {
   #open(userId) {
     const { failures = 0 } = this.#entries.get(userId) ?? {};
     this.left(userId);
-    const peer = new Peer({
+    const peer = new Peer(this.#iceServers, {
       send: (signal) => this.#page.send(userId, signal),
       stream: (stream) => this.#page.media(userId, stream, () => peer.figures()),
       chat: (text) => this.#page.chat(userId, text),

@@ -13,7 +13,7 @@ use crate::config::IceCredentials;
 const VALID: Duration = Duration::from_secs(24 * 3600);
 
 /// The credentials to show at this time of day.
-pub(super) fn at(credentials: &IceCredentials, now: SystemTime) -> TurnCredentials {
+pub fn at(credentials: &IceCredentials, now: SystemTime) -> TurnCredentials {
     match credentials {
         IceCredentials::Password { username, password } => TurnCredentials::new(username, password.expose()),
         IceCredentials::SharedSecret { name, secret } => {

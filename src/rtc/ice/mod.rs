@@ -18,5 +18,6 @@ mod framing;
 mod server;
 pub mod servers;
 
+pub use credentials::at as turn_credentials;
 pub use server::NamedBy;
 pub use servers::{IceEvent, IceServers};

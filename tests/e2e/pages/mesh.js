@@ -148,25 +148,6 @@ class Participant {
     };
   }
 
-  /** Begins to note how bright each picture of the only other participant is, 0 to 255, and how loud it is, in dBFS, 50
-   *  times a second: [time on the page's clock, value]. */
-  observe() {
-    const video = document.querySelector('video');
-    const canvas = new OffscreenCanvas(16, 12);
-    const context = canvas.getContext('2d', { willReadFrequently: true });
-    this.brightness = [];
-    this.loudness = [];
-    const onFrame = () => {
-      context.drawImage(video, 0, 0, 16, 12);
-      const { data } = context.getImageData(0, 0, 16, 12);
-      this.brightness.push([performance.now(), Math.max(...data.filter((_, at) => at % 4 === 1))]);
-      video.requestVideoFrameCallback(onFrame);
-    };
-    video.requestVideoFrameCallback(onFrame);
-    this.sound();
-    setInterval(() => this.loudness.push([performance.now(), this.sound().levelDb]), 20);
-  }
-
   leave() {
     for (const sid of [...this.peers.keys()]) this.forget(sid);
     this.socket.disconnect();
