@@ -3,6 +3,7 @@
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
+use std::{fs, io};
 
 use clap::Args;
 use roomcam::config::{Secret, SecretError};
@@ -65,6 +66,10 @@ pub struct RelayArgs {
     /// Log in to Redis with the password in this file (one line)
     #[arg(long, value_name = "FILE", requires = "redis")]
     pub redis_password_file: Option<PathBuf>,
+
+    /// For rediss://, trust the certificate authorities in this file (PEM) instead of the system's
+    #[arg(long, value_name = "FILE", requires = "redis")]
+    pub redis_ca_file: Option<PathBuf>,
 }
 
 impl RelayArgs {
@@ -101,7 +106,10 @@ impl RelayArgs {
         let Some(url) = &self.redis else { return Ok(None) };
         let password = self.redis_password_file.as_deref();
         let password = password.map(|path| read_secret("--redis-password-file", path)).transpose()?;
-        Ok(Some(RedisOptions::new(url, password.as_ref())?))
+        let options = RedisOptions::new(url, password.as_ref())?;
+        let Some(path) = &self.redis_ca_file else { return Ok(Some(options)) };
+        let pem = fs::read(path).map_err(|why| RelayArgsError::CaFile { path: path.clone(), why })?;
+        Ok(Some(options.trusting(pem)?))
     }
 }
 
@@ -123,9 +131,17 @@ pub enum RelayArgsError {
     /// A token.
     #[error(transparent)]
     Token(#[from] TokenFileError),
-    /// The address of Redis.
+    /// The address of Redis, or whom to trust there.
     #[error(transparent)]
     Redis(#[from] BadRedis),
+    /// The authorities of Redis' certificate.
+    #[error("--redis-ca-file: cannot read {}: {why}", .path.display())]
+    CaFile {
+        /// Its file.
+        path: PathBuf,
+        /// What the system says.
+        why: io::Error,
+    },
 }
 
 /// The relay's token cannot be used.

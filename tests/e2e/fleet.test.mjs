@@ -1,0 +1,122 @@
+// Relays behind a load balancer while people watch: one drains, one dies and comes back, the balancer is restarted. The
+// picture stands still for a moment where a connection was lost, and nowhere else.
+
+import { describeGaps, gapsOf } from './lib/measures.mjs';
+import { startRelay } from './lib/relays.mjs';
+import { repeated } from './lib/repeated.mjs';
+import { scenario } from './lib/scene.mjs';
+import { observeFor, until } from './lib/waiting.mjs';
+
+/** The longest that a picture may stand still whose connection was lost. Deployed clients leave connecting anew to their
+ *  library, which waits for 0.5 to 1.5 s by itself. */
+const FREEZE_MS = 1_500;
+/** What is no freeze: other tests' viewers have as much while nothing happens. */
+const FLOWS_MS = 250;
+const ROUNDS = 3;
+/** After everything is there again. */
+const WATCHED_MS = 4_000;
+/** Each ends with every relay there again. `loses`: whether a room, of which each relay has one at first, loses its
+ *  connections. */
+const TROUBLES = {
+  // The room of the first relay moves to that of the second, and both rooms together from then on.
+  'a relay drains': {
+    loses: (room, round) => room === 0 || round > 1,
+    async begin(stage, round) {
+      const index = (round - 1) % 2;
+      stage.relays[index].child.signal('SIGTERM');
+      await stage.relays[index].child.exited;
+      await stage.startAgain(index);
+    },
+  },
+  'a relay is killed': {
+    loses: (room) => room === 0,
+    async begin(stage) {
+      await stage.relays[0].kill();
+      await stage.startAgain(0);
+    },
+  },
+  'the balancer is restarted': {
+    loses: () => true,
+    async begin({ scene, balancer }) {
+      await balancer.restart();
+      scene.owns(balancer.child);
+    },
+  },
+};
+const FLAGS = ['--drain-seconds', '5'];
+/** Two agents and their viewers share the machine. */
+const CAPTURE = { width: 320, height: 240, video_bitrate: 300_000 };
+/** Clients of the first generation cannot jump to the end of a timeline: whoever has them says so. */
+const ROOMS = [
+  { viewers: ['later', 'viewer page'], meeting: {} },
+  { viewers: ['first'], meeting: { late_join: 'restart' } },
+];
+
+scenario('a picture hardly stands still', Object.keys(TROUBLES), async (scene, trouble, t) => {
+  const { loses, begin } = TROUBLES[trouble];
+  const relays = [await scene.relay('embedded', { flags: FLAGS }), await scene.relay('embedded', { flags: FLAGS })];
+  const balancer = await scene.balancer('haproxy', relays);
+  const rooms = await roomOfEach(scene, balancer, relays);
+  const browser = await scene.browser();
+  const seen = [];
+  for (const [index, { viewers, meeting }] of ROOMS.entries()) {
+    const room = rooms[index];
+    const agent = scene.agent(balancer, `agent-${index}`, { room, meeting, capture: CAPTURE });
+    // Whoever operates deployed clients behind a load balancer has them name the room as their library lets them.
+    const named = { ...balancer, origin: `${balancer.origin}?room=${encodeURIComponent(room)}` };
+    for (const kind of viewers) {
+      const viewer = await browser.viewer(kind, { relay: kind === 'viewer page' ? balancer : named, room, user: `${kind}-${index}` });
+      await viewer.join();
+      await viewer.frames(agent.userId, 60, { deadlineMs: 30_000 });
+      seen.push({ kind, index, viewer, userId: agent.userId });
+    }
+  }
+  const stage = {
+    scene,
+    relays,
+    balancer,
+    async startAgain(index) {
+      relays[index] = await startRelay('embedded', { port: relays[index].port, flags: FLAGS });
+      scene.owns(relays[index].child);
+    },
+  };
+
+  const goals = Object.fromEntries(seen.flatMap(({ kind }) => [[kind, FREEZE_MS], [elsewhere(kind), FLOWS_MS]]));
+  await repeated(t, ROUNDS, goals, async (round) => {
+    // What came of the round before is over: the balancer knows all relays, and viewers have caught up.
+    await observeFor(5_000);
+    for (const one of seen) one.sinceMs = await one.viewer.now();
+    await begin(stage, round);
+    await observeFor(WATCHED_MS);
+    const times = {};
+    for (const { kind, index, viewer, userId, sinceMs } of seen) {
+      const name = loses(index, round) ? kind : elsewhere(kind);
+      const { frames, now } = await viewer.report(userId);
+      const gaps = gapsOf(frames, sinceMs, now);
+      t.diagnostic(`${name}: ${describeGaps(gaps, 3)}, since ${sinceMs.toFixed(0)}`);
+      times[name] = gaps[0].ms;
+    }
+    return times;
+  });
+});
+
+function elsewhere(kind) {
+  return `${kind}, elsewhere`;
+}
+
+/** The name of a room for each relay. */
+async function roomOfEach(scene, balancer, relays) {
+  const names = [];
+  for (let number = 0; names.filter(Boolean).length < relays.length; number += 1) {
+    const room = `${scene.room}-${number}`;
+    const participant = await scene.participant(balancer, 'scout', { room, query: { room } });
+    const counts = await Promise.all(relays.map(async ({ origin }) => (await (await fetch(`${origin}/healthz`)).json()).rooms));
+    names[counts.indexOf(1)] ??= room;
+    participant.close();
+    await until('an empty relay', 5_000, async () => {
+      const health = await Promise.all(relays.map(async ({ origin }) => (await fetch(`${origin}/healthz`)).json()));
+      return health.every(({ sessions }) => sessions === 0);
+    });
+  }
+  return names;
+}
