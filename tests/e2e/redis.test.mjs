@@ -13,9 +13,8 @@ const FAR = ['later', 'viewer page'];
 const FLOWS_MS = 250;
 /** From the moment at which Redis is there again until the picture moves. */
 const HEALS_MS = 500;
-/** As long as a freeze may be where a connection was lost. */
-const FREEZE_MS = 1_500;
-/** What Redis does: for how long it is away. What is restarted is away for some 50 ms more. */
+/** What Redis does, and for how long it is away; a restart takes some 50 ms more. Viewers have that much in hand, so nobody
+ *  notices one that is over at once. */
 const STAGES = [
   { trouble: 'restarts', awayMs: 0 },
   { trouble: 'restarts', awayMs: 1_000 },
@@ -23,7 +22,7 @@ const STAGES = [
 ];
 const ROUNDS = 3;
 /** From one round to the next: viewers have caught up, so that they have as little in hand as before. */
-const CATCHES_UP_MS = 6_000;
+const CATCHES_UP_MS = 5_000;
 const CAPTURE = { width: 320, height: 240, video_bitrate: 300_000 };
 
 const redisAt = async ({ origin }) => (await (await fetch(`${origin}/healthz`)).json()).redis;
@@ -50,13 +49,13 @@ scenario('a picture goes from one relay to another', STAGES, async (scene, { tro
     viewers.push({ name, viewer, isFar: where === 'far' });
   }
 
-  // Who is far from a frozen Redis sees nothing new for as long as it is frozen.
-  const isJudgedAfter = (isFar) => isFar && trouble === 'freezes';
+  // Who is far sees nothing new for as long as Redis is away.
+  const isJudgedAfter = (isFar) => isFar && awayMs > 0;
   const goals = {};
   for (const { name, isFar } of viewers) {
     goals[`${name}, undisturbed`] = FLOWS_MS;
     if (isJudgedAfter(isFar)) goals[`${name}, after it`] = HEALS_MS;
-    else goals[name] = isFar ? FREEZE_MS : FLOWS_MS;
+    else goals[name] = FLOWS_MS;
   }
   await repeated(t, ROUNDS, goals, async () => {
     for (const one of viewers) one.undisturbedMs = await one.viewer.now();
@@ -65,7 +64,7 @@ scenario('a picture goes from one relay to another', STAGES, async (scene, { tro
     await redis[trouble](awayMs);
     for (const one of viewers) one.backMs = await one.viewer.now();
     await meet(relays);
-    await observeFor(4_000);
+    await observeFor(3_000);
     const times = {};
     for (const { name, viewer, isFar, undisturbedMs, sinceMs, backMs } of viewers) {
       const { frames, now } = await viewer.report(agent.userId);
