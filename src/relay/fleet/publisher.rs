@@ -52,10 +52,10 @@ impl<'a> Publisher<'a> {
         let mut spaced = 0;
         while let Some(first) = outgoing.recv().await {
             self.fleet.publishing.store(true, Ordering::Relaxed);
-            let (batch, repeats) = self.next_batch(first, &mut outgoing);
+            let (batch, has_repeats) = self.next_batch(first, &mut outgoing);
             let began = Instant::now();
             self.deliver(batch).await;
-            if repeats || began.elapsed() > SLOW {
+            if has_repeats || began.elapsed() > SLOW {
                 spaced = 2;
             }
             if spaced > 0 {
@@ -66,7 +66,7 @@ impl<'a> Publisher<'a> {
         }
     }
 
-    /// What waits, numbered and encoded, and whether it ends with something that was said before.
+    /// What waits, numbered and encoded, and whether something in it was said before.
     fn next_batch(
         &mut self,
         first: Outgoing,
@@ -74,7 +74,7 @@ impl<'a> Publisher<'a> {
     ) -> (Vec<Encoded>, bool) {
         let now = Instant::now();
         let mut batch = Vec::new();
-        let mut repeated = None;
+        let mut repeats = Vec::new();
         let mut next = Some(first);
         while let Some(message) = next.take() {
             match message {
@@ -86,22 +86,20 @@ impl<'a> Publisher<'a> {
                         said::add(&mut batch, said);
                     }
                 }
-                Outgoing::Repeat { room, to, after } => {
-                    repeated = Some((room, to, after));
-                    break;
-                }
+                Outgoing::Repeat { room, to, after } => repeats.push((room, to, after)),
             }
             if batch.len() < AT_ONCE {
                 next = outgoing.try_recv().ok();
             }
         }
         let mut encoded: Vec<_> = batch.iter().filter_map(|said| self.number(said, now)).collect();
-        let repeats = repeated.is_some();
-        if let Some((room, to, after)) = repeated {
+        let has_repeats = !repeats.is_empty();
+        // Last, and with all before it: until this comes, those who ask listen to nothing else of the room.
+        for (room, to, after) in repeats {
             let missed = self.history.missed(&room, after, to, now);
             encoded.extend(self.number(&missed, now));
         }
-        (encoded, repeats)
+        (encoded, has_repeats)
     }
 
     fn number(&mut self, said: &Said, now: Instant) -> Option<Encoded> {
