@@ -97,7 +97,8 @@ async function measure(network, kind, seconds) {
 
 function server(kind, network, redis) {
   if (kind.startsWith('NestJS')) {
-    const env = { ADDRESS: network.relayAddress, GENERATION: 'new', REDIS: redis };
+    // ROOMS, for `scale.mjs` a number of rooms, is for this server the only rooms that exist.
+    const env = { ADDRESS: network.relayAddress, GENERATION: 'new', REDIS: redis, ROOMS: undefined };
     return { command: [process.execPath, join(TESTS, 'relay/dist/main.js')], env };
   }
   const sessions = ROOMS * (VIEWERS + 1);
