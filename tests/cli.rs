@@ -62,6 +62,7 @@ fn help_of_each_command_names_its_flags() {
                 "--drain-seconds",
                 "--redis",
                 "--redis-password-file",
+                "--redis-ca-file",
             ],
         ),
         ("devices", &["--json"]),

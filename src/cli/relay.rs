@@ -3,6 +3,7 @@
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
+use std::{fs, io};
 
 use clap::Args;
 use roomcam::config::{IceCredentials, IceScheme, IceServer, IceUrl, Secret, SecretError};
@@ -65,6 +66,10 @@ pub struct RelayArgs {
     /// Log in to Redis with the password in this file (one line)
     #[arg(long, value_name = "FILE", requires = "redis")]
     pub redis_password_file: Option<PathBuf>,
+
+    /// For rediss://, trust the certificate authorities in this file (PEM) instead of the system's
+    #[arg(long, value_name = "FILE", requires = "redis")]
+    pub redis_ca_file: Option<PathBuf>,
 
     /// Tell pages that watch over WebRTC, and whoever else joins, of this STUN or TURN server: stun:HOST:PORT,
     /// turn:HOST:PORT?transport=udp (or tcp) or turns:HOST:PORT (repeatable)
@@ -130,7 +135,10 @@ impl RelayArgs {
         let Some(url) = &self.redis else { return Ok(None) };
         let password = self.redis_password_file.as_deref();
         let password = password.map(|path| read_secret("--redis-password-file", path)).transpose()?;
-        Ok(Some(RedisOptions::new(url, password.as_ref())?))
+        let options = RedisOptions::new(url, password.as_ref())?;
+        let Some(path) = &self.redis_ca_file else { return Ok(Some(options)) };
+        let pem = fs::read(path).map_err(|why| RelayArgsError::CaFile { path: path.clone(), why })?;
+        Ok(Some(options.trusting(pem)?))
     }
 }
 
@@ -152,9 +160,17 @@ pub enum RelayArgsError {
     /// A token.
     #[error(transparent)]
     Token(#[from] TokenFileError),
-    /// The address of Redis.
+    /// The address of Redis, or whom to trust there.
     #[error(transparent)]
     Redis(#[from] BadRedis),
+    /// The authorities of Redis' certificate.
+    #[error("--redis-ca-file: cannot read {}: {why}", .path.display())]
+    CaFile {
+        /// Its file.
+        path: PathBuf,
+        /// What the system says.
+        why: io::Error,
+    },
     /// A TURN server without credentials for it.
     #[error(
         "--ice-server {0}: a TURN server serves nobody without credentials; say --turn-secret-file FILE with the secret \

@@ -54,7 +54,11 @@ impl Gateway {
     /// Another relay says something of a room.
     pub fn hear(&self, room_id: &str, node: NodeId, body: Body, attachment: &Bytes) {
         match body {
-            Body::Beat | Body::Claim { .. } | Body::Answer { .. } => {}
+            Body::Beat
+            | Body::Claim { .. }
+            | Body::Answer { .. }
+            | Body::Resume { .. }
+            | Body::Missed { .. } => {}
             Body::Who => self.announce(room_id),
             Body::Present(present) => {
                 let changed = self.registry().merge(room_id, node, present);

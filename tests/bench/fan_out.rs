@@ -1,7 +1,7 @@
 //! One sender and many receivers in each of some rooms of a relay: when each chunk arrives at each receiver.
 //!
-//! Usage: `fan_out ADDR:PORT RECEIVERS SECONDS [ROOMS]`. RECEIVERS are those of one room, of which there is one unless ROOMS
-//! says more. Prints `ready` when all have joined, starts on a line of input, and
+//! Usage: `fan_out ADDR:PORT[,ADDR:PORT...] RECEIVERS SECONDS [ROOMS]`. With several relays, receivers come in at them in
+//! turn, and senders at the first. RECEIVERS are those of one room, of which there is one unless ROOMS says more. Prints `ready` when all have joined, starts on a line of input, and
 //! prints what it saw as one line of JSON. In Rust, and all in one thread, because receivers must cost less than the
 //! relay that is measured.
 #![allow(missing_docs)]
@@ -11,7 +11,6 @@ use std::error::Error;
 use std::rc::Rc;
 use std::time::{Duration, Instant};
 
-use bytes::Bytes;
 use futures_util::{SinkExt, StreamExt};
 use serde_json::{Value, json};
 use tokio::net::TcpStream;
@@ -45,23 +44,25 @@ async fn main() -> Result<(), Failure> {
     let (addr, receivers, seconds, rooms) = match args.as_slice() {
         [addr, receivers, seconds] => (addr, receivers, seconds, "1"),
         [addr, receivers, seconds, rooms] => (addr, receivers, seconds, rooms.as_str()),
-        _ => return Err("usage: fan_out ADDR:PORT RECEIVERS SECONDS [ROOMS]".into()),
+        _ => return Err("usage: fan_out ADDR:PORT[,ADDR:PORT...] RECEIVERS SECONDS [ROOMS]".into()),
     };
     let (receivers, seconds): (usize, u64) = (receivers.parse()?, seconds.parse()?);
-    let measured = measure(addr, rooms.parse()?, receivers, Duration::from_secs(seconds));
+    let addrs: Vec<_> = addr.split(',').collect();
+    let measured = measure(&addrs, rooms.parse()?, receivers, Duration::from_secs(seconds));
     LocalSet::new().run_until(measured).await
 }
 
-async fn measure(addr: &str, rooms: usize, count: usize, time: Duration) -> Result<(), Failure> {
+async fn measure(addrs: &[&str], rooms: usize, count: usize, time: Duration) -> Result<(), Failure> {
     let seen = Rc::new(RefCell::new(Seen { sent: vec![Vec::new(); rooms], ..Seen::default() }));
     let mut receivers = JoinSet::new();
     let mut senders = Vec::new();
     for room in 0..rooms {
         for number in 0..count {
-            let socket = join(addr, room, &format!("receiver-{room}-{number}")).await?;
+            let socket =
+                join(addrs[number % addrs.len()], room, &format!("receiver-{room}-{number}")).await?;
             receivers.spawn_local(receive(socket, room, seen.clone()));
         }
-        senders.push(join(addr, room, &format!("sender-{room}")).await?);
+        senders.push(join(addrs[0], room, &format!("sender-{room}")).await?);
     }
     println!("ready");
     std::io::stdin().read_line(&mut String::new())?;
@@ -145,7 +146,7 @@ async fn send(
 async fn receive(mut socket: Socket, room: usize, seen: Rc<RefCell<Seen>>) {
     let mut next = 0;
     while let Some(Ok(message)) = socket.next().await {
-        let Message::Binary(chunk) = message else {
+        let Message::Binary(chunks) = message else {
             if answer_ping(&mut socket, message).await.is_err() {
                 return;
             }
@@ -153,19 +154,22 @@ async fn receive(mut socket: Socket, room: usize, seen: Rc<RefCell<Seen>>) {
         };
         let now = Instant::now();
         let mut seen = seen.borrow_mut();
-        let Some((number, sent)) =
-            number_of(&chunk).and_then(|number| Some((number, *seen.sent[room].get(number)?)))
-        else {
-            seen.out_of_turn += 1;
-            continue;
-        };
-        seen.out_of_turn += u64::from(number != next);
-        next = number + 1;
-        seen.delays.push((now - sent).as_micros() as u32);
+        // Relays join what has waited.
+        for chunk in chunks.chunks(CHUNK_BYTES) {
+            let Some((number, sent)) =
+                number_of(chunk).and_then(|number| Some((number, *seen.sent[room].get(number)?)))
+            else {
+                seen.out_of_turn += 1;
+                continue;
+            };
+            seen.out_of_turn += u64::from(number != next);
+            next = number + 1;
+            seen.delays.push((now - sent).as_micros() as u32);
+        }
     }
 }
 
-fn number_of(chunk: &Bytes) -> Option<usize> {
+fn number_of(chunk: &[u8]) -> Option<usize> {
     Some(usize::from_be_bytes(chunk.get(..8)?.try_into().ok()?))
 }
 

@@ -1,10 +1,12 @@
 // How much one relay carries: rooms of a camera and its viewers, more and more of them, until chunks come late. The relay's
-// CPU is measured apart from that of the clients, who have a core of their own.
+// CPU is measured apart from that of the clients, who have a core of their own. Then two relays that share their rooms over
+// Redis, beside NestJS that does the same.
 
 import { join } from 'node:path';
 import { ROOMCAM_RELEASE, TARGET } from '../e2e/lib/paths.mjs';
 import { Child } from '../e2e/lib/processes.mjs';
 import { costOver } from './cost.mjs';
+import { benchFleet } from './fleet.mjs';
 import { openNetwork } from './network.mjs';
 import { printTable } from './table.mjs';
 
@@ -19,6 +21,7 @@ const CLIENTS = join(TARGET, 'release/examples/fan_out');
 const network = openNetwork();
 const rows = [];
 let holds = 0;
+let fleet;
 try {
   for (const rooms of ROOMS) {
     console.error(`${rooms} rooms with ${VIEWERS} viewers each`);
@@ -38,11 +41,14 @@ try {
     if (!met) break;
     holds = rooms;
   }
+  fleet = await benchFleet(network, SECONDS);
 } finally {
   network.close();
 }
 printTable(`One relay, each room a camera with 10.4 kB each 100 ms and ${VIEWERS} viewers, over ${network.name}`, rows);
 console.log(`\nIt holds ${holds} rooms with ${holds * VIEWERS} viewers before one chunk in 1000 comes later than ${LATE_MS} ms. Where the clients' CPU is near 100 %, they are what does not hold.`);
+printTable(fleet.title, fleet.rows);
+console.log(`\n${fleet.verdict}`);
 
 async function measure(rooms) {
   const sessions = rooms * (VIEWERS + 1);

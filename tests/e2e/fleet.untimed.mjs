@@ -2,6 +2,7 @@
 // participants come, and whatever relay ends.
 
 import assert from 'node:assert/strict';
+import { startRedis } from './lib/redis.mjs';
 import { scenario } from './lib/scene.mjs';
 import { startRelay } from './lib/relays.mjs';
 import { until } from './lib/waiting.mjs';
@@ -88,6 +89,55 @@ scenario('rooms leave a relay that drains, and stay where they are when it is ba
   }
   await allTogether(rooms);
   assert.equal(await roomsAt(again), 0);
+});
+
+// Without the room in their addresses, the balancer sends participants to the relays in turn.
+scenario('with Redis a room is one on three relays', ['haproxy'], async (scene, kind) => {
+  const redis = await startRedis(scene.directory);
+  scene.owns(redis);
+  const relays = [];
+  for (let count = 0; count < 3; count += 1) relays.push(await scene.relay('embedded', { flags: ['--redis', redis.url] }));
+  await until('relays that have each other', 20_000, async () => (await Promise.all(relays.map(health))).every((each) => each.redis.relays === 2));
+  const balancer = await scene.balancer(kind, relays);
+  const atEach = async (count) => (await Promise.all(relays.map(health))).every(({ sessions }) => sessions === count);
+
+  const participants = [];
+  for (const user of ['a', 'b', 'c']) participants.push(await scene.participant(balancer, user));
+  await until('one participant at each relay', 5_000, () => atEach(1));
+  scene.agent({ origin: relays[0].origin }, 'agent', { room: scene.room });
+  for (const participant of participants) await participant.chunkOf('agent', { deadlineMs: 30_000 });
+
+  const seen = (where) => (participant) => participant.next('camera-state-changed', { where });
+  for (const [index, participant] of participants.entries()) {
+    participant.socket.emit('camera-state-changed', { hasVideo: true });
+    const others = participants.filter((other) => other !== participant);
+    await Promise.all(others.map(seen(({ userId, hasVideo }) => userId === 'abc'[index] && hasVideo)));
+  }
+  // The first who came is the host.
+  participants[0].socket.emit('set-presenter', { userId: 'agent' });
+  for (const participant of participants) {
+    await participant.next('broadcast-presenter-changed', { where: ({ presenterUserId }) => presenterUserId === 'agent' });
+  }
+
+  const late = [];
+  for (const user of ['d', 'e', 'f']) late.push(await scene.participant(balancer, user));
+  await until('two participants at each relay, and the agent', 5_000, async () => {
+    const counts = (await Promise.all(relays.map(health))).map(({ sessions }) => sessions);
+    return counts.join() === '3,2,2';
+  });
+  for (const participant of late) await participant.chunkOf('agent');
+  await until('all together', 10_000, () => together([...participants, ...late]));
+  const state = late[2].events.find(({ event }) => event === 'room-state').payload;
+  assert.deepEqual(state.participants.map(({ userId, hasVideo, canBroadcast }) => [userId, hasVideo, canBroadcast]), [
+    ['a', false, false],
+    ['b', false, false],
+    ['c', false, false],
+    ['agent', true, true],
+    ['d', false, false],
+    ['e', false, false],
+    ['f', false, false],
+  ]);
+  assert.equal(state.hostId, 'a');
 });
 
 scenario('agent and page name a room alike', ['haproxy', 'nginx'], async (scene, kind) => {

@@ -1,37 +1,33 @@
-//! The connections to Redis: one on which is published, one that is subscribed. Both are made anew for as long as it takes,
-//! and whatever Redis does, nobody waits for it but these two.
+//! The connections to Redis: one on which is published (`publisher`), one that is subscribed. Both are made anew for as long
+//! as it takes, and whatever Redis does, nobody waits for it but these two.
 
 use std::sync::atomic::Ordering;
 use std::time::{Duration, Instant};
 
-use bytes::Bytes;
+use bytes::{Buf, Bytes};
 use futures_util::StreamExt;
 use futures_util::stream::FuturesUnordered;
-use redis::aio::{MultiplexedConnection, PubSubSink};
-use redis::{AsyncConnectionConfig, Client, Msg, RedisError};
+use redis::aio::PubSubSink;
+use redis::{Client, Msg, RedisError};
 use tokio::sync::mpsc;
 use tokio::time::{MissedTickBehavior, interval, sleep, timeout};
 
+use super::gaps::Gaps;
 use super::options::RedisOptions;
 use super::peers::Peers;
-use super::wire::{Answer, Body, Header, decode, encode};
+use super::publisher::Publisher;
+use super::said::STALE;
+use super::wire::{Answer, Body, NodeId, Repeated, decode};
 use super::{ANNOUNCE, BEAT, Channel, Fleet, Outgoing, Wish};
 use crate::relay::gateway::Gateway;
 use crate::relay::identity::Identity;
 
 /// How long connecting to Redis may take, and subscribing.
-const PATIENCE: Duration = Duration::from_secs(1);
-/// How long Redis may take to take what is published. What was published in vain is a hole in a timeline, which costs
-/// viewers more than a wait.
-const TAKEN: Duration = Duration::from_secs(2);
-/// Between two attempts to connect.
-const PAUSE: Duration = Duration::from_millis(300);
+pub(super) const PATIENCE: Duration = Duration::from_secs(1);
+/// Between two attempts to connect: part of how long pictures stand still when Redis is restarted.
+pub(super) const PAUSE: Duration = Duration::from_millis(100);
 /// How long Redis is not heard of before it counts as away: it carries a beat of our own each second.
 const SILENCE: Duration = Duration::from_secs(3);
-/// How old a message may be when it is published, and how late media may come: beyond it viewers have gone on.
-const STALE: Duration = Duration::from_secs(3);
-/// Messages that are published at once.
-const AT_ONCE: usize = 32;
 const ALL: &str = "roomcam:relays";
 const ROOM: &str = "roomcam:room:";
 
@@ -57,75 +53,9 @@ pub(in crate::relay) async fn carry(link: Link, options: &RedisOptions, fleet: &
         }
     };
     let address = options.info.addr().to_string();
-    let subscriber = Subscriber { client: &client, address, fleet, gateway, state: State::new() };
-    tokio::join!(publish(&client, fleet, link.outgoing), subscriber.run(link.wishes));
-}
-
-async fn publish(client: &Client, fleet: &Fleet, mut outgoing: mpsc::Receiver<Outgoing>) {
-    let begun = Instant::now();
-    let mut sequence = 0;
-    let mut connection = None;
-    while let Some(first) = outgoing.recv().await {
-        fleet.publishing.store(true, Ordering::Relaxed);
-        let mut batch = vec![first];
-        while batch.len() < AT_ONCE
-            && let Ok(next) = outgoing.try_recv()
-        {
-            batch.push(next);
-        }
-        let mut pipeline = redis::pipe();
-        let mut count = 0;
-        for message in &batch {
-            fleet.waiting_bytes.fetch_sub(message.bytes(), Ordering::Relaxed);
-            if message.since.elapsed() > STALE {
-                fleet.dropped.fetch_add(1, Ordering::Relaxed);
-                continue;
-            }
-            sequence += 1;
-            let clock = u64::try_from(begun.elapsed().as_millis()).unwrap_or(u64::MAX);
-            let header = Header { node: fleet.node, sequence, clock };
-            match encode(header, &message.body, &message.attachment) {
-                Ok(bytes) => _ = pipeline.publish(name(&message.channel), bytes).ignore(),
-                Err(error) => tracing::error!(%error, "cannot encode a message for other relays"),
-            }
-            count += 1;
-        }
-        if count > 0 && !deliver(client, &mut connection, &pipeline).await {
-            fleet.dropped.fetch_add(count, Ordering::Relaxed);
-        }
-        fleet.publishing.store(false, Ordering::Relaxed);
-    }
-}
-
-/// Whether Redis has taken it.
-async fn deliver(
-    client: &Client,
-    connection: &mut Option<MultiplexedConnection>,
-    pipeline: &redis::Pipeline,
-) -> bool {
-    let mut open = match connection.take() {
-        Some(open) => open,
-        None => {
-            let config = AsyncConnectionConfig::new()
-                .set_connection_timeout(Some(PATIENCE))
-                .set_response_timeout(Some(TAKEN));
-            let connecting = client.get_multiplexed_async_connection_with_config(&config);
-            match timeout(PATIENCE, connecting).await {
-                Ok(Ok(open)) => open,
-                Ok(Err(_)) => {
-                    sleep(PAUSE).await;
-                    return false;
-                }
-                Err(_) => return false,
-            }
-        }
-    };
-    // After an error or a time-out it is not known what of it was taken: begins anew, in order.
-    let taken = matches!(timeout(TAKEN, pipeline.exec_async(&mut open)).await, Ok(Ok(())));
-    if taken {
-        *connection = Some(open);
-    }
-    taken
+    let (state, gaps) = (State::new(), Gaps::default());
+    let subscriber = Subscriber { client: &client, address, fleet, gateway, state, gaps };
+    tokio::join!(Publisher::new(&client, fleet).run(link.outgoing), subscriber.run(link.wishes));
 }
 
 /// Whether Redis is there, as far as was said.
@@ -153,6 +83,7 @@ struct Subscriber<'a> {
     fleet: &'a Fleet,
     gateway: &'a Gateway,
     state: State,
+    gaps: Gaps,
 }
 
 impl Subscriber<'_> {
@@ -164,7 +95,7 @@ impl Subscriber<'_> {
             if let Err(error) = self.attend(&mut wishes, &mut peers, &mut ticks).await {
                 self.state.error = Some(error);
             }
-            self.fleet.rooms().values_mut().for_each(|subscribed| *subscribed = false);
+            self.gaps.begin(&self.fleet.subscribed(), &peers.heard());
             while wishes.try_recv().is_ok() {}
             self.tick(&mut peers);
             sleep(PAUSE).await;
@@ -183,6 +114,7 @@ impl Subscriber<'_> {
         // What was wished meanwhile is in the list.
         while wishes.try_recv().is_ok() {}
         let rooms: Vec<Box<str>> = self.fleet.rooms().keys().cloned().collect();
+        self.gaps.keep(|room| rooms.iter().any(|here| &**here == room));
         for room in rooms {
             self.enter(&mut sink, &room).await?;
         }
@@ -205,7 +137,8 @@ impl Subscriber<'_> {
                 Some(wish) = wishes.recv() => match wish {
                     Wish::Enter(room) => self.enter(&mut sink, &room).await?,
                     Wish::Leave(room) if !self.fleet.rooms().contains_key(&room) => {
-                        in_time(sink.unsubscribe(name(&Channel::Room(room)))).await?;
+                        self.gaps.keep(|kept| kept != &*room);
+                        in_time(sink.unsubscribe(channel_name(&Channel::Room(room)))).await?;
                     }
                     Wish::Leave(_) => {}
                 },
@@ -219,13 +152,18 @@ impl Subscriber<'_> {
         }
     }
 
-    /// Subscribes to a room, then lets the others know who is here: what they answer is heard.
-    async fn enter(&self, sink: &mut PubSubSink, room: &str) -> Result<(), RedisError> {
-        in_time(sink.subscribe(name(&Channel::Room(room.into())))).await?;
+    /// Subscribes to a room, then lets the others know who is here: what they answer is heard. They are also asked for what was
+    /// missed of it.
+    async fn enter(&mut self, sink: &mut PubSubSink, room: &str) -> Result<(), RedisError> {
+        in_time(sink.subscribe(channel_name(&Channel::Room(room.into())))).await?;
         if let Some(subscribed) = self.fleet.rooms().get_mut(room) {
             *subscribed = true;
         }
         self.fleet.tell_room(room, Body::Who, Bytes::new());
+        let missed = self.gaps.ask(room, Instant::now());
+        if !missed.is_empty() {
+            self.fleet.tell_room(room, Body::Resume { after: missed }, Bytes::new());
+        }
         self.gateway.announce(room);
         Ok(())
     }
@@ -244,11 +182,43 @@ impl Subscriber<'_> {
             return None;
         }
         match (heard.body()?, message.get_channel_name().strip_prefix(ROOM)) {
-            (body, Some(room)) => self.gateway.hear(room, heard.header.node, body, &heard.attachment),
+            (body, Some(room)) => self.hear_in(room, heard.header.node, body, heard.attachment),
             (Body::Answer { id, answer }, None) => self.fleet.claims.hear(id, answer),
             (claim, None) => return Some(claim),
         }
         None
+    }
+
+    fn hear_in(&mut self, room: &str, node: NodeId, body: Body, mut attachment: Bytes) {
+        match body {
+            Body::Packet { .. } if self.gaps.is_open(room, node, Instant::now()) => {}
+            Body::Resume { after } => {
+                if let Some((_, after)) = after.into_iter().find(|(node, _)| *node == self.fleet.node) {
+                    self.fleet.repeat(room, node, after);
+                }
+            }
+            Body::Missed { to, packets } => {
+                if to != self.fleet.node || !self.gaps.close(room, node) {
+                    return;
+                }
+                for Repeated { only, text, bytes } in packets {
+                    if bytes > attachment.remaining() {
+                        return;
+                    }
+                    let attachment = attachment.split_to(bytes);
+                    self.gateway.hear(room, node, Body::Packet { only, text }, &attachment);
+                }
+            }
+            body => {
+                // It has only just subscribed, and may not have heard what it was asked for.
+                if body == Body::Who
+                    && let Some(after) = self.gaps.ask_again(room, node)
+                {
+                    self.fleet.tell_room(room, Body::Resume { after: vec![after] }, Bytes::new());
+                }
+                self.gateway.hear(room, node, body, &attachment);
+            }
+        }
     }
 
     /// Each second.
@@ -277,7 +247,7 @@ impl Subscriber<'_> {
                 tracing::info!("Redis at {} answers: rooms are shared with other relays", self.address)
             }
             (false, error) => {
-                let why = error.map_or_else(|| "it does not answer".to_owned(), |error| error.to_string());
+                let why = error.as_ref().map_or_else(|| "it does not answer".to_owned(), explain);
                 tracing::warn!(
                     "Redis at {} is away ({why}): this relay goes on for its own participants, and tries again until \
                      those of other relays are reached",
@@ -295,12 +265,19 @@ async fn contest(gateway: &Gateway, id: u64, identity: Identity) -> (u64, Answer
     (id, answer)
 }
 
+/// What went wrong, and what to do about it where that is known.
+fn explain(error: &RedisError) -> String {
+    let why = error.to_string();
+    let is_untrusted = why.contains("invalid peer certificate");
+    if is_untrusted { format!("{why}; name who certifies it with --redis-ca-file") } else { why }
+}
+
 async fn in_time<T>(answer: impl Future<Output = Result<T, RedisError>>) -> Result<T, RedisError> {
     let late = || RedisError::from((redis::ErrorKind::Io, "it does not answer"));
     timeout(PATIENCE, answer).await.unwrap_or_else(|_| Err(late()))
 }
 
-fn name(channel: &Channel) -> String {
+pub(super) fn channel_name(channel: &Channel) -> String {
     match channel {
         Channel::All => ALL.to_owned(),
         Channel::Room(room) => format!("{ROOM}{room}"),

@@ -5,13 +5,19 @@
 //! that dies leaves nothing behind. There is a channel for each room, to which those relays subscribe that have somebody in
 //! it, and one for all relays.
 //!
-//! `wire` is what goes over a channel, `peers` what is known of the other relays; both are pure. `link` is the connection
-//! to Redis, and `options` where that is. `claims` keeps a user id one client's. What comes is put into the registry by `gateway`'s `remote`.
+//! A relay that was cut off from Redis, as all are when it restarts, asks the others for what they said meanwhile; each keeps
+//! the last seconds for that.
+//!
+//! `wire` is what goes over a channel, `peers` what is known of the other relays, `said` what was said to them, `gaps` what was
+//! missed; all are pure. `link` and `publisher` are the connections to Redis, and `options` where that is. `claims` keeps a user id one client's. What comes is put into the registry by `gateway`'s `remote`.
 
 mod claims;
+mod gaps;
 mod link;
 mod options;
 mod peers;
+mod publisher;
+mod said;
 mod wire;
 
 use std::collections::HashMap;
@@ -28,6 +34,7 @@ use tokio::time::sleep;
 pub(super) use claims::Claimed;
 pub(super) use link::{Link, carry};
 pub use options::{BadRedis, RedisOptions};
+use said::Said;
 pub(super) use wire::{Body, Member, NodeId, Present};
 
 /// How often a relay says that it is there.
@@ -52,18 +59,15 @@ enum Channel {
     Room(Box<str>),
 }
 
-/// A message on its way to Redis.
-struct Outgoing {
-    channel: Channel,
-    body: Body,
-    attachment: Bytes,
-    since: Instant,
-}
-
-impl Outgoing {
-    fn bytes(&self) -> usize {
-        self.attachment.len() + self.body.text_bytes()
-    }
+/// What waits for Redis.
+enum Outgoing {
+    Say(Said),
+    /// What was said in a room after a message is to be said again, to a relay that has missed it.
+    Repeat {
+        room: Box<str>,
+        to: NodeId,
+        after: u64,
+    },
 }
 
 /// A change of the rooms that a relay has somebody in.
@@ -102,7 +106,7 @@ pub(super) struct Fleet {
     pub node: NodeId,
     outgoing: mpsc::Sender<Outgoing>,
     wishes: mpsc::UnboundedSender<Wish>,
-    /// The rooms here, and whether their channels are subscribed to.
+    /// The rooms here, and whether their channels are subscribed to, or will be again as soon as Redis is back.
     rooms: Mutex<HashMap<Box<str>, bool>>,
     waiting_bytes: AtomicUsize,
     dropped: AtomicU64,
@@ -151,8 +155,8 @@ impl Fleet {
         }
     }
 
-    /// Says something to those who have somebody in a room. Dropped while the room's channel is not subscribed to: what
-    /// others would say to it could not be heard yet.
+    /// Says something to those who have somebody in a room. Dropped until the room's channel is subscribed to for the first time:
+    /// what others would say to it could not be heard yet.
     pub fn tell_room(&self, room: &str, body: Body, attachment: Bytes) {
         if self.rooms().get(room) == Some(&true) {
             self.queue(Channel::Room(room.into()), body, attachment);
@@ -164,11 +168,18 @@ impl Fleet {
     }
 
     fn queue(&self, channel: Channel, body: Body, attachment: Bytes) {
-        let message = Outgoing { channel, body, attachment, since: Instant::now() };
-        let bytes = message.bytes();
+        let said = Said { channel, body, attachment, since: Instant::now() };
+        let bytes = said.bytes();
         let waiting = self.waiting_bytes.fetch_add(bytes, Ordering::Relaxed);
-        if waiting + bytes > QUEUE_BYTES || self.outgoing.try_send(message).is_err() {
+        if waiting + bytes > QUEUE_BYTES || self.outgoing.try_send(Outgoing::Say(said)).is_err() {
             self.waiting_bytes.fetch_sub(bytes, Ordering::Relaxed);
+            self.dropped.fetch_add(1, Ordering::Relaxed);
+        }
+    }
+
+    /// Says again what was said in a room after a message.
+    fn repeat(&self, room: &str, to: NodeId, after: u64) {
+        if self.outgoing.try_send(Outgoing::Repeat { room: room.into(), to, after }).is_err() {
             self.dropped.fetch_add(1, Ordering::Relaxed);
         }
     }

@@ -2,7 +2,9 @@
 
 use std::fmt;
 
-use redis::{ConnectionInfo, IntoConnectionInfo, RedisError};
+use redis::{Client, ConnectionAddr, ConnectionInfo, IntoConnectionInfo, RedisError, TlsCertificates};
+use rustls::pki_types::CertificateDer;
+use rustls::pki_types::pem::PemObject;
 
 use crate::config::Secret;
 
@@ -24,6 +26,14 @@ pub enum BadRedis {
          own, and name that with --redis-password-file"
     )]
     Password,
+    /// There is no TLS in which it could be used.
+    #[error("--redis-ca-file: the address of Redis is not rediss://…, so there is no certificate to check")]
+    NoTls,
+    /// It holds no certificate that can be used.
+    #[error(
+        "--redis-ca-file: {0}; the file has to hold certificates in PEM, which begin with -----BEGIN CERTIFICATE-----"
+    )]
+    Authorities(String),
 }
 
 impl RedisOptions {
@@ -49,6 +59,23 @@ impl RedisOptions {
         };
         Ok(Self { info: info.set_redis_settings(settings) })
     }
+
+    /// Trusts the certificate authorities in `pem` instead of the platform's.
+    ///
+    /// # Errors
+    /// If the address is not `rediss://…`, or `pem` holds no certificate.
+    pub fn trusting(self, pem: Vec<u8>) -> Result<Self, BadRedis> {
+        if !matches!(self.info.addr(), ConnectionAddr::TcpTls { .. }) {
+            return Err(BadRedis::NoTls);
+        }
+        if CertificateDer::pem_slice_iter(&pem).next().is_none() {
+            return Err(BadRedis::Authorities("there is no certificate in it".to_owned()));
+        }
+        let certificates = TlsCertificates { client_tls: None, root_cert: Some(pem) };
+        let client = Client::build_with_tls(self.info, certificates)
+            .map_err(|error| BadRedis::Authorities(error.to_string()))?;
+        Ok(Self { info: client.get_connection_info().clone() })
+    }
 }
 
 impl fmt::Debug for RedisOptions {
@@ -73,5 +100,14 @@ mod tests {
         let options = RedisOptions::new("rediss://me@h:1234/2", Some(&password)).unwrap();
         assert_eq!(options.info.redis_settings().password(), Some("hush"));
         assert!(!format!("{options:?}").contains("hush"));
+    }
+
+    #[test]
+    fn authorities_are_for_tls_and_have_to_be_certificates() {
+        let plain = RedisOptions::new("redis://h", None).unwrap();
+        assert!(matches!(plain.trusting(Vec::new()), Err(BadRedis::NoTls)));
+        let tls = RedisOptions::new("rediss://h", None).unwrap();
+        let error = tls.trusting(b"certificate".to_vec()).unwrap_err().to_string();
+        assert!(error.contains("no certificate in it") && error.contains("PEM"), "{error}");
     }
 }

@@ -62,6 +62,12 @@ impl Peers {
         .collect()
     }
 
+    /// Of each that is there, the last message.
+    pub fn heard(&self) -> Vec<(NodeId, u64)> {
+        let there = self.nodes.iter().filter(|(_, peer)| peer.there);
+        there.map(|(node, peer)| (*node, peer.sequence)).collect()
+    }
+
     /// How many are there.
     pub fn count(&self) -> usize {
         self.nodes.values().filter(|peer| peer.there).count()

@@ -16,7 +16,7 @@ const VERSION: u8 = 1;
 const HEADER_BYTES: usize = 1 + 16 + 8 + 8 + 4;
 
 /// One run of a relay.
-#[derive(Clone, Copy, PartialEq, Eq, Hash)]
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub(in crate::relay) struct NodeId([u8; 16]);
 
 impl NodeId {
@@ -85,6 +85,18 @@ pub(in crate::relay) enum Body {
     Who,
     /// Who is in the relay's part of the room.
     Present(Present),
+    /// The relay was not subscribed to the room, and asks for what was said meanwhile.
+    Resume {
+        /// Of each relay that it knows, what it heard last.
+        after: Vec<(NodeId, u64)>,
+    },
+    /// The packets that one relay has missed.
+    Missed {
+        /// The relay.
+        to: NodeId,
+        /// The packets. Their attachments, one after the other, are the attachment.
+        packets: Vec<Repeated>,
+    },
     /// A Socket.IO packet for everybody in the room, or for one user only. The attachment is its.
     Packet {
         /// The user, if it is for one only.
@@ -99,9 +111,19 @@ impl Body {
         match self {
             Self::Packet { text, .. } => text.len(),
             Self::Present(present) => present.members.len() * size_of::<Member>(),
-            Self::Beat | Self::Claim { .. } | Self::Answer { .. } | Self::Who => 0,
+            Self::Missed { packets, .. } => packets.iter().map(|packet| packet.text.len()).sum(),
+            Self::Beat | Self::Claim { .. } | Self::Answer { .. } | Self::Who | Self::Resume { .. } => 0,
         }
     }
+}
+
+/// A packet that is said again.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub(in crate::relay) struct Repeated {
+    pub only: Option<String>,
+    pub text: String,
+    /// The length of its attachment; 0 if it has none.
+    pub bytes: usize,
 }
 
 /// What a relay says to a claim of a user id.

@@ -51,11 +51,34 @@ export async function startBalancer(kind, directory, relays) {
   const [program, args] = KINDS[kind]({ directory, port, relays });
   // Both are in /usr/sbin, which people who are not root do not search.
   const path = execFileSync('sh', ['-c', `PATH=$PATH:/usr/sbin command -v ${program}`], { encoding: 'utf8' }).trim();
-  const child = new Child(kind, path, args);
-  const origin = `http://127.0.0.1:${port}`;
-  await until(`${kind} with a relay`, 10_000, async () => {
-    if (child.exit) throw new Error(`${kind} ended: ${child.tail()}`);
-    return (await fetch(`${origin}/livez`).catch(() => undefined))?.ok;
-  });
-  return { child, origin, viewerUrl: `${origin}/`, port };
+  const balancer = new Balancer(port, () => new Child(kind, path, args));
+  await balancer.answers();
+  return balancer;
+}
+
+class Balancer {
+  #start;
+
+  constructor(port, start) {
+    this.port = port;
+    this.origin = `http://127.0.0.1:${port}`;
+    this.viewerUrl = `${this.origin}/`;
+    this.#start = start;
+    this.child = start();
+  }
+
+  /** Resolves when it reaches a relay. */
+  answers() {
+    const { child, origin } = this;
+    return until(`${child.name} with a relay`, 10_000, async () => {
+      if (child.exit) throw new Error(`${child.name} ended: ${child.tail()}`);
+      return (await fetch(`${origin}/livez`).catch(() => undefined))?.ok;
+    });
+  }
+
+  /** Ends it with all connections, and starts it again. */
+  async restart() {
+    await this.child.stop();
+    this.child = this.#start();
+  }
 }

@@ -30,6 +30,8 @@ export interface Options {
   /** What one query to the database takes at least, in ms; at most three times that. A join makes three to five.
    *  From `QUERY_MS`, default 3. */
   queryMs: number;
+  /** When set, the Redis over which servers share their rooms. From `REDIS`, such as redis://127.0.0.1:6379. */
+  redis: string | undefined;
 }
 
 /** Reads the options, or throws an error that names the variable and what is allowed. */
@@ -43,6 +45,7 @@ export function optionsFrom(env: NodeJS.ProcessEnv): Options {
     host: env.HOST,
     broadcastMode: oneOf(env, 'BROADCAST_MODE', ['single', 'all'], 'all') as BroadcastMode,
     queryMs: whole(env, 'QUERY_MS', 3, 10_000),
+    redis: env.REDIS,
   };
 }
 
