@@ -40,6 +40,12 @@ export function mayStart({ position, ranges, waitedMs }) {
   return here !== undefined && (here[1] - position >= START_IN_HAND || waitedMs > START_PATIENCE);
 }
 
+/** The moment between two milliseconds at `position` or right after it. Blocks begin at whole milliseconds, and Firefox may
+ *  fail to decode where it is to play from exactly where one of sound begins (docs/receivers.md §6.4). */
+function betweenMilliseconds(position) {
+  return (Math.round(position * 1000) + 0.5) / 1000;
+}
+
 /** The position to play from in `range` to be live: near its end, but inside it. */
 function liveIn([start, end]) {
   return Math.max(start, end - LIVE_MARGIN);
@@ -63,7 +69,7 @@ export function steer({ position, ranges, least, starved, seeking, stalledMs, nu
   const last = ranges.at(-1);
   const lag = last ? last[1] - position : 0;
   const stay = { lag, rate: rateFor(lag, least), jumpTo: null, why: null };
-  const jump = (jumpTo, why) => ({ ...stay, rate: 1, jumpTo, why });
+  const jump = (target, why) => ({ ...stay, rate: 1, jumpTo: betweenMilliseconds(target), why });
 
   const impatient = stalledMs > Math.min(STALL_MS * 2 ** nudges, MAX_STALL_MS);
   // A jump takes a moment. One to where nothing can be decoded, because its key frame is missing, never
