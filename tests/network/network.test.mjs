@@ -17,7 +17,8 @@ const LAWS = [
   { row: 'half the rate', generation: 'first', most: { delayP95: 2_000 }, voice: 0.9 },
   { row: '64 kbit/s', adaptingMs: 8_000, most: { delayP95: 2_000 }, voice: 0.9 },
   { row: 'ten seconds without a link', most: { delayP95: 2_000 }, voice: 0.75 },
-  { row: 'bursts of up to 400 ms', most: { delayP95: 4_000 }, voice: 0.5 },
+  // A client that has lost a chunk stands still for longer.
+  { row: 'bursts of up to 400 ms', most: { delayP95: 2_000, longestFreeze: 2_000 }, voice: 0.9 },
 ];
 
 for (const { row: name, generation = 'later', most, voice, adaptingMs } of LAWS) {
