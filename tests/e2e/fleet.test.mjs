@@ -13,7 +13,10 @@ const FREEZE_MS = 1_500;
 /** What is no freeze: other tests' viewers have as much while nothing happens. */
 const FLOWS_MS = 250;
 /** Enough that clients whose libraries wait long by chance do not decide. */
-const ROUNDS = 5;
+const ROUNDS = 3;
+/** Between two troubles, as between any two in life: the balancer knows all relays again, viewers have caught up, and the
+ *  agent has been joined for the 10 s after which its next wait is a short one again (`Backoff::HEALTHY`). */
+const CALM_MS = 9_500;
 /** After everything is there again. */
 const WATCHED_MS = 3_000;
 /** `at`: the relay of each room. `loses`: whether a room loses its connections. Each ends with every relay there again. */
@@ -89,8 +92,7 @@ scenario('a picture hardly stands still', Object.keys(TROUBLES), async (scene, t
   await repeated(t, ROUNDS, goals, async (round) => {
     // A client of the first generation that has lost a chunk stands still until something happens in its room.
     for (const { kind, viewer } of seen) if (kind === 'first') await viewer.mute(round % 2 === 1);
-    // What came of the round before is over: the balancer knows all relays, and viewers have caught up.
-    await observeFor(3_000);
+    await observeFor(CALM_MS);
     for (const one of seen) one.sinceMs = await one.viewer.now();
     await begin(stage, round);
     await observeFor(WATCHED_MS);
