@@ -2,19 +2,17 @@
 // camera and the microphone are turned off and on, the connection breaks, the camera is lost, the link changes. Prints what the
 // agent's process held, in quarters, and ends with 1 if it grew. `SOAK_SECONDS` says how long (600), `SEED` what happens. As root.
 
-import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
-import { tmpdir } from 'node:os';
+import { readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { startAgent } from '../e2e/lib/agents.mjs';
 import { ROOMCAM_RELEASE, REPOSITORY } from '../e2e/lib/paths.mjs';
 import { joinRoom } from '../e2e/lib/participant.mjs';
-import { randomNumbers, seed } from '../e2e/lib/random.mjs';
 import { startRelay } from '../e2e/lib/relays.mjs';
 import { observeFor, until } from '../e2e/lib/waiting.mjs';
-import { Link } from '../network/link.mjs';
 import { Proxy } from '../network/proxy.mjs';
 import { NOMINAL_BPS } from '../network/rows.mjs';
 import { resourcesOf } from './cost.mjs';
+import { runSoak } from './run-soak.mjs';
 import { median, printTable } from './table.mjs';
 
 const SECONDS = Number(process.env.SOAK_SECONDS ?? 600);
@@ -30,20 +28,9 @@ const LOST = /trying again every/;
 /** By how much the last quarter may hold more than the second one. */
 const GROWTH = { rssKb: 1_024, fds: 1, threads: 1, objects: 2 };
 
-const endings = [];
-try {
-  process.exitCode = (await soak()) ? 0 : 1;
-} finally {
-  for (const ending of endings.reverse()) await ending();
-}
+await runSoak(soak);
 
-async function soak() {
-  const used = seed();
-  const random = randomNumbers(used);
-  const directory = mkdtempSync(join(tmpdir(), 'roomcam-soak-'));
-  endings.push(() => rmSync(directory, { recursive: true, force: true }));
-  const link = new Link();
-  endings.push(() => link.close());
+async function soak({ endings, used, random, directory, link }) {
   const relay = await startRelay('nestjs-new');
   endings.push(() => relay.stop());
   const proxy = await Proxy.start(link.address, relay.port);

@@ -3,19 +3,17 @@
 // Ends with 1 when a picture took longer than 15 s after an event had ended, or the process grew. `SOAK_SECONDS` says how long
 // (1800), `SEED` what happens. As root.
 
-import { mkdirSync, mkdtempSync, rmSync } from 'node:fs';
-import { tmpdir } from 'node:os';
+import { mkdirSync } from 'node:fs';
 import { join } from 'node:path';
 import { startAgent } from '../e2e/lib/agents.mjs';
 import { reportOf, startBrowser } from '../e2e/lib/browser.mjs';
 import { missingForJanus, startJanus, VIDEO_ROOM } from '../e2e/lib/media-servers.mjs';
 import { ROOMCAM_RELEASE } from '../e2e/lib/paths.mjs';
 import { longestGapMs } from '../e2e/lib/pictures.mjs';
-import { randomNumbers, seed } from '../e2e/lib/random.mjs';
 import { observeFor, until } from '../e2e/lib/waiting.mjs';
-import { Link } from '../network/link.mjs';
 import { NOMINAL_BPS } from '../network/rows.mjs';
 import { resourcesOf } from './cost.mjs';
+import { runSoak } from './run-soak.mjs';
 import { median, printTable, quantile } from './table.mjs';
 
 const SECONDS = Number(process.env.SOAK_SECONDS ?? 1_800);
@@ -34,20 +32,9 @@ const GROWTH = { rssKb: 2_048, fds: 1, threads: 1 };
 
 const missing = missingForJanus();
 if (missing) throw new Error(missing);
-const endings = [];
-try {
-  process.exitCode = (await soak()) ? 0 : 1;
-} finally {
-  for (const ending of endings.reverse()) await ending();
-}
+await runSoak(soak);
 
-async function soak() {
-  const used = seed();
-  const random = randomNumbers(used);
-  const directory = mkdtempSync(join(tmpdir(), 'roomcam-soak-'));
-  endings.push(() => rmSync(directory, { recursive: true, force: true }));
-  const link = new Link();
-  endings.push(() => link.close());
+async function soak({ endings, used, random, directory, link }) {
   const [ofJanus, state] = ['janus', 'state'].map((name) => join(directory, name));
   for (const each of [ofJanus, state]) mkdirSync(each);
   const server = await startJanus(ofJanus, link.address, TOKEN);
