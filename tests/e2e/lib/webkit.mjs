@@ -7,6 +7,8 @@ import { freePort } from './ports.mjs';
 import { until } from './waiting.mjs';
 
 const LIBRARIES = '/usr/lib';
+/** No page of ours keeps a browser busy for so long. */
+const ANSWER_MS = 15_000;
 
 /** What a WebKit browser needs and this machine lacks, by the names of Debian's packages; empty if it can run. */
 export function missingForWebKit() {
@@ -29,8 +31,27 @@ function miniBrowser() {
   return machines.flatMap((machine) => places.map((place) => join(machine, place, 'MiniBrowser'))).find((path) => existsSync(path));
 }
 
+/** The page no longer answers: its process stands still. */
+class Frozen extends Error {}
+
+/** Runs `act` in a WebKit browser, and once more in another if the page of the first freezes: a defect of WebKitGTK, which no
+ *  page can mend (docs/receivers.md §7). */
+export async function inWebKit(t, act) {
+  for (const last of [false, true]) {
+    const webkit = await WebKit.start();
+    try {
+      return await act(webkit);
+    } catch (error) {
+      if (last || !(error instanceof Frozen)) throw error;
+      t.diagnostic(`once more: ${error.message}`);
+    } finally {
+      await webkit.stop();
+    }
+  }
+}
+
 /** A WebKit browser with one page. */
-export class WebKit {
+class WebKit {
   #process;
   #origin;
   #session;
@@ -78,8 +99,10 @@ export class WebKit {
   }
 
   async #call(method, path, body) {
-    const signal = AbortSignal.timeout(30_000);
-    const response = await fetch(this.#origin + path, { method, body: body && JSON.stringify(body), signal });
+    const signal = AbortSignal.timeout(ANSWER_MS);
+    const response = await fetch(this.#origin + path, { method, body: body && JSON.stringify(body), signal }).catch((error) => {
+      throw signal.aborted ? new Frozen(`WebKit does not answer ${method} ${path} within ${ANSWER_MS / 1000} s`) : error;
+    });
     const { value } = await response.json();
     if (!response.ok) throw new Error(`WebKitWebDriver: ${value.error}: ${value.message}`);
     return value;
