@@ -7,6 +7,7 @@
 )]
 
 use std::fs;
+use std::os::unix::fs::PermissionsExt;
 use std::process::{Command, Output, Stdio};
 
 /// `roomcam` with these arguments, an empty environment and these variables.
@@ -141,6 +142,8 @@ fn wrong_use_ends_with_2_and_says_what_is_wanted() {
     let origin = "such as https://meet.example";
     let token =
         "/nowhere cannot be read: No such file or directory (os error 2); the file has to hold a token";
+    let secret = "/nowhere cannot be read: No such file or directory (os error 2); the file has to hold the secret alone";
+    let turn = "turn:turn.example";
     let cases: &[(&[&str], &str)] = &[
         (&[], "Usage: roomcam"),
         (&["rnu"], "unrecognized subcommand 'rnu'"),
@@ -166,6 +169,8 @@ fn wrong_use_ends_with_2_and_says_what_is_wanted() {
              --turn-secret-file FILE",
         ),
         (&["relay", "--turn-secret-file", "Cargo.toml"], "--ice-server <URL>"),
+        (&["relay", "--ice-server", turn, "--turn-secret-file", "/nowhere"], secret),
+        (&["relay", "--redis", "redis://redis.example", "--redis-password-file", "/nowhere"], secret),
     ];
     for (args, wanted) in cases {
         let output = roomcam(args, &[]);
@@ -191,6 +196,26 @@ fn a_token_is_refused_as_an_argument_and_not_repeated() {
         assert_eq!(run.status.code(), Some(2));
         assert!(!stderr(&run).contains("hunter2"), "{}", stderr(&run));
     }
+}
+
+/// It is run to find out what is wrong, so it says what `run` would only log.
+#[test]
+fn check_warns_of_what_works_and_should_not_be() {
+    let dir = tempfile::tempdir().unwrap();
+    let token = dir.path().join("token");
+    fs::write(&token, "hunter2").unwrap();
+    fs::set_permissions(&token, fs::Permissions::from_mode(0o644)).unwrap();
+    let token_file = format!("meeting.token_file={}", token.display());
+    let args = ["check", "--url", "ws://127.0.0.1:9", "--room", "a", "--set", &token_file];
+    let check = roomcam(&args, &[("ROOMCAM_METING_ROOM", "b")]);
+
+    let said = stderr(&check);
+    let readable = format!(
+        "{0}: everybody on this machine can read this secret; make it private: chmod o-r {0}",
+        token.display()
+    );
+    assert!(said.contains(&readable), "{said}");
+    assert!(said.contains("ROOMCAM_METING_ROOM means nothing; did you mean ROOMCAM_MEETING_ROOM?"), "{said}");
 }
 
 #[test]

@@ -193,8 +193,32 @@ fn a_missing_file_is_named() {
     assert_eq!(
         errors.unwrap_err().to_string(),
         "the configuration has a problem:\n  /nowhere/config.toml: cannot read the configuration: \
-         No such file or directory (os error 2)"
+         No such file or directory (os error 2); --config FILE or ROOMCAM_CONFIG names another one"
     );
+}
+
+#[test]
+fn a_file_that_is_no_text_is_named() {
+    let setup = with("");
+    fs::write(setup.dir.path().join("config.toml"), b"\xff\xfe").unwrap();
+
+    assert_eq!(
+        setup.problems(),
+        ["config.toml: cannot read the configuration: it is not UTF-8 text; is it the right file?"]
+    );
+}
+
+/// Quotes would not help a list, and the library's word for an address without a scheme helps nobody.
+#[test]
+fn a_refused_address_says_what_would_do_and_nothing_that_would_not() {
+    let problems =
+        Setup::new("[meeting]\nurl = ['ws://a']\nroom = 7").env("ROOMCAM_MEETING_AVATAR_URL", "a").problems();
+
+    insta::assert_snapshot!(problems.join("\n"), @r#"
+    config.toml:2:7: meeting.url = ['ws://a'] is refused; allowed is ws://HOST[:PORT], wss://HOST[:PORT], http://… or https://…
+    config.toml:3:8: meeting.room = 7 is refused; allowed is text of 1 to 128 characters, without control characters and without spaces at its ends; put it in quotes
+    environment variable ROOMCAM_MEETING_AVATAR_URL: meeting.avatar_url = "a" is refused; allowed is http://… or https://…
+    "#);
 }
 
 #[test]
@@ -314,7 +338,7 @@ fn a_bad_token_is_refused_without_showing_it() {
     let cases = [
         ("", "is empty"),
         ("\n", "is empty"),
-        ("hunter2\nhunter3\n", "has more than one line; a token is one line"),
+        ("hunter2\nhunter3\n", "has more than one line"),
         (" hunter2", "starts or ends with spaces"),
         ("hunter2\u{7}", "is no plain UTF-8 text (it has control characters or broken ones)"),
     ];
@@ -322,20 +346,14 @@ fn a_bad_token_is_refused_without_showing_it() {
         let setup = with("token_file = './token'");
         setup.file("token", text, 0o600);
         let at = "config.toml:4:14";
-        assert_eq!(
-            setup.problems(),
-            [format!("{at}: the token in token {why}").replace("in token", "in ./token")]
-        );
+        assert_eq!(setup.problems(), [format!("{at}: ./token {why}")]);
 
         let setup = with("").env("ROOMCAM_TOKEN", text);
         let at = "environment variable ROOMCAM_TOKEN";
-        assert_eq!(setup.problems(), [format!("{at}: the token in the environment {why}")]);
+        assert_eq!(setup.problems(), [format!("{at}: the token {why}")]);
     }
     let missing = with("token_file = './token'").problems();
-    assert_eq!(
-        missing,
-        ["config.toml:4:14: the token in ./token cannot be read: No such file or directory (os error 2)"]
-    );
+    assert_eq!(missing, ["config.toml:4:14: ./token cannot be read: No such file or directory (os error 2)"]);
 }
 
 #[test]
@@ -344,7 +362,7 @@ fn a_token_that_all_can_read_is_warned_about() {
     let path = setup.file("token", "hunter2", 0o644);
     let config = setup.load().unwrap();
 
-    let [Warning::TokenReadableByAll(warned)] = &config.warnings[..] else {
+    let [Warning::SecretReadableByAll(warned)] = &config.warnings[..] else {
         panic!("{:?}", config.warnings);
     };
     assert_eq!(warned.canonicalize().unwrap(), path.canonicalize().unwrap());
@@ -760,7 +778,7 @@ fn every_problem_of_control_is_reported_with_its_place() {
     // One problem, not two: there is to be a token.
     let missing = with("[control]\nlisten = '0.0.0.0:9780'\ntoken_file = './nowhere'").problems();
     assert_eq!(missing.len(), 1, "{missing:?}");
-    assert!(missing[0].contains("the token in ./nowhere cannot be read"), "{}", missing[0]);
+    assert!(missing[0].contains("./nowhere cannot be read"), "{}", missing[0]);
 }
 
 #[test]

@@ -4,9 +4,10 @@ use std::io::IsTerminal;
 use std::path::PathBuf;
 
 use clap::{Args, Subcommand, ValueEnum};
-use roomcam::config::{Secret, SecretError};
 use roomcam::control::ctl::{Errand, Format, Switch};
 use roomcam::control::{Client, HttpPlace, Paint, Place};
+
+use super::secret_file::{self, SecretFileError};
 
 /// `roomcam ctl`.
 #[derive(Debug, Args)]
@@ -89,14 +90,9 @@ enum MicSwitch {
 
 impl CtlArgs {
     /// The daemon to ask.
-    pub fn client(&self) -> Result<Client, SecretError> {
-        let token = self.token_file.as_deref().map(Secret::read).transpose()?;
-        let token = token.map(|(secret, warning)| {
-            if let Some(warning) = warning {
-                tracing::warn!("{warning}");
-            }
-            secret
-        });
+    pub fn client(&self) -> Result<Client, SecretFileError> {
+        let token = self.token_file.as_deref();
+        let token = token.map(|path| secret_file::read("--token-file", path)).transpose()?;
         let place = match (&self.url, &self.socket, std::env::var_os("ROOMCAM_CONTROL")) {
             (Some(url), _, _) => Place::Http(url.clone()),
             (None, Some(socket), _) => Place::Socket(socket.clone()),

@@ -3,6 +3,7 @@
 mod ctl;
 mod logging;
 mod relay;
+mod secret_file;
 mod values;
 
 use std::net::SocketAddr;
@@ -14,6 +15,7 @@ pub use logging::LogError;
 use logging::LogLevel;
 pub use relay::{RelayArgs, RelayArgsError};
 use roomcam::config::{Config, ConfigErrors, Overrides, Panel};
+pub use secret_file::SecretFileError;
 
 /// Where packages put the configuration; used if it exists and no other is named.
 const SYSTEM_CONFIG: &str = "/etc/roomcam/config.toml";
@@ -69,7 +71,7 @@ Examples:
   roomcam demo                                         a moving test picture and a tone
   roomcam demo --camera auto --mic default             this machine's camera and microphone
   roomcam demo --listen 0.0.0.0:8080                   to be watched from other machines
-  roomcam demo --protocol mesh                         over WebRTC, straight from the camera to each browser
+  roomcam demo --protocol mesh                         over WebRTC, from the camera to each browser
 
 It prints the address to open in a browser, with a token: only who has the address can watch. To be
 watched from other machines it also shows a QR code. Ctrl-C ends it.")]
@@ -85,17 +87,17 @@ It relays and stores nothing. A participant that cannot keep up is cut off. Page
 are kept out, unless --allow-origin names them. It speaks plain HTTP and WebSocket: put a reverse
 proxy in front of it for TLS, and name the proxy's origin with --allow-origin.
 
-It carries the signalling of meetings over WebRTC too. To watch one, open the page with the protocol of
-the devices: http://HOST:8080/?room=ROOM&protocol=mesh (or noom).
+It carries the signalling of meetings over WebRTC too. To watch one, open the page with the protocol
+of the devices: http://HOST:8080/?room=ROOM&protocol=mesh (or noom).
 
-SIGTERM and Ctrl-C end it: participants are told to connect anew, after --drain-seconds at most. Until
-then /healthz answers 503, by which a load balancer sends newcomers to other relays.")]
+SIGTERM and Ctrl-C end it: participants are told to connect anew, after --drain-seconds at most.
+Until then /healthz answers 503, by which a load balancer sends newcomers to other relays.")]
     Relay(RelayArgs),
 
     /// List cameras with their formats, microphones and GPIO chips
     Devices(DevicesArgs),
 
-    /// The doctor: does everything that is configured work? One line each, with what to do about a failure
+    /// Try everything that is configured: one line each, with what to do about a failure
     #[command(after_help = "\
 Examples:
   roomcam check --config room.toml
@@ -193,7 +195,7 @@ pub struct ConfigArgs {
     #[arg(long, value_name = "FILE", env = "ROOMCAM_CONFIG")]
     config: Option<PathBuf>,
 
-    /// Where the relay is: ws://, wss://, http:// or https://, host and port
+    /// Where the meeting is: ws://HOST:PORT or wss://HOST:PORT, or for WHIP the address of the endpoint
     #[arg(long, value_name = "URL")]
     url: Option<String>,
 

@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use std::str::FromStr;
 use std::time::Duration;
 
-use url::Url;
+use url::{ParseError, Url};
 
 /// A value that is not allowed: the second half of a sentence that starts with the key.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -403,13 +403,17 @@ impl FromStr for Namespace {
 }
 
 pub(super) fn web_url(text: &str, allowed: &str) -> Result<Url, ValueError> {
-    let url = Url::parse(text).map_err(|error| ValueError::new(format!("{allowed} ({error})")))?;
+    let url = Url::parse(text).map_err(|error| match error {
+        // To us: it does not begin with a scheme, which `allowed` shows.
+        ParseError::RelativeUrlWithoutBase => ValueError::new(allowed),
+        _ => ValueError::new(format!("{allowed} ({error})")),
+    })?;
     if !url.has_host() {
         return Err(ValueError::new(format!("{allowed} (it has no host)")));
     }
     if !url.username().is_empty() || url.password().is_some() {
         return Err(ValueError::new(format!(
-            "{allowed}; a user and password do not belong into it, see token_file"
+            "{allowed}; a user and password do not belong in it, see token_file"
         )));
     }
     Ok(url)

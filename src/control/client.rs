@@ -37,6 +37,16 @@ pub enum Place {
 }
 
 impl Place {
+    /// What to do where nobody answers.
+    fn remedy(&self) -> &'static str {
+        match self {
+            Self::Socket(_) => {
+                "start it (systemctl start roomcam, or roomcam run), or say with --socket PATH where it is"
+            }
+            Self::Http(_) => "start it there, and check that its control.listen has this address and port",
+        }
+    }
+
     /// The Unix socket where a daemon on this device would be by default: the first that exists of those of
     /// the present user and of the system.
     pub fn usual() -> Self {
@@ -83,9 +93,7 @@ impl std::str::FromStr for HttpPlace {
 #[derive(Debug, thiserror::Error)]
 pub enum ClientError {
     /// Nobody listens there.
-    #[error(
-        "no daemon answers on {place} ({source}): start it (systemctl start roomcam, or roomcam run), or say with --socket PATH where it is"
-    )]
+    #[error("no daemon answers on {place} ({source}): {}", place.remedy())]
     NoDaemon {
         /// Where.
         place: Place,

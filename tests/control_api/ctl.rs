@@ -244,6 +244,10 @@ async fn a_refusal_ends_with_1_and_misuse_with_2() {
         (&["--url", "https://x:1", "status"], "wanted is http://HOST:PORT"),
         (&["--token-file", "x", "status"], "--url"),
         (&["--url", "http://x:1", "--socket", "/x", "status"], "cannot be used with"),
+        (
+            &["--url", "http://x:1", "--token-file", "/nowhere", "status"],
+            "--token-file: /nowhere cannot be read",
+        ),
     ] {
         let (code, said) = outcome(&run(args, &[]).await);
         assert_eq!(code, 2, "{args:?}: {said}");
@@ -267,6 +271,11 @@ async fn without_a_daemon_it_says_how_to_start_one() {
     let (code, said) = outcome(&run(&["status", "--socket", nobody.to_str().unwrap()], &[]).await);
     assert_eq!(code, 1);
     assert!(said.contains("(Connection refused"), "{said}");
+
+    // Over TCP a path would not help.
+    let (code, said) = outcome(&run(&["status", "--url", "http://127.0.0.1:9"], &[]).await);
+    assert_eq!(code, 1);
+    assert!(said.contains("control.listen") && !said.contains("--socket"), "{said}");
 }
 
 #[tokio::test]
