@@ -167,7 +167,7 @@ async fn relay(config: &Config) -> Result<String, String> {
     let meeting = check_identity(&config.meeting)?;
     let (_outbox, receiver) = outbox(OutboxLimits::default());
     let presence = Presence { has_video: false, is_muted: true };
-    let seat = session_config(&meeting, &config.capture).map_err(|error| error.to_string())?;
+    let seat = session_config(&meeting).map_err(|error| error.to_string())?;
     let mut session = session::spawn(seat, presence, receiver);
     let outcome = loop {
         match session.events.recv().await {

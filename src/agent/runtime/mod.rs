@@ -209,7 +209,7 @@ impl Runtime {
             lost_frames: LogLimit::default(),
             profile: profile.clone(),
             clock: clock.clone(),
-            session_config: session_config(&config.meeting, &config.capture)?,
+            session_config: session_config(&config.meeting)?,
             config: config.clone(),
             profiles,
             state_directory,

@@ -75,8 +75,7 @@ impl Runtime {
             let config = reload().map_err(|errors| errors.to_string())?;
             let equipment = Equipment::new(&config, profiles).map_err(|error| error.to_string())?;
             let black = equipment.black().map_err(|error| error.to_string())?;
-            let session_config =
-                session_config(&config.meeting, &config.capture).map_err(|error| error.to_string())?;
+            let session_config = session_config(&config.meeting).map_err(|error| error.to_string())?;
             let dialect = dialect(&config.meeting).map_err(|error| error.to_string())?;
             Ok(Prepared { config, equipment, black, session_config, dialect })
         }));
@@ -112,7 +111,6 @@ impl Runtime {
         let Equipment { profile, format, camera, mic } = equipment;
         let mime = |format| StreamFormat { video: format }.mime_type();
         let other_tracks = mime(format) != mime(self.publisher.format().video);
-        self.session_config.limits = session_config.limits;
         if self.config.meeting != old.meeting || other_tracks {
             self.session_config = session_config;
             self.decide(Event::Rejoin).await;
