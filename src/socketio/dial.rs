@@ -243,7 +243,7 @@ mod tests {
     async fn a_connection_has_the_options_that_bound_what_the_kernel_holds() {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
 
-        let stream = connect(listener.local_addr().unwrap(), 128 * 1024).await.unwrap();
+        let stream = connect(listener.local_addr().unwrap()).await.unwrap();
 
         let options = SockRef::from(&stream);
         assert_eq!(options.tcp_notsent_lowat().unwrap(), NOTSENT_LOWAT);
@@ -257,7 +257,7 @@ mod tests {
         peer.set_recv_buffer_size(8 * 1024).unwrap();
         peer.bind("127.0.0.1:0".parse().unwrap()).unwrap();
         let listener = peer.listen(1).unwrap();
-        let stream = connect(listener.local_addr().unwrap(), 128 * 1024).await.unwrap();
+        let stream = connect(listener.local_addr().unwrap()).await.unwrap();
         let (_accepted, _) = listener.accept().await.unwrap();
 
         let mut taken = 0;
