@@ -11,6 +11,7 @@ use roomcam::control::{
 use tokio::io::{AsyncBufReadExt, BufReader};
 use tokio::process::Command;
 
+use crate::child;
 use crate::http::{get, patiently};
 use crate::puppet::{House, JPEG, Mood, TOKEN, state, status};
 
@@ -300,15 +301,9 @@ async fn over_tcp_it_shows_its_token() {
 #[tokio::test]
 async fn watching_shows_each_change_until_the_daemon_ends() {
     let house = House::open();
-    let mut watching = Command::new(env!("CARGO_BIN_EXE_roomcam"))
-        .args(["ctl", "status", "--watch", "--json"])
-        .env("ROOMCAM_CONTROL", &house.socket)
-        .stdin(Stdio::null())
-        .stdout(Stdio::piped())
-        .stderr(Stdio::piped())
-        .kill_on_drop(true)
-        .spawn()
-        .unwrap();
+    let mut command = Command::new(env!("CARGO_BIN_EXE_roomcam"));
+    command.args(["ctl", "status", "--watch", "--json"]).env("ROOMCAM_CONTROL", &house.socket);
+    let mut watching = child::start(command.stderr(Stdio::piped()));
     let mut lines = BufReader::new(watching.stdout.take().unwrap()).lines();
     let mut next = async || -> State {
         serde_json::from_str(&patiently(lines.next_line()).await.unwrap().unwrap()).unwrap()

@@ -48,7 +48,7 @@ async fn a_restart_of_redis_heals() {
 
     redis.stop().await;
     for relay in &relays {
-        relay.sees("away", 0).await;
+        relay.misses_redis().await;
     }
     // Who comes meanwhile is known afterwards.
     let (mut dan, _) = Peer::join(relays[0].addr, "dan", "r").await;
