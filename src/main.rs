@@ -178,7 +178,7 @@ async fn check(args: CheckArgs) -> Outcome {
 }
 
 async fn ctl(args: &CtlArgs) -> Outcome {
-    control::ctl::run(&args.client()?, args.errand(), args.format()).await?;
+    control::ctl::run(&args.client()?, args.operation(), args.format()).await?;
     Ok(ExitCode::SUCCESS)
 }
 

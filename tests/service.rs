@@ -83,7 +83,7 @@ fn ten_seconds_of_progress() {
     let mut service = Service::from_environment();
     let start = Instant::now();
     for tenths in 0..100 {
-        service.feed(start + Duration::from_millis(100 * tenths));
+        service.ping(start + Duration::from_millis(100 * tenths));
     }
 }
 
@@ -106,7 +106,7 @@ fn without_a_watchdog_nothing_is_fed() {
 #[test]
 #[ignore = "a script for another test"]
 fn a_loop_that_asks_how_long_it_may_sleep() {
-    assert_eq!(Service::from_environment().feed_every(), Some(Duration::from_secs(1)));
+    assert_eq!(Service::from_environment().ping_every(), Some(Duration::from_secs(1)));
 }
 
 #[test]

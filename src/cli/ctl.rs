@@ -4,7 +4,7 @@ use std::io::IsTerminal;
 use std::path::PathBuf;
 
 use clap::{Args, Subcommand, ValueEnum};
-use roomcam::control::ctl::{Errand, Format, Switch};
+use roomcam::control::ctl::{Format, Operation, Switch};
 use roomcam::control::{Client, HttpPlace, Paint, Place};
 
 use super::secret_file::{self, SecretFileError};
@@ -103,26 +103,26 @@ impl CtlArgs {
     }
 
     /// What to ask it for.
-    pub fn errand(&self) -> Errand {
+    pub fn operation(&self) -> Operation {
         match &self.action {
-            CtlAction::Status { watch: false } => Errand::Status,
-            CtlAction::Status { watch: true } => Errand::Watch,
-            CtlAction::Camera { to } => Errand::Camera(match to {
+            CtlAction::Status { watch: false } => Operation::Status,
+            CtlAction::Status { watch: true } => Operation::Watch,
+            CtlAction::Camera { to } => Operation::Camera(match to {
                 CameraSwitch::On => Switch::On,
                 CameraSwitch::Off => Switch::Off,
                 CameraSwitch::Toggle => Switch::Toggle,
             }),
-            CtlAction::Mic { to } => Errand::Mic(match to {
+            CtlAction::Mic { to } => Operation::Mic(match to {
                 MicSwitch::Unmute => Switch::On,
                 MicSwitch::Mute => Switch::Off,
                 MicSwitch::Toggle => Switch::Toggle,
             }),
-            CtlAction::Snapshot { file } => Errand::Snapshot(file.clone()),
-            CtlAction::Keyframe => Errand::KeyFrame,
-            CtlAction::Leave => Errand::Leave,
-            CtlAction::Join => Errand::Join,
-            CtlAction::Say { text } => Errand::Say(text.clone()),
-            CtlAction::Reload => Errand::Reload,
+            CtlAction::Snapshot { file } => Operation::Snapshot(file.clone()),
+            CtlAction::Keyframe => Operation::KeyFrame,
+            CtlAction::Leave => Operation::Leave,
+            CtlAction::Join => Operation::Join,
+            CtlAction::Say { text } => Operation::Say(text.clone()),
+            CtlAction::Reload => Operation::Reload,
         }
     }
 

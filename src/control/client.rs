@@ -147,7 +147,7 @@ impl Client {
         self.ask(Method::GET, path, None).await
     }
 
-    /// Asks for a deed that needs no saying how.
+    /// Gives a command that has no arguments.
     ///
     /// # Errors
     /// As [`Client::get`].
@@ -155,7 +155,7 @@ impl Client {
         self.ask(Method::POST, path, None).await
     }
 
-    /// Posts a wish.
+    /// Gives a command with arguments.
     ///
     /// # Errors
     /// As [`Client::get`].
@@ -163,7 +163,7 @@ impl Client {
         self.ask(Method::POST, path, Some(wish.to_string())).await
     }
 
-    /// Puts a wish.
+    /// Sets a device to a state.
     ///
     /// # Errors
     /// As [`Client::get`].

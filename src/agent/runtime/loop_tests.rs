@@ -201,7 +201,7 @@ async fn the_lamp_waits_for_a_dying_disk_no_longer_than_a_second_and_the_fault_i
         assert_eq!(off.state.faults.len(), 1, "{:?}", off.state.faults);
         let faults = scene.status().await.state.faults;
         assert_eq!(faults, off.state.faults);
-        assert_eq!(faults[0].part, "memory");
+        assert_eq!(faults[0].part, "choice-file");
         scene.gate.open();
         while !scene.kept().contains(r#""camera_on":true"#) {
             scene.chunks_go_on().await;

@@ -32,7 +32,7 @@ use self::reload::Reloading;
 use super::choice_file::ChoiceFile;
 use super::device::{Device, Source};
 use super::faults::{Faults, Part};
-use super::machine::{Choice, Event, Machine, Which};
+use super::machine::{Choice, DeviceKind, Event, Machine};
 use super::room::Room;
 use super::settings::{DeviceSettings, UnusableNames, dialect, session_config, way_out};
 use crate::capture::still::black_key_frame;
@@ -226,7 +226,7 @@ impl Runtime {
             stopping: false,
         };
         if let Some(error) = forgotten {
-            runtime.fault(Part::Memory, &error.to_string());
+            runtime.fault(Part::ChoiceFile, &error.to_string());
         }
         if !choice.attending {
             tracing::info!("staying out of the meeting, as somebody chose before the restart");
@@ -266,8 +266,8 @@ impl Runtime {
                     self.service.stopping();
                     self.decide(Event::Shutdown).await;
                 }
-                event = captured::next_of(&mut self.camera) => self.captured(Which::Camera, event).await,
-                event = captured::next_of(&mut self.mic) => self.captured(Which::Mic, event).await,
+                event = captured::next_of(&mut self.camera) => self.captured(DeviceKind::Camera, event).await,
+                event = captured::next_of(&mut self.mic) => self.captured(DeviceKind::Mic, event).await,
                 event = next_session_event(&mut self.session) => self.heard(event).await,
                 happened = self.publisher.progress() => self.happened(happened).await,
                 () = until(next_cut) => self.cut().await,
@@ -329,7 +329,7 @@ impl Runtime {
         if news {
             match part {
                 Part::Meeting | Part::IceServer(_) => tracing::warn!("{message}"),
-                Part::Camera | Part::Mic | Part::Memory => tracing::error!("{message}"),
+                Part::Camera | Part::Mic | Part::ChoiceFile => tracing::error!("{message}"),
             }
         }
         news

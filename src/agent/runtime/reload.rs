@@ -10,7 +10,7 @@ use super::lamps::CommandAnswer;
 use super::{Equipment, Reload, Runtime};
 use crate::agent::background::Background;
 use crate::agent::device::{Device, Source};
-use crate::agent::machine::{self, Event, Which};
+use crate::agent::machine::{self, DeviceKind, Event};
 use crate::agent::settings::{dialect, rate_limits, session_config, way_out};
 use crate::config::{Capture, Config};
 use crate::control::Refusal;
@@ -135,10 +135,10 @@ impl Runtime {
         let Capture { start_camera, start_mic, cadence: every, .. } = self.config.capture;
         let profile_changed = profile != self.profile;
         self.profile = profile;
-        if self.change_device(Which::Camera, camera, profile_changed, start_camera).await {
+        if self.change_device(DeviceKind::Camera, camera, profile_changed, start_camera).await {
             changed.push("camera");
         }
-        if self.change_device(Which::Mic, mic, profile_changed, start_mic).await {
+        if self.change_device(DeviceKind::Mic, mic, profile_changed, start_mic).await {
             changed.push("microphone");
         }
         if every != old.capture.cadence {
@@ -160,10 +160,10 @@ impl Runtime {
 
     /// What a new segmenter is to carry, which begins with camera and microphone.
     fn feed_new_tracks(&mut self) {
-        if !self.machine.carries(Which::Camera) {
+        if !self.machine.carries(DeviceKind::Camera) {
             self.show_black();
         }
-        if !self.machine.carries(Which::Mic) {
+        if !self.machine.carries(DeviceKind::Mic) {
             self.publisher.hear_silence();
         }
     }
@@ -172,7 +172,7 @@ impl Runtime {
     /// not there before.
     async fn change_device(
         &mut self,
-        which: Which,
+        which: DeviceKind,
         source: Option<Source>,
         profile_changed: bool,
         start: bool,
@@ -180,8 +180,8 @@ impl Runtime {
         let (profile, clock) = (self.profile.clone(), self.clock.clone());
         let is_there = self.machine.device(which) != machine::Device::Absent;
         let slot = match which {
-            Which::Camera => &mut self.camera,
-            Which::Mic => &mut self.mic,
+            DeviceKind::Camera => &mut self.camera,
+            DeviceKind::Mic => &mut self.mic,
         };
         match (slot.as_mut(), source) {
             (Some(device), Some(source)) if is_there && *device.source() == source && !profile_changed => {
