@@ -256,6 +256,10 @@ impl Runtime {
         let room = self.session_config.room.clone();
         self.decide(Event::Tick).await;
         while !self.stopping && self.session_config.room == room {
+            let now = Instant::now();
+            self.tell_supervisor(now);
+            // Where nothing happens, the loop still shows that it is alive.
+            let idle_until = self.service.ping_every().map(|every| now + every);
             let timeout =
                 [self.machine.poll_timeout(), self.publisher.poll_timeout()].into_iter().flatten().min();
             let blink = self.panel.poll_timeout();
@@ -277,12 +281,12 @@ impl Runtime {
                 made = self.black.next() => self.black_made(made),
                 read = self.reloading.next(), if lamps_have_followed => self.reloaded(read).await,
                 () = until(timeout) => self.decide(Event::Tick).await,
+                () = until(idle_until) => {}
                 () = until(blink) => {
                     let ticked = self.panel.tick(Instant::now());
                     self.trust_panel(ticked).await;
                 }
             }
-            self.tell_supervisor(Instant::now());
         }
     }
 

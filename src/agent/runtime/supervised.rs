@@ -12,7 +12,7 @@ use crate::control::Absence;
 const STUCK: Duration = Duration::from_secs(4);
 
 impl Runtime {
-    /// To be called after everything that happened.
+    /// To be called in each turn of the loop.
     pub(super) fn tell_supervisor(&mut self, now: Instant) {
         if self.has_started() && !self.reloading.is_under_way() {
             self.service.ready();
