@@ -370,13 +370,16 @@ fn a_token_that_all_can_read_is_warned_about() {
 
 #[test]
 fn a_slip_in_a_variable_is_warned_about_and_others_variables_are_not() {
-    let config =
-        with("").env("ROOMCAM_MEETIN_ROOM", "green").env("ROOMCAM_PORT", "tcp://10.0.0.1").load().unwrap();
+    let setup = with("").env("ROOMCAM_MEETIN_ROOM", "green").env("ROOMCAM_PORT", "tcp://10.0.0.1");
+    let config = setup.env("ROOMCAM_PIPELINE", "/etc").env("ROOMCAM_PIPELINES", "/etc").load().unwrap();
 
     let warnings: Vec<_> = config.warnings.iter().map(ToString::to_string).collect();
     assert_eq!(
         warnings,
-        ["environment variable ROOMCAM_MEETIN_ROOM means nothing; did you mean ROOMCAM_MEETING_ROOM?"]
+        [
+            "environment variable ROOMCAM_MEETIN_ROOM means nothing; did you mean ROOMCAM_MEETING_ROOM?",
+            "environment variable ROOMCAM_PIPELINE means nothing; did you mean ROOMCAM_PIPELINES?"
+        ]
     );
 }
 

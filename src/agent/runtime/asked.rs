@@ -29,7 +29,6 @@ impl Runtime {
     }
 
     async fn obey(&mut self, command: Command) -> Result<(), Refusal> {
-        tracing::debug!(?command, "asked over the control socket");
         match command {
             Command::Camera { on } => self.choose(DeviceKind::Camera, on).await?,
             Command::Mic { muted } => self.choose(DeviceKind::Mic, !muted).await?,
@@ -39,6 +38,7 @@ impl Runtime {
                         "the camera is off: there is nothing to make a key frame of",
                     ));
                 }
+                tracing::debug!("asked over the control socket: a key frame");
                 self.force_key_frame();
             }
             Command::Leave => {
@@ -49,7 +49,11 @@ impl Runtime {
                 tracing::info!("asked to join the meeting");
                 self.decide(Event::Join).await;
             }
-            Command::Say { text } => self.write_to_all(&text)?,
+            Command::Say { text } => {
+                // What people write is not for the log.
+                tracing::debug!("asked over the control socket: a line for everybody to read");
+                self.write_to_all(&text)?;
+            }
             // Takes a while, and is answered then.
             Command::Reload => {}
         }
