@@ -117,7 +117,7 @@ fn panel(config: &config::Panel) -> Finding {
     if config.lamps.is_empty() && config.buttons.is_empty() {
         return Finding::skipped("panel", "no lamp and no button is configured");
     }
-    let found = format!("{} lamps, {} buttons", config.lamps.len(), config.buttons.len());
+    let found = format!("lamps: {}, buttons: {}", config.lamps.len(), config.buttons.len());
     Finding::new("panel", Panel::open(config).map(|_| found))
 }
 
