@@ -4,15 +4,17 @@
 
 use std::future::pending;
 use std::path::Path;
-use std::time::Duration;
+use std::time::{Duration, Instant};
+
+use tokio::sync::mpsc;
 
 use super::{RunOptions, Runtime};
 use crate::agent::gate::Gate;
 use crate::capture::fake_camera::{FakeCamera, PROFILE};
-use crate::config::{self, Config, LampPlace, Overrides, Shows};
-use crate::control::{self, CameraState, Command, Control, State, Status};
-use crate::panel::backend::RecordingFake;
-use crate::panel::{Buttons, Lamps, Light, Panel};
+use crate::config::{self, Backend, ButtonAction, Config, LampPlace, Overrides, Pull, Shows};
+use crate::control::{self, CameraState, Command, Control, MicState, State, Status};
+use crate::panel::backend::{Edge, RecordingFake};
+use crate::panel::{Buttons, Contact, Lamps, Light, Panel};
 use crate::relay::{Relay, RelayOptions};
 
 /// Far longer than anything here takes on a loaded machine.
@@ -253,5 +255,34 @@ async fn while_the_configuration_is_read_again_the_stream_goes_on() {
             scene.chunks_go_on().await;
         },
     )
+    .await;
+}
+
+/// The new button knows nothing of a press that began before it was opened.
+#[tokio::test]
+async fn whoever_talks_while_the_buttons_are_opened_anew_is_heard_no_longer() {
+    let (press, edges) = mpsc::channel(1);
+    let talk = config::Button {
+        pin: "GPIO27".parse().unwrap(),
+        action: ButtonAction::PushToTalk,
+        pull: Pull::Up,
+        active_low: true,
+        debounce: 1.try_into().unwrap(),
+        hold: 800.try_into().unwrap(),
+    };
+    let push_to_talk = |runtime: &mut Runtime, _: &Gate| {
+        runtime.panel = Panel::new(Lamps::default(), Buttons::fed(vec![talk], edges));
+        // So that the configuration that is read has another panel.
+        runtime.config.panel.backend = Backend::None;
+    };
+    Scene::play("push-to-talk", push_to_talk, async move |scene: &Scene| {
+        scene.command(Command::Mic { muted: true }).await;
+        let edge = Edge { button: 0, contact: Contact::Pressed, at: Instant::now() };
+        press.send(Ok(edge)).await.unwrap();
+        scene.until(|status| status.state.mic.state == MicState::Live).await;
+
+        let status = scene.command(Command::Reload).await;
+        assert_eq!(status.state.mic.state, MicState::Muted);
+    })
     .await;
 }

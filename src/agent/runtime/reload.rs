@@ -211,6 +211,9 @@ impl Runtime {
     /// The pins are free for the new panel only when the old one is gone; if it does not work, the old one must
     /// be made again.
     async fn change_panel(&mut self, config: &Config) -> Result<(), String> {
+        for pressed in self.panel.end_presses() {
+            self.pressed(Ok(pressed)).await;
+        }
         self.panel = Panel::new(Lamps::default(), Buttons::default());
         let opened = Panel::open(&config.panel);
         let (panel, refused) = match opened {
