@@ -37,7 +37,7 @@ use super::room::Room;
 use super::settings::{DeviceSettings, UnusableNames, dialect, session_config, way_out};
 use crate::capture::still::black_key_frame;
 use crate::capture::{CaptureError, MediaClock, Profile, Profiles};
-use crate::config::{Config, ConfigErrors};
+use crate::config::{Capture, Config, ConfigErrors};
 use crate::control::{Absence, ChatLine, Request, Requests};
 use crate::log_limit::LogLimit;
 use crate::media::{StreamFormat, VideoFormat};
@@ -175,12 +175,12 @@ impl Runtime {
         let Equipment { profile, format, camera, mic } = equipment;
         let device = |source| Device::new(source, profile.clone(), clock.clone());
         let (choice_file, forgotten) = ChoiceFile::open(state_directory.clone());
-        let choice = choice_file.recall(Choice {
-            camera: camera.is_some().then_some(config.capture.start_camera),
-            mic: mic.is_some().then_some(config.capture.start_mic),
-            attending: true,
-        });
-        let choice = if config.panel.has_push_to_talk() { choice.muted() } else { choice };
+        let choice = beginning(&choice_file, config);
+        let choice = Choice {
+            camera: choice.camera.filter(|_| camera.is_some()),
+            mic: choice.mic.filter(|_| mic.is_some()),
+            ..choice
+        };
         let panel = Panel::open(&config.panel)?;
         let trace = trace_chunks.map(|path| match Trace::create(&path) {
             Ok(trace) => Ok((path, trace)),
@@ -338,6 +338,14 @@ impl Runtime {
         }
         news
     }
+}
+
+/// How devices begin: as people left them, or else as the configuration says.
+fn beginning(choice_file: &ChoiceFile, config: &Config) -> Choice {
+    let Capture { start_camera, start_mic, .. } = config.capture;
+    let configured = Choice { camera: Some(start_camera), mic: Some(start_mic), attending: true };
+    let choice = choice_file.recall(configured);
+    if config.panel.has_push_to_talk() { choice.muted() } else { choice }
 }
 
 /// What is to be captured, as configuration and profile have it.

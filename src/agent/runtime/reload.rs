@@ -7,12 +7,12 @@ use std::time::Instant;
 use bytes::Bytes;
 
 use super::lamps::CommandAnswer;
-use super::{Equipment, Reload, Runtime};
+use super::{Equipment, Reload, Runtime, beginning};
 use crate::agent::background::Background;
 use crate::agent::device::{Device, Source};
 use crate::agent::machine::{self, DeviceKind, Event};
 use crate::agent::settings::{dialect, rate_limits, session_config, way_out};
-use crate::config::{Capture, Config};
+use crate::config::Config;
 use crate::control::Refusal;
 use crate::media::{StreamFormat, VideoFormat};
 use crate::meeting::SessionConfig;
@@ -132,13 +132,14 @@ impl Runtime {
         if other_tracks || other_way_out {
             self.feed_new_tracks();
         }
-        let Capture { start_camera, start_mic, cadence: every, .. } = self.config.capture;
+        let every = self.config.capture.cadence;
+        let begin = beginning(&self.choice_file, &self.config);
         let profile_changed = profile != self.profile;
         self.profile = profile;
-        if self.change_device(DeviceKind::Camera, camera, profile_changed, start_camera).await {
+        if self.change_device(DeviceKind::Camera, camera, profile_changed, begin.camera).await {
             changed.push("camera");
         }
-        if self.change_device(DeviceKind::Mic, mic, profile_changed, start_mic).await {
+        if self.change_device(DeviceKind::Mic, mic, profile_changed, begin.mic).await {
             changed.push("microphone");
         }
         if every != old.capture.cadence {
@@ -175,7 +176,7 @@ impl Runtime {
         which: DeviceKind,
         source: Option<Source>,
         profile_changed: bool,
-        start: bool,
+        start: Option<bool>,
     ) -> bool {
         let (profile, clock) = (self.profile.clone(), self.clock.clone());
         let is_there = self.machine.device(which) != machine::Device::Absent;
@@ -189,12 +190,11 @@ impl Runtime {
             }
             (Some(device), Some(source)) => {
                 device.change(source, profile);
-                self.decide(if is_there { Event::Reopen(which) } else { Event::Equip(which, Some(start)) })
-                    .await;
+                self.decide(if is_there { Event::Reopen(which) } else { Event::Equip(which, start) }).await;
             }
             (None, Some(source)) => {
                 *slot = Some(Device::new(source, profile, clock));
-                self.decide(Event::Equip(which, Some(start))).await;
+                self.decide(Event::Equip(which, start)).await;
             }
             (_, None) if !is_there => return false,
             (_, None) => {
