@@ -120,17 +120,17 @@ pub enum Action {
     Remember(Choice),
     /// Let the lamps tell this, before anything else is done.
     ShowPanel(PanelState),
-    /// Tell the room.
+    /// Tell the room whether the camera is on.
     AnnounceCamera {
         /// Whether the camera is on now.
         has_video: bool,
     },
-    /// Tell the room.
+    /// Tell the room whether the microphone is muted.
     AnnounceMic {
         /// Whether the microphone is muted now.
         is_muted: bool,
     },
-    /// Tell the room.
+    /// Tell the room whether somebody speaks.
     AnnounceSpeaking {
         /// Whether somebody speaks.
         speaking: bool,

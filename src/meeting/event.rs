@@ -57,31 +57,31 @@ pub enum ClientEvent<'a> {
     },
     /// `camera-state-changed`.
     CameraStateChanged {
-        /// Whose.
+        /// The room and the agent in it.
         seat: Seat<'a>,
         /// Whether the camera is on now.
         has_video: bool,
     },
     /// `mic-state-changed`.
     MicStateChanged {
-        /// Whose.
+        /// The room and the agent in it.
         seat: Seat<'a>,
         /// Whether the microphone is muted now.
         is_muted: bool,
     },
     /// `stream-reset`: receivers are to throw away their `MediaSource` for this user.
     StreamReset {
-        /// Whose.
+        /// The room and the agent in it.
         seat: Seat<'a>,
     },
     /// `speaking-start`.
     SpeakingStart {
-        /// Whose.
+        /// The room and the agent in it.
         seat: Seat<'a>,
     },
     /// `speaking-stop`.
     SpeakingStop {
-        /// Whose.
+        /// The room and the agent in it.
         seat: Seat<'a>,
     },
     /// `leave-room`; asks for an acknowledgement.
@@ -178,7 +178,7 @@ pub enum ServerEvent {
     UserJoined(Participant),
     /// `user-left`.
     UserLeft {
-        /// Who.
+        /// The user id of whoever left.
         user_id: String,
     },
     /// `request-keyframe`: to be treated as a late join.
