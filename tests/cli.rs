@@ -7,6 +7,7 @@
 )]
 
 use std::fs;
+use std::io::{BufRead, BufReader};
 use std::os::unix::fs::PermissionsExt;
 use std::process::{Command, Output, Stdio};
 
@@ -216,6 +217,36 @@ fn check_warns_of_what_works_and_should_not_be() {
     );
     assert!(said.contains(&readable), "{said}");
     assert!(said.contains("ROOMCAM_METING_ROOM means nothing; did you mean ROOMCAM_MEETING_ROOM?"), "{said}");
+}
+
+/// WebSocket libraries log what goes over the wire.
+#[test]
+fn no_token_is_in_the_log_however_much_is_logged() {
+    let dir = tempfile::tempdir().unwrap();
+    let [token, log] = ["token", "log"].map(|name| dir.path().join(name));
+    fs::write(&token, "hunter2").unwrap();
+    let mut relay = Command::new(env!("CARGO_BIN_EXE_roomcam"))
+        .args(["relay", "--listen", "127.0.0.1:0", "--token-file", token.to_str().unwrap()])
+        .env("ROOMCAM_LOG", "trace")
+        .stdout(Stdio::piped())
+        .stderr(fs::File::create(&log).unwrap())
+        .spawn()
+        .unwrap();
+    let mut line = String::new();
+    BufReader::new(relay.stdout.take().unwrap()).read_line(&mut line).unwrap();
+    let url = line.split_whitespace().last().unwrap();
+
+    let env = [("ROOMCAM_TOKEN", "hunter2"), ("ROOMCAM_LOG", "trace,tungstenite=trace")];
+    let check = roomcam(&["check", "--url", url, "--room", "a"], &env);
+    relay.kill().unwrap();
+    relay.wait().unwrap();
+
+    assert!(stdout(&check).contains("joined room \"a\""), "{}", stdout(&check));
+    let log = fs::read_to_string(log).unwrap();
+    assert!(log.contains("joined room=\"a\""), "{log}");
+    for log in [&log, stderr(&check)] {
+        assert!(!log.contains("hunter2"), "{log}");
+    }
 }
 
 #[test]
