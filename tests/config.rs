@@ -225,16 +225,12 @@ fn a_refused_address_says_what_would_do_and_nothing_that_would_not() {
 fn a_syntax_error_names_line_and_key() {
     let setup = Setup::new("[meeting]\nroom = 'blue'\nurl = wss://relay.example\n");
 
-    insta::assert_snapshot!(setup.problems().join("\n"), @r#"
-    config.toml:3:7: url: this is not TOML: string values must be quoted, expected literal string
-    "#);
+    insta::assert_snapshot!(setup.problems().join("\n"), @r#"config.toml:3:7: url: this is not TOML: string values must be quoted, expected literal string"#);
 }
 
 #[test]
 fn a_key_cannot_be_set_twice() {
-    insta::assert_snapshot!(with("room = 'green'").problems().join("\n"), @r#"
-    config.toml:4:1: room: this is not TOML: duplicate key
-    "#);
+    insta::assert_snapshot!(with("room = 'green'").problems().join("\n"), @r#"config.toml:4:1: room: this is not TOML: duplicate key"#);
 }
 
 #[test]
@@ -608,9 +604,7 @@ fn a_backend_that_cannot_drive_a_pin_is_refused() {
         "[[panel.lamp]]\npin = 'GPIO17'\nshows = 'mic-muted'\n[[panel.button]]\npin = 5\npress = 'mute'";
     let problems = |backend: &str| with(&format!("[panel]\nbackend = '{backend}'\n{lamps}")).problems();
 
-    insta::assert_snapshot!(problems("rppal").join("\n"), @r#"
-    config.toml:7:7: panel.lamp.pin does not go with panel.backend = "rppal", which knows pins by BCM number alone; use the number, or "gpiochip"
-    "#);
+    insta::assert_snapshot!(problems("rppal").join("\n"), @r#"config.toml:7:7: panel.lamp.pin does not go with panel.backend = "rppal", which knows pins by BCM number alone; use the number, or "gpiochip""#);
     insta::assert_snapshot!(problems("sysfs-led").join("\n"), @r#"
     config.toml:7:7: panel.lamp.pin does not go with panel.backend = "sysfs-led", which drives no pins; use "auto"
     config.toml:10:7: panel.button.pin does not go with panel.backend = "sysfs-led", which drives no pins; use "auto"
@@ -621,22 +615,14 @@ fn a_backend_that_cannot_drive_a_pin_is_refused() {
 
 #[test]
 fn lists_are_lists_and_only_a_file_can_have_them() {
-    insta::assert_snapshot!(with("[panel.lamp]\npin = 17").problems().join("\n"), @r#"
-    config.toml:4:8: there is no key panel.lamp; it is a list, set in the configuration file alone; each entry starts with [[panel.lamp]]
-    "#);
+    insta::assert_snapshot!(with("[panel.lamp]\npin = 17").problems().join("\n"), @r#"config.toml:4:8: there is no key panel.lamp; it is a list, set in the configuration file alone; each entry starts with [[panel.lamp]]"#);
     insta::assert_snapshot!(with("[panel]\nbutton = [3]\nlamps = 3").problems().join("\n"), @r#"
     config.toml:5:1: there is no key panel.button; it is a list, set in the configuration file alone; each entry starts with [[panel.button]]
     config.toml:6:1: there is no key panel.lamps; did you mean panel.lamp?
     "#);
-    insta::assert_snapshot!(with("[[panel.lamb]]\npin = 17").problems().join("\n"), @r#"
-    config.toml:4:9: there is no key panel.lamb; did you mean panel.lamp?
-    "#);
-    insta::assert_snapshot!(with("[[panel]]\nbackend = 'none'").problems().join("\n"), @r#"
-    config.toml:4:3: there is no key panel; it is a section, written [panel]
-    "#);
-    insta::assert_snapshot!(with("shows = 'meeting'").problems().join("\n"), @r#"
-    config.toml:4:1: there is no key meeting.shows; it belongs to [[panel.lamp]]
-    "#);
+    insta::assert_snapshot!(with("[[panel.lamb]]\npin = 17").problems().join("\n"), @r#"config.toml:4:9: there is no key panel.lamb; did you mean panel.lamp?"#);
+    insta::assert_snapshot!(with("[[panel]]\nbackend = 'none'").problems().join("\n"), @r#"config.toml:4:3: there is no key panel; it is a section, written [panel]"#);
+    insta::assert_snapshot!(with("shows = 'meeting'").problems().join("\n"), @r#"config.toml:4:1: there is no key meeting.shows; it belongs to [[panel.lamp]]"#);
     let setup = with("")
         .env("ROOMCAM_PANEL_LAMP", "17")
         .flag("--set panel.lamp.pin", "panel.lamp.pin", "17")
