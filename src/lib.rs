@@ -1,7 +1,6 @@
 //! `roomcam` makes a Raspberry Pi with a camera and a microphone a participant of a browser meeting.
 //!
-//! `ARCHITECTURE.md` has the map. A room (module) imports only from rooms below it; this list goes from the
-//! top of the house to its foundation.
+//! `ARCHITECTURE.md` describes the modules. A module imports only from modules below it in this list.
 
 pub mod demo;
 pub mod doctor;

@@ -11,7 +11,7 @@ use std::process::ExitCode;
 use clap::Parser;
 use roomcam::agent::{self, AgentError, RunOptions};
 use roomcam::capture::{V4L2_COLLECT_BUFFERS, devices};
-use roomcam::config::ConfigErrors;
+use roomcam::config::{Config, ConfigErrors};
 use roomcam::control::{self, Control, Server, State};
 use roomcam::demo::{self, Tokens};
 use roomcam::doctor::{self, Finding, Status};
@@ -23,7 +23,7 @@ use tokio_util::sync::CancellationToken;
 
 use cli::{
     CheckArgs, Cli, Command, ConfigArgs, CtlArgs, DemoArgs, DevicesArgs, LampsAction, LampsArgs, LogError,
-    RelayArgs, RelayArgsError, RunArgs,
+    RelayArgs, RelayArgsError, RunArgs, SecretFileError,
 };
 
 /// Where to look for pipeline profiles before the usual places, for whoever writes one.
@@ -46,6 +46,7 @@ fn main() -> ExitCode {
             let misuse = error.is::<ConfigErrors>()
                 || error.is::<LogError>()
                 || error.is::<RelayArgsError>()
+                || error.is::<SecretFileError>()
                 || error.downcast_ref().is_some_and(AgentError::is_misconfiguration);
             ExitCode::from(if misuse { 2 } else { 1 })
         }
@@ -84,9 +85,7 @@ fn dispatch(command: Command) -> Outcome {
 
 async fn run(args: RunArgs) -> Outcome {
     let config = args.config.load()?;
-    for warning in &config.warnings {
-        tracing::warn!("{warning}");
-    }
+    warn(&config);
     let RunArgs { config: source, trace_chunks } = args;
     let (control, requests) = control::requests(State::default());
     let server = Server::open(&config.control, control.clone())?;
@@ -110,6 +109,13 @@ async fn run(args: RunArgs) -> Outcome {
     let (agent, ()) = tokio::join!(agent, server.run(agent_gone.cancelled()));
     agent?;
     Ok(ExitCode::SUCCESS)
+}
+
+/// Logs what works in a configuration and should be different.
+fn warn(config: &Config) {
+    for warning in &config.warnings {
+        tracing::warn!("{warning}");
+    }
 }
 
 async fn demo(args: DemoArgs) -> Outcome {
@@ -157,7 +163,10 @@ async fn check(args: CheckArgs) -> Outcome {
         findings.push(finding);
     };
     match args.config.load() {
-        Ok(config) => doctor::examine(&config, profiles(), report).await,
+        Ok(config) => {
+            warn(&config);
+            doctor::examine(&config, profiles(), report).await;
+        }
         Err(errors) => report(Finding::new("configuration", Err(errors))),
     }
     said?;
@@ -169,7 +178,7 @@ async fn check(args: CheckArgs) -> Outcome {
 }
 
 async fn ctl(args: &CtlArgs) -> Outcome {
-    control::ctl::run(&args.client()?, args.errand(), args.format()).await?;
+    control::ctl::run(&args.client()?, args.operation(), args.format()).await?;
     Ok(ExitCode::SUCCESS)
 }
 

@@ -1,21 +1,21 @@
-//! What systemd is told: that the daemon is ready, what it is doing, and that it is alive (sd_notify(3)).
+//! Reports readiness, status and liveness to systemd (sd_notify(3)).
 //!
-//! Nothing here has a thread or a timer: the agent's loop calls, and only when it has got somewhere. Without systemd
-//! all of it does nothing.
+//! There is no thread and no timer here: the agent's loop calls, and only when it has made progress. Without systemd
+//! nothing is reported.
 
 use std::time::{Duration, Instant};
 
 use sd_notify::NotifyState;
 
-/// The line to the service manager.
+/// The connection to the service manager.
 #[derive(Debug)]
 pub struct Service {
     phase: Phase,
-    /// What was told last.
+    /// The status that was reported last.
     status: String,
     watchdog: Option<Watchdog>,
-    /// Whether it was said in the log that telling fails: once is enough.
-    complained: bool,
+    /// Whether the log says that reporting fails: once is enough.
+    failure_logged: bool,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -26,25 +26,25 @@ enum Phase {
     Stopping,
 }
 
-/// The service manager's dog: it bites a daemon that does not feed it.
+/// The service manager's watchdog, which ends a daemon that does not ping it.
 #[derive(Debug)]
 struct Watchdog {
-    /// A third of the time after which it bites: two meals may be late.
+    /// Time between two pings: a third of `WatchdogSec=`, so that two pings may be missed.
     every: Duration,
-    last_fed: Option<Instant>,
+    last_ping: Option<Instant>,
 }
 
 impl Service {
-    /// As the environment says: `NOTIFY_SOCKET` for where to tell, `WATCHDOG_USEC` (`WatchdogSec=` of the unit) for
-    /// how often.
+    /// Configured by the environment: `NOTIFY_SOCKET` is where to report, `WATCHDOG_USEC` (`WatchdogSec=` of the unit) how
+    /// often.
     pub fn from_environment() -> Self {
         Self {
             phase: Phase::Starting,
             status: String::new(),
             watchdog: sd_notify::watchdog_enabled()
-                .filter(|bites_after| !bites_after.is_zero())
-                .map(|bites_after| Watchdog { every: bites_after / 3, last_fed: None }),
-            complained: false,
+                .filter(|timeout| !timeout.is_zero())
+                .map(|timeout| Watchdog { every: timeout / 3, last_ping: None }),
+            failure_logged: false,
         }
     }
 
@@ -75,7 +75,7 @@ impl Service {
         }
     }
 
-    /// One line for a person, which `systemctl status` shows. The same line again is not told again.
+    /// One line for a person, which `systemctl status` shows. The same line is reported once.
     pub fn status(&mut self, line: &str) {
         // A line break would end the status and begin whatever follows it, such as READY=1.
         let line = line.replace(char::is_control, " ");
@@ -85,27 +85,28 @@ impl Service {
         }
     }
 
-    /// The daemon has got somewhere, at `now`: feeds the watchdog, if there is one and it may be hungry. To be called
-    /// as often as the loop goes round, and never by a timer, which would go on while the loop is stuck.
-    pub fn feed(&mut self, now: Instant) {
+    /// The daemon has made progress, at `now`: pings the watchdog, if there is one and a ping is due. To be called in each
+    /// turn of the loop, and never by a timer, which would go on while the loop is stuck.
+    pub fn ping(&mut self, now: Instant) {
         let Some(watchdog) = &mut self.watchdog else { return };
-        let is_fed = watchdog.last_fed.is_some_and(|fed| now.saturating_duration_since(fed) < watchdog.every);
-        if !is_fed {
-            watchdog.last_fed = Some(now);
+        let is_early =
+            watchdog.last_ping.is_some_and(|ping| now.saturating_duration_since(ping) < watchdog.every);
+        if !is_early {
+            watchdog.last_ping = Some(now);
             self.tell(&[NotifyState::Watchdog]);
         }
     }
 
-    /// How long the loop may sleep at most so that [`Self::feed`] comes in time; `None` without a watchdog.
-    pub fn feed_every(&self) -> Option<Duration> {
+    /// How long the loop may sleep at most so that [`Self::ping`] comes in time; `None` without a watchdog.
+    pub fn ping_every(&self) -> Option<Duration> {
         self.watchdog.as_ref().map(|watchdog| watchdog.every)
     }
 
     fn tell(&mut self, states: &[NotifyState<'_>]) {
         if let Err(error) = sd_notify::notify(states)
-            && !self.complained
+            && !self.failure_logged
         {
-            self.complained = true;
+            self.failure_logged = true;
             tracing::warn!("cannot tell systemd about the service: {error}");
         }
     }

@@ -9,7 +9,7 @@ use std::time::{Duration, Instant};
 
 use bytes::Bytes;
 use proptest::prelude::*;
-use roomcam::agent::machine::{Action, Choice, Device, Event, Machine, Seat, Which};
+use roomcam::agent::machine::{Action, Choice, Device, DeviceKind, Event, Machine, Seat};
 use roomcam::media::{CaptureTime, Frame, Track};
 use roomcam::panel::{Camera, Command, Mic, PanelState};
 use roomcam::publish::mesh::Tracks;
@@ -20,14 +20,14 @@ use roomcam::stream::{Origin, ReplayFrom};
 #[derive(Debug, Clone)]
 enum Step {
     Press(Command),
-    Choose(Which, bool),
+    Choose(DeviceKind, bool),
     Attend(bool),
-    Reopen(Which),
-    Equip(Which, Option<bool>),
+    Reopen(DeviceKind),
+    Equip(DeviceKind, Option<bool>),
     Rejoin,
     Level { dbfs: f64 },
-    Deliver(Which),
-    Fail(Which),
+    Deliver(DeviceKind),
+    Fail(DeviceKind),
     Join { may_publish: bool, late_join: LateJoinStrategy },
     MayPublish(bool),
     LateJoin,
@@ -38,8 +38,8 @@ enum Step {
     Pass { millis: u64 },
 }
 
-fn which() -> impl Strategy<Value = Which> {
-    prop_oneof![Just(Which::Camera), Just(Which::Mic)]
+fn which() -> impl Strategy<Value = DeviceKind> {
+    prop_oneof![Just(DeviceKind::Camera), Just(DeviceKind::Mic)]
 }
 
 fn late_join() -> impl Strategy<Value = LateJoinStrategy> {
@@ -173,18 +173,20 @@ impl World {
     }
 
     /// What the device captured goes into the tracks. Law 1: none of it leaves while a lamp says that none does.
-    fn capture(&mut self, which: Which) {
+    fn capture(&mut self, which: DeviceKind) {
         let track = match which {
-            Which::Camera => Track::Video,
-            Which::Mic => Track::Audio,
+            DeviceKind::Camera => Track::Video,
+            DeviceKind::Mic => Track::Audio,
         };
         let frame = Frame { track, captured: self.capture_time(), key: true, data: CAPTURED };
         let left = self.tracks.carry(frame);
         assert_eq!(left.is_some(), self.device(which).carried, "of the {which:?}");
         let Some(lamps) = self.lamps.filter(|_| left.is_some()) else { return };
         match which {
-            Which::Camera => assert_ne!(lamps.camera, Camera::Off, "a picture behind a lamp that says off"),
-            Which::Mic => assert_ne!(lamps.mic, Mic::Muted, "a voice behind a lamp that says muted"),
+            DeviceKind::Camera => {
+                assert_ne!(lamps.camera, Camera::Off, "a picture behind a lamp that says off")
+            }
+            DeviceKind::Mic => assert_ne!(lamps.mic, Mic::Muted, "a voice behind a lamp that says muted"),
         }
     }
 
@@ -195,10 +197,10 @@ impl World {
         }
     }
 
-    fn device(&mut self, which: Which) -> &mut RealDevice {
+    fn device(&mut self, which: DeviceKind) -> &mut RealDevice {
         match which {
-            Which::Camera => &mut self.camera,
-            Which::Mic => &mut self.mic,
+            DeviceKind::Camera => &mut self.camera,
+            DeviceKind::Mic => &mut self.mic,
         }
     }
 
@@ -280,8 +282,8 @@ impl World {
                 // Law 1, going live: the lamp no longer says "muted" or "off" when the device opens.
                 let lamps = self.lamps.expect("the lamps are set before anything opens");
                 match which {
-                    Which::Camera => assert_ne!(lamps.camera, Camera::Off, "the lamp lies"),
-                    Which::Mic => assert_ne!(lamps.mic, Mic::Muted, "the lamp lies"),
+                    DeviceKind::Camera => assert_ne!(lamps.camera, Camera::Off, "the lamp lies"),
+                    DeviceKind::Mic => assert_ne!(lamps.mic, Mic::Muted, "the lamp lies"),
                 }
                 let device = self.device(which);
                 assert!(device.exists && device.wanted, "opens the {which:?} though nobody wants it");
@@ -292,15 +294,15 @@ impl World {
                 assert!(std::mem::replace(&mut device.open, false), "closes the {which:?} twice");
             }
             Action::ShowCamera | Action::HearMicrophone => {
-                let which = if action == Action::ShowCamera { Which::Camera } else { Which::Mic };
+                let which = if action == Action::ShowCamera { DeviceKind::Camera } else { DeviceKind::Mic };
                 let joined = self.joined;
                 let device = self.device(which);
                 assert!(!device.carried && device.open);
                 assert!(device.told || !joined, "media before the state event");
                 device.carried = true;
                 match which {
-                    Which::Camera => self.tracks.show_camera(),
-                    Which::Mic => self.tracks.hear_microphone(),
+                    DeviceKind::Camera => self.tracks.show_camera(),
+                    DeviceKind::Mic => self.tracks.hear_microphone(),
                 }
             }
             Action::ShowBlack => {
@@ -359,7 +361,7 @@ impl World {
     /// What must hold whenever the machine is at rest.
     fn check(&mut self) {
         self.fill();
-        for which in [Which::Camera, Which::Mic] {
+        for which in [DeviceKind::Camera, DeviceKind::Mic] {
             let device = *self.device(which);
             assert!(device.open || !matches!(self.machine.device(which), Device::Live { .. }));
             assert!(device.wanted || !device.open, "the {which:?} is open though nobody wants it");
@@ -454,23 +456,23 @@ impl World {
 
     fn press(&mut self, command: Command) {
         match command {
-            Command::ToggleCamera => self.chose(Which::Camera, !self.camera.wanted),
-            Command::ToggleMic => self.chose(Which::Mic, !self.mic.wanted),
+            Command::ToggleCamera => self.chose(DeviceKind::Camera, !self.camera.wanted),
+            Command::ToggleMic => self.chose(DeviceKind::Mic, !self.mic.wanted),
             // Held, the button opens the microphone, and nobody chose that for longer.
             Command::Unmute => self.mic.wanted = self.mic.exists,
-            Command::Mute => self.chose(Which::Mic, false),
+            Command::Mute => self.chose(DeviceKind::Mic, false),
             Command::Leave => self.attends(!self.attending),
         }
         self.tell(Event::Press(command));
     }
 
-    fn chose(&mut self, which: Which, on: bool) {
+    fn chose(&mut self, which: DeviceKind, on: bool) {
         let device = self.device(which);
         device.wanted = device.exists && on;
         let chosen = device.exists.then_some(device.wanted);
         match which {
-            Which::Camera => self.choice.camera = chosen,
-            Which::Mic => self.choice.mic = chosen,
+            DeviceKind::Camera => self.choice.camera = chosen,
+            DeviceKind::Mic => self.choice.mic = chosen,
         }
     }
 
@@ -528,11 +530,11 @@ proptest! {
             if world.joined && !world.may_publish {
                 world.step(Step::MayPublish(true));
             }
-            world.step(Step::Deliver(Which::Camera));
-            world.step(Step::Deliver(Which::Mic));
+            world.step(Step::Deliver(DeviceKind::Camera));
+            world.step(Step::Deliver(DeviceKind::Mic));
             world.pass(Duration::from_millis(100));
         }
-        for which in [Which::Camera, Which::Mic] {
+        for which in [DeviceKind::Camera, DeviceKind::Mic] {
             let device = *world.device(which);
             prop_assert_eq!(device.open, device.wanted, "{:?}", which);
             prop_assert_eq!(device.told, device.wanted, "{:?}", which);
@@ -548,11 +550,11 @@ proptest! {
 fn a_burst_of_late_joiners_is_served_together() {
     let mut world = World::new(Some(true), Some(true));
     world.join(true, LateJoinStrategy::Replay);
-    world.step(Step::Deliver(Which::Camera));
+    world.step(Step::Deliver(DeviceKind::Camera));
     let mut served = Vec::new();
     for _ in 0..30 {
         world.step(Step::LateJoin);
-        world.step(Step::Deliver(Which::Camera));
+        world.step(Step::Deliver(DeviceKind::Camera));
         world.pass(Duration::from_millis(100));
         served.extend(world.last_replay);
     }
@@ -564,11 +566,11 @@ fn a_burst_of_late_joiners_is_served_together() {
 fn first_generation() -> World {
     let mut world = World::new(Some(true), Some(true));
     world.join(true, LateJoinStrategy::Restart);
-    world.step(Step::Deliver(Which::Camera));
-    world.step(Step::Deliver(Which::Mic));
+    world.step(Step::Deliver(DeviceKind::Camera));
+    world.step(Step::Deliver(DeviceKind::Mic));
     world.pass(Duration::from_secs(4));
-    world.step(Step::Deliver(Which::Camera));
-    world.step(Step::Deliver(Which::Mic));
+    world.step(Step::Deliver(DeviceKind::Camera));
+    world.step(Step::Deliver(DeviceKind::Mic));
     world.last_origin = None;
     world
 }
@@ -579,8 +581,8 @@ fn clients_of_the_first_generation_get_a_new_timeline_whenever_a_participant_cha
         Step::LateJoin,
         Step::OtherLeft,
         Step::OtherChanged { news: false },
-        Step::Choose(Which::Mic, false),
-        Step::Choose(Which::Camera, false),
+        Step::Choose(DeviceKind::Mic, false),
+        Step::Choose(DeviceKind::Camera, false),
     ] {
         let mut world = first_generation();
         world.step(step.clone());
@@ -619,8 +621,8 @@ fn whoever_changes_its_own_state_hears_of_ours() {
     world.announced.clear();
     for _ in 0..5 {
         world.pass(Duration::from_secs(1));
-        world.step(Step::Deliver(Which::Camera));
-        world.step(Step::Deliver(Which::Mic));
+        world.step(Step::Deliver(DeviceKind::Camera));
+        world.step(Step::Deliver(DeviceKind::Mic));
     }
     world.step(Step::OtherChanged { news: false });
     assert_eq!(world.announced, ours, "a newcomer says how its devices are");
@@ -629,7 +631,7 @@ fn whoever_changes_its_own_state_hears_of_ours() {
 #[test]
 fn newcomers_of_the_first_generation_are_told_what_has_changed_since_the_join() {
     let mut world = first_generation();
-    world.step(Step::Choose(Which::Camera, false));
+    world.step(Step::Choose(DeviceKind::Camera, false));
     world.announced.clear();
 
     world.step(Step::LateJoin);
@@ -641,15 +643,15 @@ fn newcomers_of_the_first_generation_are_told_what_has_changed_since_the_join() 
 fn newer_clients_keep_their_timeline_whatever_others_do() {
     let mut world = World::new(Some(true), Some(true));
     world.join(true, LateJoinStrategy::Replay);
-    world.step(Step::Deliver(Which::Camera));
-    world.step(Step::Deliver(Which::Mic));
+    world.step(Step::Deliver(DeviceKind::Camera));
+    world.step(Step::Deliver(DeviceKind::Mic));
     world.last_origin = None;
     world.announced.clear();
     world.step(Step::OtherLeft);
     world.step(Step::OtherChanged { news: true });
     assert!(world.announced.is_empty());
     world.step(Step::LateJoin);
-    world.step(Step::Choose(Which::Mic, false));
+    world.step(Step::Choose(DeviceKind::Mic, false));
     world.pass(Duration::from_secs(3));
     assert_eq!(world.last_origin, None);
 }
@@ -658,32 +660,32 @@ fn newer_clients_keep_their_timeline_whatever_others_do() {
 fn a_camera_that_delivers_nothing_for_five_seconds_is_closed_and_tried_again() {
     let mut world = World::new(Some(true), Some(true));
     world.join(true, LateJoinStrategy::Replay);
-    world.step(Step::Deliver(Which::Camera));
-    world.step(Step::Deliver(Which::Mic));
+    world.step(Step::Deliver(DeviceKind::Camera));
+    world.step(Step::Deliver(DeviceKind::Mic));
     assert!(world.camera.open && world.camera.told);
 
     for _ in 0..51 {
         world.pass(Duration::from_millis(100));
-        world.step(Step::Deliver(Which::Mic));
+        world.step(Step::Deliver(DeviceKind::Mic));
     }
     assert!(!world.camera.open && !world.camera.told && !world.camera.carried);
     assert!(world.mic.open && world.flowing, "the voice goes on");
 
     for _ in 0..21 {
         world.pass(Duration::from_millis(100));
-        world.step(Step::Deliver(Which::Mic));
+        world.step(Step::Deliver(DeviceKind::Mic));
     }
     assert!(world.camera.open, "tried again after two seconds");
     assert!(!world.camera.told, "the room hears of it when a picture is there");
-    world.step(Step::Deliver(Which::Camera));
+    world.step(Step::Deliver(DeviceKind::Camera));
     assert!(world.camera.told && world.camera.carried);
 }
 
 #[test]
 fn a_button_pressed_while_the_relay_is_away_works_the_same_and_is_told_at_the_join() {
     let mut world = World::new(Some(true), Some(true));
-    world.step(Step::Deliver(Which::Camera));
-    world.step(Step::Deliver(Which::Mic));
+    world.step(Step::Deliver(DeviceKind::Camera));
+    world.step(Step::Deliver(DeviceKind::Mic));
 
     world.press(Command::ToggleMic);
 
@@ -738,14 +740,14 @@ fn a_microphone_opened_by_push_to_talk_is_muted_after_a_restart() {
 fn a_device_with_new_settings_is_opened_again_and_the_room_hears_nothing_of_it() {
     let mut world = World::new(Some(true), Some(true));
     world.join(true, LateJoinStrategy::Replay);
-    world.step(Step::Deliver(Which::Camera));
-    world.step(Step::Deliver(Which::Mic));
+    world.step(Step::Deliver(DeviceKind::Camera));
+    world.step(Step::Deliver(DeviceKind::Mic));
 
-    world.step(Step::Reopen(Which::Camera));
+    world.step(Step::Reopen(DeviceKind::Camera));
 
     assert!(world.camera.open && world.camera.told && !world.camera.carried, "black until its first picture");
     assert!(world.mic.carried && world.flowing, "the voice goes on");
-    world.step(Step::Deliver(Which::Camera));
+    world.step(Step::Deliver(DeviceKind::Camera));
     assert!(world.camera.carried);
 }
 
@@ -754,7 +756,7 @@ fn after_a_pause_that_leaves_viewers_dry_they_are_made_to_jump_and_otherwise_not
     let origin_after = |pause: u64, late_join| {
         let mut world = World::new(Some(true), Some(false));
         world.join(true, late_join);
-        world.step(Step::Deliver(Which::Camera));
+        world.step(Step::Deliver(DeviceKind::Camera));
         world.press(Command::ToggleCamera);
         world.pass(Duration::from_millis(pause));
         world.press(Command::ToggleCamera);

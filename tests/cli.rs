@@ -7,6 +7,8 @@
 )]
 
 use std::fs;
+use std::io::{BufRead, BufReader};
+use std::os::unix::fs::PermissionsExt;
 use std::process::{Command, Output, Stdio};
 
 /// `roomcam` with these arguments, an empty environment and these variables.
@@ -141,6 +143,8 @@ fn wrong_use_ends_with_2_and_says_what_is_wanted() {
     let origin = "such as https://meet.example";
     let token =
         "/nowhere cannot be read: No such file or directory (os error 2); the file has to hold a token";
+    let secret = "/nowhere cannot be read: No such file or directory (os error 2); the file has to hold the secret alone";
+    let turn = "turn:turn.example";
     let cases: &[(&[&str], &str)] = &[
         (&[], "Usage: roomcam"),
         (&["rnu"], "unrecognized subcommand 'rnu'"),
@@ -166,6 +170,8 @@ fn wrong_use_ends_with_2_and_says_what_is_wanted() {
              --turn-secret-file FILE",
         ),
         (&["relay", "--turn-secret-file", "Cargo.toml"], "--ice-server <URL>"),
+        (&["relay", "--ice-server", turn, "--turn-secret-file", "/nowhere"], secret),
+        (&["relay", "--redis", "redis://redis.example", "--redis-password-file", "/nowhere"], secret),
     ];
     for (args, wanted) in cases {
         let output = roomcam(args, &[]);
@@ -190,6 +196,56 @@ fn a_token_is_refused_as_an_argument_and_not_repeated() {
         let run = roomcam(&args, &[]);
         assert_eq!(run.status.code(), Some(2));
         assert!(!stderr(&run).contains("hunter2"), "{}", stderr(&run));
+    }
+}
+
+/// It is run to find out what is wrong, so it says what `run` would only log.
+#[test]
+fn check_warns_of_what_works_and_should_not_be() {
+    let dir = tempfile::tempdir().unwrap();
+    let token = dir.path().join("token");
+    fs::write(&token, "hunter2").unwrap();
+    fs::set_permissions(&token, fs::Permissions::from_mode(0o644)).unwrap();
+    let token_file = format!("meeting.token_file={}", token.display());
+    let args = ["check", "--url", "ws://127.0.0.1:9", "--room", "a", "--set", &token_file];
+    let check = roomcam(&args, &[("ROOMCAM_METING_ROOM", "b")]);
+
+    let said = stderr(&check);
+    let readable = format!(
+        "{0}: everybody on this machine can read this secret; make it private: chmod o-r {0}",
+        token.display()
+    );
+    assert!(said.contains(&readable), "{said}");
+    assert!(said.contains("ROOMCAM_METING_ROOM means nothing; did you mean ROOMCAM_MEETING_ROOM?"), "{said}");
+}
+
+/// WebSocket libraries log what goes over the wire.
+#[test]
+fn no_token_is_in_the_log_however_much_is_logged() {
+    let dir = tempfile::tempdir().unwrap();
+    let [token, log] = ["token", "log"].map(|name| dir.path().join(name));
+    fs::write(&token, "hunter2").unwrap();
+    let mut relay = Command::new(env!("CARGO_BIN_EXE_roomcam"))
+        .args(["relay", "--listen", "127.0.0.1:0", "--token-file", token.to_str().unwrap()])
+        .env("ROOMCAM_LOG", "trace")
+        .stdout(Stdio::piped())
+        .stderr(fs::File::create(&log).unwrap())
+        .spawn()
+        .unwrap();
+    let mut line = String::new();
+    BufReader::new(relay.stdout.take().unwrap()).read_line(&mut line).unwrap();
+    let url = line.split_whitespace().last().unwrap();
+
+    let env = [("ROOMCAM_TOKEN", "hunter2"), ("ROOMCAM_LOG", "trace,tungstenite=trace")];
+    let check = roomcam(&["check", "--url", url, "--room", "a"], &env);
+    relay.kill().unwrap();
+    relay.wait().unwrap();
+
+    assert!(stdout(&check).contains("joined room \"a\""), "{}", stdout(&check));
+    let log = fs::read_to_string(log).unwrap();
+    assert!(log.contains("joined room=\"a\""), "{log}");
+    for log in [&log, stderr(&check)] {
+        assert!(!log.contains("hunter2"), "{log}");
     }
 }
 

@@ -112,5 +112,5 @@ fn a_password_that_everybody_can_read_is_warned_of() {
         setup("[[meeting.ice_server]]\nurls = 'turn:h'\nusername = 'lobby'\ncredential_file = './password'");
     let password = dir.path().join("password");
     fs::set_permissions(&password, fs::Permissions::from_mode(0o644)).unwrap();
-    assert!(load(&dir).unwrap().warnings.contains(&Warning::TokenReadableByAll(password)));
+    assert!(load(&dir).unwrap().warnings.contains(&Warning::SecretReadableByAll(password)));
 }

@@ -2,6 +2,8 @@
 
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
+#[path = "common/child.rs"]
+mod child;
 #[path = "control_api/http.rs"]
 mod http;
 #[path = "control_api/puppet.rs"]

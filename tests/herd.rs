@@ -4,6 +4,9 @@
 
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a test fails by panicking")]
 
+#[path = "common/child.rs"]
+mod child;
+
 use std::path::PathBuf;
 use std::process::Stdio;
 use std::time::Duration;
@@ -12,7 +15,6 @@ use roomcam::meeting::{
     Backoff, OutboxLimits, Presence, SessionConfig, SessionEvent, credentials, outbox, session,
 };
 use roomcam::socketio::Endpoint;
-use tokio::io::{AsyncBufReadExt, BufReader};
 use tokio::process::{Child, Command};
 use tokio::sync::mpsc;
 use tokio::task::JoinSet;
@@ -41,23 +43,11 @@ struct Relay {
 
 impl Relay {
     async fn start(mut command: Command) -> Self {
-        let mut child = command
-            .stdin(Stdio::null())
-            .stdout(Stdio::piped())
-            .stderr(Stdio::null())
-            .kill_on_drop(true)
-            .spawn()
-            .unwrap();
-        let mut lines = BufReader::new(child.stdout.take().unwrap()).lines();
-        let address = async {
-            while let Some(line) = lines.next_line().await.unwrap() {
-                if let Some(at) = line.find("http://") {
-                    return line[at..].trim_end_matches('/').to_owned();
-                }
-            }
-            panic!("the relay ended: {:?}", child.wait().await);
-        };
-        let url = timeout(PATIENCE, address).await.expect("the relay prints its address");
+        let mut child = child::start(command.stderr(Stdio::null()));
+        let url = child::find_line(child.stdout.take().unwrap(), |line| {
+            line.find("http://").map(|at| line[at..].trim_end_matches('/').to_owned())
+        });
+        let url = url.await;
         Self { child, url }
     }
 

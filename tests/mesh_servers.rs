@@ -3,20 +3,17 @@
 
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a test fails by panicking")]
 
+#[path = "common/mesh_sessions.rs"]
+mod mesh_sessions;
+
 use std::io::{BufRead, BufReader};
 use std::process::{Child, Command, Stdio};
-use std::time::Duration;
 
-use roomcam::meeting::mesh::session::{self, SessionEvent, SessionHandle};
-use roomcam::meeting::mesh::{
-    Candidate, Departed, Dialect, Form, Heard, Names, ParticipantId, Said, Signal, Step,
-};
+use mesh_sessions::{ended, heard, joined, negotiate};
+use roomcam::meeting::mesh::session::{self, SessionHandle};
+use roomcam::meeting::mesh::{Departed, Dialect, Form, Heard, Names, ParticipantId, Said};
 use roomcam::meeting::{SessionConfig, SessionError};
 use roomcam::socketio::Endpoint;
-use tokio::time::timeout;
-
-/// No test waits longer than this for anything.
-const PATIENCE: Duration = Duration::from_secs(20);
 
 struct Server {
     process: Child,
@@ -65,44 +62,6 @@ impl Drop for Server {
     }
 }
 
-async fn next(session: &mut SessionHandle) -> SessionEvent {
-    timeout(PATIENCE, session.events.recv()).await.expect("nothing came").expect("the session has ended")
-}
-
-async fn heard(session: &mut SessionHandle) -> Heard {
-    let SessionEvent::Heard(heard) = next(session).await else { panic!("something else came") };
-    heard
-}
-
-/// Who is in the room already, and the socket id that was given.
-async fn joined(session: &mut SessionHandle) -> (ParticipantId, Vec<String>) {
-    let SessionEvent::Joined { sid, others } = next(session).await else { panic!("not joined") };
-    (ParticipantId::new(&sid), others.into_iter().map(|other| other.id.as_str().to_owned()).collect())
-}
-
-fn candidate() -> Candidate {
-    Candidate {
-        candidate: "candidate:1 1 udp 2130706431 10.0.0.7 40000 typ host".into(),
-        sdp_mid: Some("0".into()),
-        sdp_m_line_index: Some(0),
-        username_fragment: Some("u".into()),
-    }
-}
-
-/// Each step, from `from` to `to`: sent, and heard as what was sent.
-async fn negotiate(
-    from: &mut SessionHandle,
-    from_id: &ParticipantId,
-    to: &mut SessionHandle,
-    to_id: &ParticipantId,
-) {
-    let sdp = "v=0\r\na=ice-ufrag:u\r\n";
-    for step in [Step::Offer(sdp.into()), Step::Answer(sdp.into()), Step::Candidate(candidate())] {
-        assert!(from.say(Said::Signal(Signal { peer: to_id.clone(), step: step.clone() })));
-        assert_eq!(heard(to).await, Heard::Signal(Signal { peer: from_id.clone(), step }));
-    }
-}
-
 #[tokio::test]
 async fn two_meet_over_python_whatever_the_names() {
     for names in ["usual", "underscore", "hyphen"] {
@@ -113,12 +72,12 @@ async fn two_meet_over_python_whatever_the_names() {
         assert!(others.is_empty());
         let mut bob = server.join(&dialect, "bob");
         let (bob_id, others) = joined(&mut bob).await;
-        assert_eq!(others, [ann_id.as_str()]);
+        assert_eq!(others.iter().map(|other| &other.id).collect::<Vec<_>>(), [&ann_id]);
         let Heard::Came(who) = heard(&mut ann).await else { panic!("bob came") };
         assert_eq!((&who.id, who.name.as_deref()), (&bob_id, Some("bob")));
 
-        negotiate(&mut ann, &ann_id, &mut bob, &bob_id).await;
-        negotiate(&mut bob, &bob_id, &mut ann, &ann_id).await;
+        negotiate((&ann, &ann_id), (&mut bob, &bob_id)).await;
+        negotiate((&bob, &bob_id), (&mut ann, &ann_id)).await;
         assert!(bob.say(Said::Camera { on: false }) && bob.say(Said::Mic { on: true }));
         assert_eq!(heard(&mut ann).await, Heard::Camera { whose: bob_id.clone(), on: false });
         assert_eq!(heard(&mut ann).await, Heard::Mic { whose: bob_id.clone(), on: true });
@@ -145,8 +104,8 @@ async fn two_meet_in_a_one_to_one_room_of_each_form() {
         joined(&mut bob).await;
         let Heard::Came(who) = heard(&mut ann).await else { panic!("bob came") };
         assert_eq!(who.id, other);
-        negotiate(&mut ann, &other, &mut bob, &other).await;
-        negotiate(&mut bob, &other, &mut ann, &other).await;
+        negotiate((&ann, &other), (&mut bob, &other)).await;
+        negotiate((&bob, &other), (&mut ann, &other)).await;
         bob.shutdown().await;
         ann.shutdown().await;
     }
@@ -159,7 +118,7 @@ async fn a_meeting_may_be_in_another_namespace() {
     let dialect = Dialect::Noom(Form::Args);
     server.namespace = "/elsewhere";
     let mut lost = server.join(&dialect, "lost");
-    let SessionEvent::Ended(error) = next(&mut lost).await else { panic!("there is no such namespace") };
+    let error = ended(&mut lost).await;
     assert!(error.to_string().contains("check meeting.namespace"), "{error}");
 
     server.namespace = "/ws";
@@ -169,7 +128,7 @@ async fn a_meeting_may_be_in_another_namespace() {
     joined(&mut bob).await;
     let Heard::Came(_) = heard(&mut ann).await else { panic!("bob came") };
     let other = ParticipantId::other();
-    negotiate(&mut ann, &other, &mut bob, &other).await;
+    negotiate((&ann, &other), (&mut bob, &other)).await;
     bob.shutdown().await;
     ann.shutdown().await;
 }
@@ -186,11 +145,11 @@ async fn many_meet_in_the_mesh_of_noom_until_it_is_full() {
         sessions.push((session, id));
     }
     let mut sixth = server.join(&dialect, "sixth");
-    let SessionEvent::Ended(error) = next(&mut sixth).await else { panic!("it is full") };
+    let error = ended(&mut sixth).await;
     assert!(matches!(error, SessionError::JoinRefused { .. }), "{error}");
 
     let [(ann, ann_id), (bob, bob_id), ..] = sessions.as_mut_slice() else { unreachable!() };
-    negotiate(ann, ann_id, bob, bob_id).await;
+    negotiate((ann, ann_id), (bob, bob_id)).await;
     assert!(ann.say(Said::Chat("hi".into())));
     assert_eq!(heard(bob).await, Heard::Chat { from: None, text: "hi".into() });
     let (first, first_id) = sessions.remove(0);
@@ -209,6 +168,6 @@ async fn a_third_is_refused_where_the_server_says_so() {
         joined(session).await;
     }
     let mut third = server.join(&dialect, "third");
-    let SessionEvent::Ended(error) = next(&mut third).await else { panic!("it is full") };
+    let error = ended(&mut third).await;
     assert!(error.to_string().contains("the room is full"), "{error}");
 }

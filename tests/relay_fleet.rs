@@ -6,6 +6,8 @@
 
 #[path = "relay_fleet/away.rs"]
 mod away;
+#[path = "common/child.rs"]
+mod child;
 #[path = "relay_fleet/fleet.rs"]
 mod fleet;
 #[path = "relay_embedded/http.rs"]

@@ -4,6 +4,8 @@
 // clippy.toml allows these in tests; helpers of tests are not tests themselves.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
+#[path = "common/child.rs"]
+mod child;
 #[path = "relay_embedded/http.rs"]
 mod http;
 #[path = "relay_embedded/peer.rs"]

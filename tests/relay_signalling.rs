@@ -4,23 +4,23 @@
 // clippy.toml allows these in tests; helpers of tests are not tests themselves.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
+#[path = "common/mesh_sessions.rs"]
+mod mesh_sessions;
 #[path = "relay_embedded/peer.rs"]
 mod peer;
 
 use std::net::SocketAddr;
 use std::time::{SystemTime, UNIX_EPOCH};
 
-use peer::{Heard as Wire, PATIENCE, Peer};
+use mesh_sessions::{ended, heard, joined, names, negotiate, next};
+use peer::{Heard as Wire, Peer};
 use roomcam::config::{IceCredentials, IceServer, Secret};
 use roomcam::meeting::mesh::session::{self, SessionEvent, SessionHandle};
-use roomcam::meeting::mesh::{
-    Candidate, Departed, Dialect, Form, Heard, Names, ParticipantId, Said, Signal, Step,
-};
+use roomcam::meeting::mesh::{Departed, Dialect, Form, Heard, Names, ParticipantId, Said, Signal, Step};
 use roomcam::meeting::{SessionConfig, SessionError, credentials};
 use roomcam::relay::{Access, Allowance, Rates, Relay, RelayOptions, Token};
 use roomcam::socketio::Endpoint;
 use serde_json::{Value, json};
-use tokio::time::timeout;
 use tokio_util::task::AbortOnDropHandle;
 
 /// A relay that runs until it is dropped.
@@ -60,52 +60,6 @@ fn mesh() -> Dialect {
     Dialect::Mesh(Names::default())
 }
 
-async fn next(session: &mut SessionHandle) -> SessionEvent {
-    timeout(PATIENCE, session.events.recv()).await.expect("nothing came").expect("the session has ended")
-}
-
-async fn heard(session: &mut SessionHandle) -> Heard {
-    match next(session).await {
-        SessionEvent::Heard(heard) => heard,
-        other => panic!("{other:?}"),
-    }
-}
-
-async fn ended(session: &mut SessionHandle) -> SessionError {
-    match next(session).await {
-        SessionEvent::Ended(error) => error,
-        other => panic!("{other:?}"),
-    }
-}
-
-/// The socket id that was given, and the names of those who were there already.
-async fn joined(session: &mut SessionHandle) -> (ParticipantId, Vec<String>) {
-    match next(session).await {
-        SessionEvent::Joined { sid, others } => {
-            (ParticipantId::new(&sid), others.into_iter().filter_map(|other| other.name).collect())
-        }
-        other => panic!("{other:?}"),
-    }
-}
-
-/// Each step, from `from` to `to`: sent, and heard as what was sent.
-async fn negotiate(
-    (from, from_id): (&SessionHandle, &ParticipantId),
-    (to, to_id): (&mut SessionHandle, &ParticipantId),
-) {
-    let sdp = "v=0\r\na=ice-ufrag:u\r\n";
-    let candidate = Candidate {
-        candidate: "candidate:1 1 udp 2130706431 10.0.0.7 40000 typ host".into(),
-        sdp_mid: Some("0".into()),
-        sdp_m_line_index: Some(0),
-        username_fragment: Some("u".into()),
-    };
-    for step in [Step::Offer(sdp.into()), Step::Answer(sdp.into()), Step::Candidate(candidate)] {
-        assert!(from.say(Said::Signal(Signal { peer: to_id.clone(), step: step.clone() })));
-        assert_eq!(heard(to).await, Heard::Signal(Signal { peer: from_id.clone(), step }));
-    }
-}
-
 #[tokio::test]
 async fn agents_meet_in_a_mesh() {
     let server = Server::start(RelayOptions::default()).await;
@@ -114,7 +68,7 @@ async fn agents_meet_in_a_mesh() {
     assert!(others.is_empty());
     let mut bob = server.join(&mesh(), "bob", None);
     let (bob_id, others) = joined(&mut bob).await;
-    assert_eq!(others, ["ann"]);
+    assert_eq!(names(&others), ["ann"]);
     let Heard::Came(who) = heard(&mut ann).await else { panic!("bob came") };
     assert_eq!((&who.id, who.name.as_deref()), (&bob_id, Some("bob")));
 
@@ -164,7 +118,7 @@ async fn agents_meet_in_the_mesh_of_noom() {
     let (ann_id, _) = joined(&mut ann).await;
     let mut bob = server.join(&dialect, "bob", None);
     let (bob_id, others) = joined(&mut bob).await;
-    assert_eq!(others, ["ann"]);
+    assert_eq!(names(&others), ["ann"]);
     negotiate((&bob, &bob_id), (&mut ann, &ann_id)).await;
     negotiate((&ann, &ann_id), (&mut bob, &bob_id)).await;
     assert!(ann.say(Said::Chat("hi".into())));

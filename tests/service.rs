@@ -83,19 +83,19 @@ fn ten_seconds_of_progress() {
     let mut service = Service::from_environment();
     let start = Instant::now();
     for tenths in 0..100 {
-        service.feed(start + Duration::from_millis(100 * tenths));
+        service.ping(start + Duration::from_millis(100 * tenths));
     }
 }
 
 #[test]
-fn the_watchdog_is_fed_every_third_of_its_interval() {
+fn the_watchdog_is_pinged_every_third_of_its_interval() {
     // Every 1 s, at 0, 1, ... 9 s.
     let told = told_by("ten_seconds_of_progress", &[("WATCHDOG_USEC", "3000000")]);
     assert_eq!(told, vec!["WATCHDOG=1\n"; 10]);
 }
 
 #[test]
-fn without_a_watchdog_nothing_is_fed() {
+fn without_a_watchdog_nothing_is_pinged() {
     assert_eq!(told_by("ten_seconds_of_progress", &[]), Vec::<String>::new());
     assert_eq!(told_by("ten_seconds_of_progress", &[("WATCHDOG_USEC", "0")]), Vec::<String>::new());
     // Process 1 is systemd itself, never the one it watches.
@@ -103,15 +103,43 @@ fn without_a_watchdog_nothing_is_fed() {
     assert_eq!(told_by("ten_seconds_of_progress", &another), Vec::<String>::new());
 }
 
+/// Nothing happens in a daemon whose camera and microphone are off and that is in no meeting. systemd would end it.
 #[test]
-#[ignore = "a script for another test"]
-fn a_loop_that_asks_how_long_it_may_sleep() {
-    assert_eq!(Service::from_environment().feed_every(), Some(Duration::from_secs(1)));
-}
+fn an_idle_daemon_is_ready_and_pings_the_watchdog() {
+    let dir = tempfile::tempdir().unwrap();
+    let path = dir.path().join("notify");
+    let socket = UnixDatagram::bind(&path).unwrap();
+    socket.set_read_timeout(Some(Duration::from_secs(20))).unwrap();
+    std::fs::write(
+        dir.path().join("choice.json"),
+        r#"{"camera_on":false,"mic_live":false,"attending":false}"#,
+    )
+    .unwrap();
 
-#[test]
-fn the_loop_knows_how_long_it_may_sleep() {
-    told_by("a_loop_that_asks_how_long_it_may_sleep", &[("WATCHDOG_USEC", "3000000")]);
+    let mut daemon = Command::new(env!("CARGO_BIN_EXE_roomcam"))
+        .args(["run", "--url", "ws://127.0.0.1:9", "--room", "a", "--profile", "test-pattern"])
+        .args(["--set", "control.socket=none"])
+        .env("ROOMCAM_PIPELINES", concat!(env!("CARGO_MANIFEST_DIR"), "/pipelines"))
+        .env("STATE_DIRECTORY", dir.path())
+        .env("NOTIFY_SOCKET", &path)
+        .env("WATCHDOG_USEC", "600000")
+        .env_remove("WATCHDOG_PID")
+        .spawn()
+        .unwrap();
+    let mut buffer = [0; 4096];
+    let (mut is_ready, mut pings) = (false, 0);
+    while pings < 5
+        && let Ok(length) = socket.recv(&mut buffer)
+    {
+        match &buffer[..length] {
+            b"READY=1\n" => is_ready = true,
+            b"WATCHDOG=1\n" => pings += 1,
+            _ => {}
+        }
+    }
+    daemon.kill().unwrap();
+    daemon.wait().unwrap();
+    assert_eq!((is_ready, pings), (true, 5));
 }
 
 #[test]

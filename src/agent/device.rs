@@ -48,7 +48,7 @@ enum State {
         from: CaptureTime,
     },
     /// Closed as far as anybody can tell, while the device runs: all that comes from it is dropped here.
-    Hushed {
+    MutedOpen {
         pipeline: Pipeline,
         events: mpsc::Receiver<CaptureEvent>,
     },
@@ -91,7 +91,7 @@ impl Device {
 
     /// From the next time on it is opened like this. A microphone that muting kept open is given back.
     pub fn change(&mut self, source: Source, profile: Profile) {
-        if matches!(self.state, State::Hushed { .. }) {
+        if matches!(self.state, State::MutedOpen { .. }) {
             self.give_up();
         }
         (self.source, self.profile) = (source, profile);
@@ -102,7 +102,7 @@ impl Device {
     /// driver comes back: that is a failure once, and again after each [`Device::close`].
     pub fn open(&mut self) {
         match std::mem::replace(&mut self.state, State::Waiting) {
-            State::Hushed { pipeline, events } => {
+            State::MutedOpen { pipeline, events } => {
                 // From the first packet that holds nothing of the time before.
                 let from = self.clock.now().after(AFTER_SILENCE);
                 self.state = State::Open { pipeline, events, from };
@@ -120,9 +120,9 @@ impl Device {
             State::Open { pipeline, events, .. }
                 if !self.outdated && matches!(self.source, Source::Mic(_, Mute::Silence)) =>
             {
-                self.state = State::Hushed { pipeline, events };
+                self.state = State::MutedOpen { pipeline, events };
             }
-            State::Hushed { pipeline, events } => self.state = State::Hushed { pipeline, events },
+            State::MutedOpen { pipeline, events } => self.state = State::MutedOpen { pipeline, events },
             state => self.give_back(state),
         }
     }
@@ -143,7 +143,7 @@ impl Device {
         let (device, closing) = match state {
             State::Closed | State::Waiting => return,
             State::Opening(opening) => (self.opened_as.clone(), opening.cancel()),
-            State::Open { pipeline, .. } | State::Hushed { pipeline, .. } => {
+            State::Open { pipeline, .. } | State::MutedOpen { pipeline, .. } => {
                 (pipeline.device().to_owned(), pipeline.begin_close())
             }
         };
@@ -176,7 +176,7 @@ impl Device {
     pub fn name(&self) -> Option<&str> {
         match &self.state {
             State::Open { pipeline, .. } => Some(pipeline.device()),
-            State::Closed | State::Waiting | State::Opening(_) | State::Hushed { .. } => None,
+            State::Closed | State::Waiting | State::Opening(_) | State::MutedOpen { .. } => None,
         }
     }
 
@@ -195,7 +195,7 @@ impl Device {
     pub fn pictures(&self) -> u64 {
         match &self.state {
             State::Open { pipeline, .. } => pipeline.pictures(),
-            State::Closed | State::Waiting | State::Opening(_) | State::Hushed { .. } => 0,
+            State::Closed | State::Waiting | State::Opening(_) | State::MutedOpen { .. } => 0,
         }
     }
 
@@ -243,7 +243,7 @@ impl Device {
                     }
                     return event;
                 }
-                State::Hushed { pipeline, events } => {
+                State::MutedOpen { pipeline, events } => {
                     if let CaptureEvent::Failed(error) = next_event(pipeline, events).await {
                         tracing::warn!("{error}; it is muted, and opened again when it is needed");
                         self.give_up();

@@ -7,7 +7,7 @@ use crate::panel::{Command, PanelState};
 
 /// One of the two devices.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub enum Which {
+pub enum DeviceKind {
     /// The camera.
     Camera,
     /// The microphone.
@@ -49,7 +49,7 @@ impl Choice {
 #[derive(Debug, Clone, PartialEq)]
 pub enum Event {
     /// A frame came from the device.
-    Frame(Which),
+    Frame(DeviceKind),
     /// How loud the microphone is, in dB below full scale.
     Level {
         /// Root mean square over the last 100 ms.
@@ -58,19 +58,19 @@ pub enum Event {
     /// Somebody pressed a button.
     Press(Command),
     /// Somebody at the device chose that the camera be on or off, the microphone live or muted.
-    Choose(Which, bool),
+    Choose(DeviceKind, bool),
     /// Somebody at the device wants it to be in the meeting.
     Join,
     /// Somebody at the device wants it to be out of the meeting.
     Leave,
     /// The device has other settings now.
-    Reopen(Which),
+    Reopen(DeviceKind),
     /// The configuration has such a device from now on, which is on or off; or, with `None`, has it no more.
-    Equip(Which, Option<bool>),
+    Equip(DeviceKind, Option<bool>),
     /// The meeting, or the way to it, is another one now.
     Rejoin,
     /// The device could not be opened, or was lost; it is closed.
-    Failed(Which),
+    Failed(DeviceKind),
     /// The relay took the join.
     Joined {
         /// Whether the relay forwards our chunks.
@@ -120,17 +120,17 @@ pub enum Action {
     Remember(Choice),
     /// Let the lamps tell this, before anything else is done.
     ShowPanel(PanelState),
-    /// Tell the room.
+    /// Tell the room whether the camera is on.
     AnnounceCamera {
         /// Whether the camera is on now.
         has_video: bool,
     },
-    /// Tell the room.
+    /// Tell the room whether the microphone is muted.
     AnnounceMic {
         /// Whether the microphone is muted now.
         is_muted: bool,
     },
-    /// Tell the room.
+    /// Tell the room whether somebody speaks.
     AnnounceSpeaking {
         /// Whether somebody speaks.
         speaking: bool,
@@ -138,11 +138,11 @@ pub enum Action {
     /// Join the room once more on the same connection, with this presence.
     JoinAgain(Presence),
     /// Open the device.
-    Open(Which),
+    Open(DeviceKind),
     /// Close the device; nothing that it captured may leave any more.
-    Close(Which),
+    Close(DeviceKind),
     /// As `Close`, because the device has gone silent; say so.
-    GiveUp(Which),
+    GiveUp(DeviceKind),
     /// The video track shows the camera.
     ShowCamera,
     /// The video track shows black.

@@ -19,7 +19,7 @@ pub(super) enum Part {
     /// names.
     IceServer(usize),
     /// What is kept over a restart.
-    Memory,
+    ChoiceFile,
 }
 
 impl fmt::Display for Part {
@@ -29,7 +29,7 @@ impl fmt::Display for Part {
             Self::Mic => "mic",
             Self::Meeting => "meeting",
             Self::IceServer(_) => "ice-server",
-            Self::Memory => "memory",
+            Self::ChoiceFile => "choice-file",
         })
     }
 }

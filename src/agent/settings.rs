@@ -1,7 +1,6 @@
 //! From the configuration to what the devices and the session ask for.
 
 use std::path::{Path, PathBuf};
-use std::time::Duration;
 
 use url::Host;
 
@@ -16,10 +15,6 @@ use crate::publish::{WayOut, mesh, relay, whip};
 use crate::rtc::{Loopback, Remote};
 use crate::socketio::{BadUrl, Endpoint};
 
-/// How much media the kernel may have on the way; it takes twice as much. So a round trip of 300 ms is no limit.
-const ON_THE_WAY: Duration = Duration::from_millis(150);
-/// The least of it in bytes.
-const LEAST_ON_THE_WAY: u32 = 16 * 1024;
 /// Packets in a hundred that may be lost over WebRTC without the voice suffering.
 const EXPECTED_LOSS: u8 = 10;
 /// What blocks, clusters and events take beside what the encoders make, in bits per second: with pictures at 30 fps and
@@ -177,7 +172,7 @@ pub fn rate_limits(capture: &Capture) -> RateLimits {
 }
 
 /// What the session needs to join the meeting.
-pub fn session_config(meeting: &Meeting, capture: &Capture) -> Result<SessionConfig, BadUrl> {
+pub fn session_config(meeting: &Meeting) -> Result<SessionConfig, BadUrl> {
     let mut endpoint = Endpoint::new(meeting.url.as_url().as_str())?;
     let is_relay = meeting.protocol == Protocol::Relay;
     let user_id = meeting.user_id.as_str();
@@ -189,9 +184,6 @@ pub fn session_config(meeting: &Meeting, capture: &Capture) -> Result<SessionCon
     let mut config = SessionConfig::new(endpoint, meeting.room.as_str(), meeting.username.as_str());
     // An id that the device derived by itself is known to no server; it is a guest there.
     config.user_id = (is_relay || !meeting.user_id_is_derived).then(|| user_id.to_owned());
-    let media = u64::from(capture.video_bitrate.get()) + u64::from(capture.audio_bitrate.get());
-    let on_the_way = media * u64::from(ON_THE_WAY.subsec_millis()) / 8000;
-    config.limits.send_buffer = u32::try_from(on_the_way).unwrap_or(u32::MAX).max(LEAST_ON_THE_WAY);
     config.avatar_url = meeting.avatar_url.as_ref().map(|url| url.as_str().to_owned());
     Ok(config)
 }
@@ -208,7 +200,7 @@ mod tests {
             .chain(more)
             .map(|(key, value)| (format!("ROOMCAM_MEETING_{key}").to_uppercase(), (*value).into()));
         let config = Config::load(None, variables, &Overrides::default()).unwrap();
-        session_config(&config.meeting, &config.capture).unwrap()
+        session_config(&config.meeting).unwrap()
     }
 
     #[test]

@@ -21,7 +21,7 @@ pub mod probe;
 mod profile;
 mod profiles;
 mod settings;
-mod short;
+mod short_run;
 mod sink;
 #[cfg(test)]
 mod sink_tests;

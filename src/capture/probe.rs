@@ -9,7 +9,7 @@ use serde::Serialize;
 use tokio::sync::oneshot;
 
 use super::launch::{Launch, Request};
-use super::short::Short;
+use super::short_run::OneShotPipeline;
 use super::sink;
 use super::{CameraSettings, CaptureError, MicSettings, OPEN_TIMEOUT, Profile};
 
@@ -52,11 +52,11 @@ pub fn profile_builds(profile: &Profile) -> Result<(), CaptureError> {
     if profile.video.is_some() {
         let settings =
             CameraSettings { device: device.clone(), width: 640, height: 480, fps: 30, bitrate: 800_000 };
-        Short::build(&Launch::new(profile, &Request::Camera(settings))?)?;
+        OneShotPipeline::build(&Launch::new(profile, &Request::Camera(settings))?)?;
     }
     if profile.audio.is_some() {
         let settings = MicSettings { device, bitrate: 32_000, loss: 0 };
-        Short::build(&Launch::new(profile, &Request::Mic(settings))?)?;
+        OneShotPipeline::build(&Launch::new(profile, &Request::Mic(settings))?)?;
     }
     Ok(())
 }
@@ -73,7 +73,7 @@ pub async fn camera(
         let launch = Launch::new(&profile, &request)?;
         let started = Instant::now();
         let mut found = None;
-        Short::build(&launch)?.run(timeout, |sample| {
+        OneShotPipeline::build(&launch)?.run(timeout, |sample| {
             found =
                 sample.caps().and_then(|caps| Some(sink::actual_format(caps.structure(0)?, launch.wanted?)));
             ControlFlow::Break(())
@@ -101,14 +101,14 @@ pub async fn mic(
     let device = settings.device.clone();
     off_thread(device, timeout + LISTEN, move || {
         let launch = Launch::new(&profile, &request)?;
-        let short = Short::build(&launch)?;
+        let pipeline = OneShotPipeline::build(&launch)?;
         let meter = Arc::new(Mutex::new(Meter::default()));
-        if let Some(pad) = short.encoder_input() {
+        if let Some(pad) = pipeline.encoder_input() {
             Meter::attach(&meter, &pad);
         }
         let started = Instant::now();
         let mut first = None;
-        short.run(timeout + LISTEN, |_| {
+        pipeline.run(timeout + LISTEN, |_| {
             let first = *first.get_or_insert_with(|| started.elapsed());
             match started.elapsed() >= first + LISTEN {
                 true => ControlFlow::Break(()),

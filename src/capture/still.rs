@@ -7,7 +7,7 @@ use std::time::Duration;
 use bytes::Bytes;
 
 use super::launch::Launch;
-use super::short::Short;
+use super::short_run::OneShotPipeline;
 use super::{CaptureError, Profile};
 use crate::media::{VideoCodec, VideoFormat};
 
@@ -17,18 +17,18 @@ const TIMEOUT: Duration = Duration::from_secs(5);
 /// One black key frame of that format, made by the encoder of the profile. Blocks for some 10 ms.
 pub fn black_key_frame(format: VideoFormat, profile: &Profile) -> Result<Bytes, CaptureError> {
     let launch = Launch::black(profile, format)?;
-    one(Short::build(&launch)?)
+    one(OneShotPipeline::build(&launch)?)
 }
 
 /// A key frame as a JPEG. Blocks for some 10 ms.
 pub fn jpeg(key_frame: &Bytes, codec: VideoCodec) -> Result<Bytes, CaptureError> {
     let launch = Launch::jpeg(codec);
-    let short = Short::build(&launch)?;
-    short.feed(key_frame.clone())?;
-    one(short)
+    let pipeline = OneShotPipeline::build(&launch)?;
+    pipeline.feed(key_frame.clone())?;
+    one(pipeline)
 }
 
-fn one(pipeline: Short<'_>) -> Result<Bytes, CaptureError> {
+fn one(pipeline: OneShotPipeline<'_>) -> Result<Bytes, CaptureError> {
     let mut frame = Bytes::new();
     pipeline.run(TIMEOUT, |sample| {
         if let Some(mapped) = sample.buffer().and_then(|buffer| buffer.map_readable().ok()) {

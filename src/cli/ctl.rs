@@ -4,9 +4,10 @@ use std::io::IsTerminal;
 use std::path::PathBuf;
 
 use clap::{Args, Subcommand, ValueEnum};
-use roomcam::config::{Secret, SecretError};
-use roomcam::control::ctl::{Errand, Format, Switch};
+use roomcam::control::ctl::{Format, Operation, Switch};
 use roomcam::control::{Client, HttpPlace, Paint, Place};
+
+use super::secret_file::{self, SecretFileError};
 
 /// `roomcam ctl`.
 #[derive(Debug, Args)]
@@ -89,14 +90,9 @@ enum MicSwitch {
 
 impl CtlArgs {
     /// The daemon to ask.
-    pub fn client(&self) -> Result<Client, SecretError> {
-        let token = self.token_file.as_deref().map(Secret::read).transpose()?;
-        let token = token.map(|(secret, warning)| {
-            if let Some(warning) = warning {
-                tracing::warn!("{warning}");
-            }
-            secret
-        });
+    pub fn client(&self) -> Result<Client, SecretFileError> {
+        let token = self.token_file.as_deref();
+        let token = token.map(|path| secret_file::read("--token-file", path)).transpose()?;
         let place = match (&self.url, &self.socket, std::env::var_os("ROOMCAM_CONTROL")) {
             (Some(url), _, _) => Place::Http(url.clone()),
             (None, Some(socket), _) => Place::Socket(socket.clone()),
@@ -107,26 +103,26 @@ impl CtlArgs {
     }
 
     /// What to ask it for.
-    pub fn errand(&self) -> Errand {
+    pub fn operation(&self) -> Operation {
         match &self.action {
-            CtlAction::Status { watch: false } => Errand::Status,
-            CtlAction::Status { watch: true } => Errand::Watch,
-            CtlAction::Camera { to } => Errand::Camera(match to {
+            CtlAction::Status { watch: false } => Operation::Status,
+            CtlAction::Status { watch: true } => Operation::Watch,
+            CtlAction::Camera { to } => Operation::Camera(match to {
                 CameraSwitch::On => Switch::On,
                 CameraSwitch::Off => Switch::Off,
                 CameraSwitch::Toggle => Switch::Toggle,
             }),
-            CtlAction::Mic { to } => Errand::Mic(match to {
+            CtlAction::Mic { to } => Operation::Mic(match to {
                 MicSwitch::Unmute => Switch::On,
                 MicSwitch::Mute => Switch::Off,
                 MicSwitch::Toggle => Switch::Toggle,
             }),
-            CtlAction::Snapshot { file } => Errand::Snapshot(file.clone()),
-            CtlAction::Keyframe => Errand::KeyFrame,
-            CtlAction::Leave => Errand::Leave,
-            CtlAction::Join => Errand::Join,
-            CtlAction::Say { text } => Errand::Say(text.clone()),
-            CtlAction::Reload => Errand::Reload,
+            CtlAction::Snapshot { file } => Operation::Snapshot(file.clone()),
+            CtlAction::Keyframe => Operation::KeyFrame,
+            CtlAction::Leave => Operation::Leave,
+            CtlAction::Join => Operation::Join,
+            CtlAction::Say { text } => Operation::Say(text.clone()),
+            CtlAction::Reload => Operation::Reload,
         }
     }
 

@@ -6,6 +6,7 @@ use std::os::fd::AsFd;
 use std::os::unix::fs::MetadataExt;
 
 use clap::ValueEnum;
+use tracing::{Level, Metadata};
 use tracing_journald::{Priority, PriorityMappings};
 use tracing_subscriber::Layer;
 use tracing_subscriber::filter::{EnvFilter, ParseError, filter_fn};
@@ -24,20 +25,26 @@ pub(super) enum LogLevel {
 }
 
 impl LogLevel {
-    /// Other crates' debugging drowns ours, and may print what goes over the wire: they never get below info.
     fn directive(self) -> &'static str {
         match self {
             Self::Error => "error",
             Self::Warn => "warn",
             Self::Info => "info",
-            Self::Debug => "info,roomcam=debug",
-            Self::Trace => "info,roomcam=trace",
+            Self::Debug => "debug",
+            Self::Trace => "trace",
         }
     }
 }
 
 /// The TURN client logs a line for each packet at the level info. Whoever names it in `ROOMCAM_LOG` hears it.
 const QUIET: &str = "turn_client_proto=off,turn_types=off,stun_proto=off";
+
+/// Whether something may be logged, whatever was asked for. Below info, other crates print what goes over the wire, tokens
+/// among it, and drown our own lines.
+fn may_be_logged(metadata: &Metadata<'_>) -> bool {
+    let is_ours = metadata.target().split("::").next() == Some(env!("CARGO_PKG_NAME"));
+    is_ours || *metadata.level() <= Level::INFO
+}
 
 /// Logging cannot start.
 #[derive(Debug, thiserror::Error)]
@@ -57,7 +64,7 @@ pub(super) fn start(level: Option<LogLevel>, verbose: u8) -> Result<(), LogError
         (None, 0, Err(_)) => LogLevel::Info.directive().to_owned(),
     };
     let filter = EnvFilter::try_new(format!("{QUIET},{directives}"))?;
-    let registry = tracing_subscriber::registry().with(filter);
+    let registry = tracing_subscriber::registry().with(filter).with(filter_fn(may_be_logged));
 
     let to_journal = std::env::var("JOURNAL_STREAM").is_ok_and(|stream| is_stream(&stream, io::stderr()));
     match to_journal.then(journal).and_then(Result::ok) {

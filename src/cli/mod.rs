@@ -3,6 +3,7 @@
 mod ctl;
 mod logging;
 mod relay;
+mod secret_file;
 mod values;
 
 use std::net::SocketAddr;
@@ -14,6 +15,7 @@ pub use logging::LogError;
 use logging::LogLevel;
 pub use relay::{RelayArgs, RelayArgsError};
 use roomcam::config::{Config, ConfigErrors, Overrides, Panel};
+pub use secret_file::SecretFileError;
 
 /// Where packages put the configuration; used if it exists and no other is named.
 const SYSTEM_CONFIG: &str = "/etc/roomcam/config.toml";
@@ -25,11 +27,11 @@ const SYSTEM_CONFIG: &str = "/etc/roomcam/config.toml";
     max_term_width = 100,
     after_help = "\
 Examples:
-  roomcam demo                          a test picture, a relay and a page to watch it, all in one
-  roomcam devices                       which cameras and microphones there are
-  roomcam check --config room.toml      does everything that is configured work?
-  roomcam run --config room.toml        join the meeting and stay in it
-  roomcam ctl status                    what is it doing?
+  roomcam demo                       a test picture and a page to watch it
+  roomcam devices                    which cameras and microphones there are
+  roomcam check --config room.toml   does everything that is configured work?
+  roomcam run --config room.toml     join the meeting and stay in it
+  roomcam ctl status                 what is it doing?
 
 Exit status: 0 done, 1 failed, 2 wrong use or configuration."
 )]
@@ -55,47 +57,48 @@ pub enum Command {
     #[command(after_help = "\
 Examples:
   roomcam run --config room.toml
-  roomcam run --url ws://relay.local:8080 --room lobby --camera /dev/video2 --mic none
-  ROOMCAM_MEETING_ROOM=lobby roomcam run --config fleet.toml --set capture.fps=15
+  roomcam run --url ws://relay.local:8080 --room lobby --mic none
+  ROOMCAM_MEETING_ROOM=lobby roomcam run --set capture.fps=15
 
-A flag wins over the environment (ROOMCAM_<SECTION>_<KEY>), the environment over the file, the
-file over the defaults. A token is never an argument: see token_file, or ROOMCAM_TOKEN.
+A flag wins over the environment (ROOMCAM_<SECTION>_<KEY>), the environment over the file, the file over \
+the defaults. A token is never an argument: see token_file, or ROOMCAM_TOKEN.
+
 SIGTERM and Ctrl-C leave the room and end it.")]
     Run(RunArgs),
 
-    /// Show it working: a relay, a page to watch, and a participant, in one process
+    /// Show how it works: a relay, a viewer page and a participant in one process
     #[command(after_help = "\
 Examples:
-  roomcam demo                                         a moving test picture and a tone
-  roomcam demo --camera auto --mic default             this machine's camera and microphone
-  roomcam demo --listen 0.0.0.0:8080                   to be watched from other machines
-  roomcam demo --protocol mesh                         over WebRTC, straight from the camera to each browser
+  roomcam demo                               a moving test picture and a tone
+  roomcam demo --camera auto --mic default   the devices of this machine
+  roomcam demo --listen 0.0.0.0:8080         watch it from other machines too
+  roomcam demo --protocol mesh               WebRTC, without a relay for media
 
-It prints the address to open in a browser, with a token: only who has the address can watch. To be
-watched from other machines it also shows a QR code. Ctrl-C ends it.")]
+It prints the address to open in a browser, which contains a token: only people who have the address can \
+watch. If it listens beyond this machine, it also shows the address as a QR code. Ctrl-C ends it.")]
     Demo(DemoArgs),
 
-    /// Be a relay with a page to watch, for a network that has no other
+    /// Run a relay with a viewer page, for networks without a meeting server
     #[command(after_help = "\
 Examples:
   roomcam relay --listen 0.0.0.0:8080 --token-file /etc/roomcam/token
   roomcam relay --publish-token-file camera.token --view-token-file people.token
 
-It relays and stores nothing. A participant that cannot keep up is cut off. Pages of other origins
-are kept out, unless --allow-origin names them. It speaks plain HTTP and WebSocket: put a reverse
-proxy in front of it for TLS, and name the proxy's origin with --allow-origin.
+It relays and stores nothing. A participant that cannot keep up is cut off. Pages of other origins are \
+kept out, unless --allow-origin names them. It speaks plain HTTP and WebSocket: put a reverse proxy in \
+front of it for TLS, and name the proxy's origin with --allow-origin.
 
-It carries the signalling of meetings over WebRTC too. To watch one, open the page with the protocol of
+It carries the signalling of meetings over WebRTC too. To watch one, open the page with the protocol of \
 the devices: http://HOST:8080/?room=ROOM&protocol=mesh (or noom).
 
-SIGTERM and Ctrl-C end it: participants are told to connect anew, after --drain-seconds at most. Until
+SIGTERM and Ctrl-C end it: participants are told to connect anew, after --drain-seconds at most. Until \
 then /healthz answers 503, by which a load balancer sends newcomers to other relays.")]
     Relay(RelayArgs),
 
     /// List cameras with their formats, microphones and GPIO chips
     Devices(DevicesArgs),
 
-    /// The doctor: does everything that is configured work? One line each, with what to do about a failure
+    /// Try everything that is configured: one line each, with what to do about a failure
     #[command(after_help = "\
 Examples:
   roomcam check --config room.toml
@@ -110,13 +113,14 @@ Examples:
   roomcam ctl status
   roomcam ctl mic toggle
   roomcam ctl snapshot room.jpg
-  roomcam ctl status --watch --json                                    a line of JSON per change
-  roomcam ctl --url http://room.local:9780 --token-file token status   over TCP: see control.listen
+  roomcam ctl status --watch --json      a line of JSON for each change
+  roomcam ctl --url http://room.local:9780 --token-file FILE status
 
-Who is in the daemon's group, roomcam, may ask. Exit status: 0 done, 1 failed, 2 wrong use.")]
+Root and members of the group roomcam may use it. --url is for a daemon with control.listen. \
+Exit status: 0 done, 1 failed, 2 wrong use.")]
     Ctl(CtlArgs),
 
-    /// Make the lamps dark while no daemon runs: a lamp without one claims nothing
+    /// Drive the lamps while no daemon runs
     Lamps(LampsArgs),
 }
 
@@ -180,7 +184,7 @@ pub struct LampsArgs {
 /// What can be done with the lamps.
 #[derive(Debug, Subcommand)]
 pub enum LampsAction {
-    /// Make all lamps dark; can be done again and again, such as after every end of the service
+    /// Turn all lamps off, as after each end of the service: a dark lamp claims nothing
     Off(ConfigArgs),
 }
 
@@ -193,7 +197,7 @@ pub struct ConfigArgs {
     #[arg(long, value_name = "FILE", env = "ROOMCAM_CONFIG")]
     config: Option<PathBuf>,
 
-    /// Where the relay is: ws://, wss://, http:// or https://, host and port
+    /// Where the meeting is: ws://HOST:PORT or wss://HOST:PORT, or for WHIP the address of the endpoint
     #[arg(long, value_name = "URL")]
     url: Option<String>,
 

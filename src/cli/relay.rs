@@ -6,9 +6,10 @@ use std::time::Duration;
 use std::{fs, io};
 
 use clap::Args;
-use roomcam::config::{IceCredentials, IceScheme, IceServer, IceUrl, Secret, SecretError};
+use roomcam::config::{IceCredentials, IceScheme, IceServer, IceUrl, Secret};
 use roomcam::relay::{Access, BadRedis, Origin, RedisOptions, RelayOptions, Token};
 
+use super::secret_file::{self, SecretFileError};
 use super::values;
 
 /// `roomcam relay`.
@@ -92,7 +93,7 @@ impl RelayArgs {
         let view = read("--view-token-file", &self.view_token_file)?;
         let access = match (shared, publish, view) {
             (_, Some(publish), Some(view)) if publish.is(view.as_ref()) => {
-                return Err(TokenFileError::Same.into());
+                return Err(RelayArgsError::SameToken);
             }
             (_, Some(publish), view) => Access::Split { publish, view },
             (Some(token), None, _) => Access::Shared(token),
@@ -142,24 +143,30 @@ impl RelayArgs {
     }
 }
 
-fn read_token(flag: &'static str, path: &Path) -> Result<Token, TokenFileError> {
-    Token::new(read_secret(flag, path)?.expose()).ok_or(TokenFileError::Empty(flag))
+fn read_token(flag: &'static str, path: &Path) -> Result<Token, RelayArgsError> {
+    let secret = secret_file::read(flag, path).map_err(RelayArgsError::Token)?;
+    Token::new(secret.expose()).ok_or(RelayArgsError::EmptyToken(flag))
 }
 
-fn read_secret(flag: &'static str, path: &Path) -> Result<Secret, TokenFileError> {
-    let (secret, warning) = Secret::read(path).map_err(|error| TokenFileError::Unusable(flag, error))?;
-    if let Some(warning) = warning {
-        tracing::warn!("{warning}");
-    }
-    Ok(secret)
+fn read_secret(flag: &'static str, path: &Path) -> Result<Secret, RelayArgsError> {
+    secret_file::read(flag, path).map_err(RelayArgsError::Secret)
 }
 
 /// The arguments of the relay cannot be used.
 #[derive(Debug, thiserror::Error)]
 pub enum RelayArgsError {
-    /// A token.
-    #[error(transparent)]
-    Token(#[from] TokenFileError),
+    /// A token's file cannot be read, or holds no token.
+    #[error("{0}; the file has to hold a token of one line, such as `openssl rand -hex 16` makes")]
+    Token(SecretFileError),
+    /// Nothing is in it.
+    #[error("{0}: the file is empty; write a token into it")]
+    EmptyToken(&'static str),
+    /// Who may watch could publish.
+    #[error("--publish-token-file and --view-token-file hold the same token; write another into one of them")]
+    SameToken,
+    /// The file of a password or of a shared secret cannot be read, or holds none.
+    #[error("{0}; the file has to hold the secret alone, on one line")]
+    Secret(SecretFileError),
     /// The address of Redis, or whom to trust there.
     #[error(transparent)]
     Redis(#[from] BadRedis),
@@ -180,18 +187,4 @@ pub enum RelayArgsError {
     /// A secret without a TURN server.
     #[error("--turn-secret-file is for TURN servers; add one with --ice-server turn:HOST:PORT")]
     NoTurnServer,
-}
-
-/// The relay's token cannot be used.
-#[derive(Debug, thiserror::Error)]
-pub enum TokenFileError {
-    /// Its file cannot be read, or holds no token.
-    #[error("{0}: {1}; the file has to hold a token of one line, such as `openssl rand -hex 16` makes")]
-    Unusable(&'static str, SecretError),
-    /// Nothing is in it.
-    #[error("{0}: the file is empty; write a token into it")]
-    Empty(&'static str),
-    /// Who may watch could publish.
-    #[error("--publish-token-file and --view-token-file hold the same token; write another into one of them")]
-    Same,
 }

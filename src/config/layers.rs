@@ -189,7 +189,10 @@ impl Layers {
     pub fn text<T: FromStr<Err = ValueError>>(&mut self, key: &Key) -> Option<T> {
         self.value(key, |raw| match raw {
             Raw::Text(text) | Raw::Untyped(text) => text.parse(),
-            _ => Err(ValueError::new(format!("{}; put it in quotes", key.allowed))),
+            Raw::Integer(_) | Raw::Boolean(_) => {
+                Err(ValueError::new(format!("{}; put it in quotes", key.allowed)))
+            }
+            Raw::Texts(_) | Raw::Other => Err(ValueError::new(key.allowed)),
         })
     }
 

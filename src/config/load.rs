@@ -1,7 +1,7 @@
 //! From layers to a [`Config`].
 
 use std::fs::File;
-use std::io::Read;
+use std::io::{self, Read};
 use std::path::{Path, PathBuf};
 
 use super::error::{ConfigErrors, Origin, Problem};
@@ -124,9 +124,17 @@ fn read_layers(
 }
 
 fn read_text(path: &Path) -> Result<String, String> {
+    let unreadable = |error: io::Error| match error.kind() {
+        io::ErrorKind::NotFound => format!("{error}; --config FILE or ROOMCAM_CONFIG names another one"),
+        io::ErrorKind::PermissionDenied => {
+            format!("{error}; the user that runs roomcam must be able to read it")
+        }
+        io::ErrorKind::InvalidData => "it is not UTF-8 text; is it the right file?".to_owned(),
+        _ => error.to_string(),
+    };
     let mut text = String::new();
-    let file = File::open(path).map_err(|error| error.to_string())?;
-    file.take(MAX_BYTES + 1).read_to_string(&mut text).map_err(|error| error.to_string())?;
+    let file = File::open(path).map_err(unreadable)?;
+    file.take(MAX_BYTES + 1).read_to_string(&mut text).map_err(unreadable)?;
     if text.len() as u64 > MAX_BYTES {
         return Err(format!("it is longer than {MAX_BYTES} bytes; is it the right file?"));
     }
@@ -227,7 +235,7 @@ fn token(layers: &mut Layers, ambient: AmbientToken) -> Option<Secret> {
         (Some(path), None, _) => (named_at, Secret::read(&path)),
         (Some(path), Some(_), _) if matches!(named_at, Origin::Flag(_)) => (named_at, Secret::read(&path)),
         (_, Some(text), _) => {
-            let secret = Secret::new(&text, "the environment").map(|secret| (secret, None));
+            let secret = Secret::new(&text, "the token").map(|secret| (secret, None));
             (Origin::Environment(schema::TOKEN_VARIABLE.to_owned()), secret)
         }
         (None, None, Some(path)) if path.try_exists().unwrap_or(true) => {

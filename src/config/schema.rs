@@ -78,9 +78,9 @@ impl Key {
 /// What the name of every variable of ours starts with.
 pub(super) const PREFIX: &str = "ROOMCAM_";
 
-/// Variables of ours that are no keys: the token, and what `cli` reads.
-pub(super) const OTHER_VARIABLES: [&str; 4] =
-    [TOKEN_VARIABLE, "ROOMCAM_CONFIG", "ROOMCAM_CONTROL", "ROOMCAM_LOG"];
+/// Variables of ours that are no keys: the token, and what the program reads.
+pub(super) const OTHER_VARIABLES: [&str; 5] =
+    [TOKEN_VARIABLE, "ROOMCAM_CONFIG", "ROOMCAM_CONTROL", "ROOMCAM_LOG", "ROOMCAM_PIPELINES"];
 
 /// The variable that can hold the token.
 pub(super) const TOKEN_VARIABLE: &str = "ROOMCAM_TOKEN";

@@ -1,23 +1,23 @@
-//! The token that lets a device into a meeting, kept out of every log.
+//! Tokens, passwords and shared secrets, kept out of every log.
 
 use std::fmt;
 use std::fs::File;
-use std::io::Read;
+use std::io::{self, Read};
 use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
 
 use super::warning::Warning;
 
-/// Far beyond any token, far below what hurts: who names the wrong file hears of it at once.
+/// Far beyond any secret, far below what hurts: who names the wrong file hears of it at once.
 const MAX_BYTES: u64 = 64 * 1024;
 
-/// A token: one line of text without control characters. `Debug` and `Display` print a placeholder and it
+/// A token or a password: one line of text without control characters. `Debug` and `Display` print a placeholder and it
 /// cannot be serialised; the only way to its text is [`Secret::expose`].
 #[derive(Clone, PartialEq, Eq)]
 pub struct Secret(String);
 
 impl Secret {
-    /// The token in `text`, without the newline an editor puts at its end. `place` says in an error where the
+    /// The secret in `text`, without the newline an editor puts at its end. `place` says in an error where the
     /// text came from; it must not be the text.
     pub fn new(text: &str, place: &str) -> Result<Self, SecretError> {
         let line =
@@ -36,13 +36,11 @@ impl Secret {
         Err(SecretError { place: place.to_owned(), fault })
     }
 
-    /// The token in a file, and a warning if everybody on the machine can read it.
+    /// The secret in a file, and a warning if everybody on the machine can read it.
     pub fn read(path: &Path) -> Result<(Self, Option<Warning>), SecretError> {
         let place = path.display().to_string();
-        let unreadable = |why: std::io::Error| SecretError {
-            place: place.clone(),
-            fault: Fault::Unreadable(why.to_string()),
-        };
+        let unreadable =
+            |why: io::Error| SecretError { place: place.clone(), fault: Fault::unreadable(&why) };
         let file = File::open(path).map_err(unreadable)?;
         let mode = file.metadata().map_err(unreadable)?.permissions().mode();
         let mut text = Vec::new();
@@ -51,7 +49,7 @@ impl Secret {
             return Err(SecretError { place, fault: Fault::TooLong });
         }
         let secret = Self::new(&String::from_utf8_lossy(&text), &place)?;
-        let warning = (mode & 0o004 != 0).then(|| Warning::TokenReadableByAll(path.to_owned()));
+        let warning = (mode & 0o004 != 0).then(|| Warning::SecretReadableByAll(path.to_owned()));
         Ok((secret, warning))
     }
 
@@ -73,9 +71,9 @@ impl fmt::Display for Secret {
     }
 }
 
-/// Why there is no token. Says where it was looked for and never what was found there.
+/// Why there is no secret. Says where it was looked for and never what was found there.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("the token in {place} {fault}")]
+#[error("{place} {fault}")]
 pub struct SecretError {
     place: String,
     fault: Fault,
@@ -91,12 +89,23 @@ enum Fault {
     TooLong,
 }
 
+impl Fault {
+    fn unreadable(why: &io::Error) -> Self {
+        Self::Unreadable(match why.kind() {
+            io::ErrorKind::PermissionDenied => {
+                format!("{why}; the user that runs roomcam must be able to read it")
+            }
+            _ => why.to_string(),
+        })
+    }
+}
+
 impl fmt::Display for Fault {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Unreadable(why) => write!(f, "cannot be read: {why}"),
             Self::Empty => f.write_str("is empty"),
-            Self::SeveralLines => f.write_str("has more than one line; a token is one line"),
+            Self::SeveralLines => f.write_str("has more than one line"),
             Self::Unprintable => {
                 f.write_str("is no plain UTF-8 text (it has control characters or broken ones)")
             }

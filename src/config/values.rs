@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use std::str::FromStr;
 use std::time::Duration;
 
-use url::Url;
+use url::{ParseError, Url};
 
 /// A value that is not allowed: the second half of a sentence that starts with the key.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -237,72 +237,27 @@ impl fmt::Display for DeviceChoice {
     }
 }
 
-/// How a viewer that joins late gets its first picture (docs/receivers.md §2.6).
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub enum LateJoin {
-    /// `replay` where the relay is new enough for its clients to jump to the live edge, else `restart`.
-    Auto,
-    /// Send what was sent since the last key frame once more, then a key frame.
-    Replay,
-    /// Send `stream-reset`, then a timeline from 0.
-    Reset,
-    /// Start a timeline from 0 without a word, as a browser's `MediaRecorder` does.
-    Restart,
-}
-
-impl LateJoin {
-    /// What is allowed, in words.
-    pub const ALLOWED: &'static str = r#""auto", "replay", "reset" or "restart""#;
-}
-
-impl FromStr for LateJoin {
-    type Err = ValueError;
-
-    fn from_str(text: &str) -> Result<Self, ValueError> {
-        match text {
-            "auto" => Ok(Self::Auto),
-            "replay" => Ok(Self::Replay),
-            "reset" => Ok(Self::Reset),
-            "restart" => Ok(Self::Restart),
-            _ => Err(ValueError::new(Self::ALLOWED)),
-        }
+words! {
+    /// How a viewer that joins late gets its first picture (docs/receivers.md §2.6).
+    LateJoin, r#""auto", "replay", "reset" or "restart""#, {
+        /// `replay` where the relay is new enough for its clients to jump to the live edge, else `restart`.
+        Auto = "auto",
+        /// Send what was sent since the last key frame once more, then a key frame.
+        Replay = "replay",
+        /// Send `stream-reset`, then a timeline from 0.
+        Reset = "reset",
+        /// Start a timeline from 0 without a word, as a browser's `MediaRecorder` does.
+        Restart = "restart",
     }
 }
 
-impl fmt::Display for LateJoin {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(match self {
-            Self::Auto => "auto",
-            Self::Replay => "replay",
-            Self::Reset => "reset",
-            Self::Restart => "restart",
-        })
-    }
-}
-
-/// What muting does with the microphone.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub enum Mute {
-    /// Close it.
-    Close,
-    /// Leave it open and drop what it hears, for a microphone that clicks when it is opened.
-    Silence,
-}
-
-impl Mute {
-    /// What is allowed, in words.
-    pub const ALLOWED: &'static str = r#""close" or "silence""#;
-}
-
-impl FromStr for Mute {
-    type Err = ValueError;
-
-    fn from_str(text: &str) -> Result<Self, ValueError> {
-        match text {
-            "close" => Ok(Self::Close),
-            "silence" => Ok(Self::Silence),
-            _ => Err(ValueError::new(Self::ALLOWED)),
-        }
+words! {
+    /// What muting does with the microphone.
+    Mute, r#""close" or "silence""#, {
+        /// Close it.
+        Close = "close",
+        /// Leave it open and drop what it hears, for a microphone that clicks when it is opened.
+        Silence = "silence",
     }
 }
 
@@ -403,13 +358,17 @@ impl FromStr for Namespace {
 }
 
 pub(super) fn web_url(text: &str, allowed: &str) -> Result<Url, ValueError> {
-    let url = Url::parse(text).map_err(|error| ValueError::new(format!("{allowed} ({error})")))?;
+    let url = Url::parse(text).map_err(|error| match error {
+        // To us: it does not begin with a scheme, which `allowed` shows.
+        ParseError::RelativeUrlWithoutBase => ValueError::new(allowed),
+        _ => ValueError::new(format!("{allowed} ({error})")),
+    })?;
     if !url.has_host() {
         return Err(ValueError::new(format!("{allowed} (it has no host)")));
     }
     if !url.username().is_empty() || url.password().is_some() {
         return Err(ValueError::new(format!(
-            "{allowed}; a user and password do not belong into it, see token_file"
+            "{allowed}; a user and password do not belong in it, see token_file"
         )));
     }
     Ok(url)

@@ -26,7 +26,7 @@ use super::{Command, Control, State, Status, metrics};
 /// How long the agent may take to tell its state, before it counts as stuck.
 const ANSWER: Duration = Duration::from_secs(2);
 /// How long it may take to do what it was told: a camera that opens slowly takes several seconds.
-const DEED: Duration = Duration::from_secs(30);
+const COMMAND_TIMEOUT: Duration = Duration::from_secs(30);
 /// How often clients of the event stream hear that it is alive.
 const KEEP_ALIVE: Duration = Duration::from_secs(15);
 
@@ -106,10 +106,10 @@ impl IntoResponses for CommonErrors {
     }
 }
 
-/// What can go wrong with a deed.
-struct DeedErrors;
+/// What can go wrong with a command.
+struct CommandErrors;
 
-impl IntoResponses for DeedErrors {
+impl IntoResponses for CommandErrors {
     fn responses() -> BTreeMap<String, RefOr<response::Response>> {
         errors([
             ("409", "It does not go with the present state or the configuration"),
@@ -141,7 +141,7 @@ async fn status(Shared(api): Shared<Api>) -> Result<Json<Status>, Problem> {
 /// Turn the camera on or off; answers when the lamps have followed
 #[utoipa::path(
     put, path = "/v1/camera", request_body = CameraWish,
-    responses((status = 200, body = Status), BodyErrors, DeedErrors, CommonErrors)
+    responses((status = 200, body = Status), BodyErrors, CommandErrors, CommonErrors)
 )]
 async fn camera(
     Shared(api): Shared<Api>,
@@ -153,7 +153,7 @@ async fn camera(
 /// Mute the microphone or make it live; answers when the lamps have followed
 #[utoipa::path(
     put, path = "/v1/mic", request_body = MicWish,
-    responses((status = 200, body = Status), BodyErrors, DeedErrors, CommonErrors)
+    responses((status = 200, body = Status), BodyErrors, CommandErrors, CommonErrors)
 )]
 async fn mic(
     Shared(api): Shared<Api>,
@@ -179,7 +179,7 @@ async fn keyframe(Shared(api): Shared<Api>) -> Result<Json<Status>, Problem> {
 /// Leave the meeting, and stay out of it
 #[utoipa::path(
     post, path = "/v1/leave",
-    responses((status = 200, body = Status), DeedErrors, CommonErrors)
+    responses((status = 200, body = Status), CommandErrors, CommonErrors)
 )]
 async fn leave(Shared(api): Shared<Api>) -> Result<Json<Status>, Problem> {
     api.command(Command::Leave).await
@@ -188,7 +188,7 @@ async fn leave(Shared(api): Shared<Api>) -> Result<Json<Status>, Problem> {
 /// Come back into the meeting
 #[utoipa::path(
     post, path = "/v1/join",
-    responses((status = 200, body = Status), DeedErrors, CommonErrors)
+    responses((status = 200, body = Status), CommandErrors, CommonErrors)
 )]
 async fn join(Shared(api): Shared<Api>) -> Result<Json<Status>, Problem> {
     api.command(Command::Join).await
@@ -197,7 +197,7 @@ async fn join(Shared(api): Shared<Api>) -> Result<Json<Status>, Problem> {
 /// Write a line for everybody in a meeting over WebRTC to read
 #[utoipa::path(
     post, path = "/v1/say", request_body = SayWish,
-    responses((status = 200, body = Status), BodyErrors, DeedErrors, CommonErrors)
+    responses((status = 200, body = Status), BodyErrors, CommandErrors, CommonErrors)
 )]
 async fn say(
     Shared(api): Shared<Api>,
@@ -212,7 +212,7 @@ async fn say(
     responses(
         (status = 200, body = Status),
         (status = 422, description = "The configuration is refused; the old one holds", body = ErrorBody),
-        DeedErrors,
+        CommandErrors,
         CommonErrors
     )
 )]
@@ -231,7 +231,8 @@ async fn reload(Shared(api): Shared<Api>) -> Result<Json<Status>, Problem> {
     )
 )]
 async fn snapshot(Shared(api): Shared<Api>) -> Result<Response, Problem> {
-    let picture = timeout(DEED, api.control.snapshot()).await.map_err(|_| Problem::silent())???;
+    let picture =
+        timeout(COMMAND_TIMEOUT, api.control.snapshot()).await.map_err(|_| Problem::silent())???;
     Ok(([(header::CONTENT_TYPE, "image/jpeg")], picture).into_response())
 }
 
@@ -292,7 +293,11 @@ impl Api {
     }
 
     async fn command(&self, command: Command) -> Result<Json<Status>, Problem> {
-        Ok(Json(timeout(DEED, self.control.command(command)).await.map_err(|_| Problem::silent())???))
+        Ok(Json(
+            timeout(COMMAND_TIMEOUT, self.control.command(command))
+                .await
+                .map_err(|_| Problem::silent())???,
+        ))
     }
 }
 

@@ -37,6 +37,16 @@ pub enum Place {
 }
 
 impl Place {
+    /// What to do where nobody answers.
+    fn remedy(&self) -> &'static str {
+        match self {
+            Self::Socket(_) => {
+                "start it (systemctl start roomcam, or roomcam run), or say with --socket PATH where it is"
+            }
+            Self::Http(_) => "start it there, and check that its control.listen has this address and port",
+        }
+    }
+
     /// The Unix socket where a daemon on this device would be by default: the first that exists of those of
     /// the present user and of the system.
     pub fn usual() -> Self {
@@ -83,9 +93,7 @@ impl std::str::FromStr for HttpPlace {
 #[derive(Debug, thiserror::Error)]
 pub enum ClientError {
     /// Nobody listens there.
-    #[error(
-        "no daemon answers on {place} ({source}): start it (systemctl start roomcam, or roomcam run), or say with --socket PATH where it is"
-    )]
+    #[error("no daemon answers on {place} ({source}): {}", place.remedy())]
     NoDaemon {
         /// Where.
         place: Place,
@@ -139,7 +147,7 @@ impl Client {
         self.ask(Method::GET, path, None).await
     }
 
-    /// Asks for a deed that needs no saying how.
+    /// Gives a command that has no arguments.
     ///
     /// # Errors
     /// As [`Client::get`].
@@ -147,7 +155,7 @@ impl Client {
         self.ask(Method::POST, path, None).await
     }
 
-    /// Posts a wish.
+    /// Gives a command with arguments.
     ///
     /// # Errors
     /// As [`Client::get`].
@@ -155,7 +163,7 @@ impl Client {
         self.ask(Method::POST, path, Some(wish.to_string())).await
     }
 
-    /// Puts a wish.
+    /// Sets a device to a state.
     ///
     /// # Errors
     /// As [`Client::get`].

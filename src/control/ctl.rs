@@ -1,4 +1,4 @@
-//! `roomcam ctl`: runs one errand and shows what came of it.
+//! `roomcam ctl`: runs one operation and shows what came of it.
 
 use std::io::{self, IsTerminal, Write};
 use std::path::{Path, PathBuf};
@@ -18,7 +18,7 @@ const CLEAR: &[u8] = b"\x1b[H\x1b[2J";
 
 /// What is asked for.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Errand {
+pub enum Operation {
     /// Show the state.
     Status,
     /// Show the state, and again whenever it changes.
@@ -61,7 +61,7 @@ pub enum Format {
     Json,
 }
 
-/// Why an errand failed.
+/// Why an operation failed.
 #[derive(Debug, thiserror::Error)]
 pub enum CtlError {
     /// The daemon.
@@ -83,13 +83,13 @@ pub enum CtlError {
     Output(#[from] io::Error),
 }
 
-/// Runs an errand and writes what came of it to stdout.
+/// Runs an operation and writes what came of it to stdout.
 ///
 /// # Errors
 /// If the daemon refuses or cannot be asked, or nothing can be written; whoever reads us may stop at any time.
-pub async fn run(client: &Client, errand: Errand, format: Format) -> Result<(), CtlError> {
+pub async fn run(client: &Client, operation: Operation, format: Format) -> Result<(), CtlError> {
     let mut shell = Shell { client, format, out: io::stdout() };
-    match shell.run(errand).await {
+    match shell.run(operation).await {
         // `roomcam ctl status --watch | head` has seen enough.
         Err(CtlError::Output(error)) if error.kind() == io::ErrorKind::BrokenPipe => Ok(()),
         done => done,
@@ -103,39 +103,39 @@ struct Shell<'a> {
 }
 
 impl Shell<'_> {
-    async fn run(&mut self, errand: Errand) -> Result<(), CtlError> {
+    async fn run(&mut self, operation: Operation) -> Result<(), CtlError> {
         let line: fn(&State, Paint) -> String;
-        let answer = match errand {
-            Errand::Status => return self.status().await,
-            Errand::Watch => return self.watch().await,
-            Errand::Snapshot(path) => return self.snapshot(path).await,
-            Errand::Camera(switch) => {
+        let answer = match operation {
+            Operation::Status => return self.status().await,
+            Operation::Watch => return self.watch().await,
+            Operation::Snapshot(path) => return self.snapshot(path).await,
+            Operation::Camera(switch) => {
                 line = |state, paint| format!("camera: {}", render::camera(state, paint));
                 let on = self.decide(switch, |state| state.camera.wanted_on).await?;
                 self.client.put("/v1/camera", &json!({ "on": on })).await?
             }
-            Errand::Mic(switch) => {
+            Operation::Mic(switch) => {
                 line = |state, paint| format!("mic: {}", render::mic(state, paint));
                 let live = self.decide(switch, |state| !state.mic.wanted_muted).await?;
                 self.client.put("/v1/mic", &json!({ "muted": !live })).await?
             }
-            Errand::KeyFrame => {
+            Operation::KeyFrame => {
                 line = |_, _| "the camera's next picture is a key frame".to_owned();
                 self.client.post("/v1/keyframe").await?
             }
-            Errand::Leave => {
+            Operation::Leave => {
                 line = |state, paint| format!("meeting: {}", render::meeting(state, paint));
                 self.client.post("/v1/leave").await?
             }
-            Errand::Join => {
+            Operation::Join => {
                 line = |state, paint| format!("meeting: {}", render::meeting(state, paint));
                 self.client.post("/v1/join").await?
             }
-            Errand::Say(text) => {
+            Operation::Say(text) => {
                 line = |_, _| "said".to_owned();
                 self.client.post_wish("/v1/say", &json!({ "text": text })).await?
             }
-            Errand::Reload => {
+            Operation::Reload => {
                 line = |_, _| "the configuration is read again".to_owned();
                 self.client.post("/v1/reload").await?
             }

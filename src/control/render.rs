@@ -87,7 +87,8 @@ pub fn page(status: &Status, now: u64, paint: Paint) -> String {
     let waits = match queue.chunks {
         0 => "nothing waits to be sent".to_owned(),
         chunks => {
-            format!("{chunks} chunks wait, {} of media, {}", millis(queue.milliseconds), bytes(queue.bytes))
+            let wait = if chunks == 1 { "chunk waits" } else { "chunks wait" };
+            format!("{chunks} {wait}, {} of media, {}", millis(queue.milliseconds), bytes(queue.bytes))
         }
     };
     page.row("queue", &waits);

@@ -259,7 +259,7 @@ pub struct LampStatus {
 /// Something that went wrong.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, ToSchema)]
 pub struct DeviceFault {
-    /// Where: `camera`, `mic`, `meeting`, `ice-server` or `memory`.
+    /// Where: `camera`, `mic`, `meeting`, `ice-server` or `choice-file`.
     pub part: String,
     /// What the log says about it.
     pub message: String,

@@ -11,7 +11,7 @@ use serde::Serialize;
 
 use crate::agent::{DeviceSettings, dialect, session_config};
 use crate::capture::{CaptureError, Profile, Profiles, probe};
-use crate::config::{self, Config, Protocol};
+use crate::config::{self, Config, MeetingUrl, Protocol};
 use crate::meeting::{OutboxLimits, Presence, SessionEvent, outbox, session};
 use crate::panel::Panel;
 
@@ -75,12 +75,12 @@ pub async fn examine(config: &Config, profiles: Option<PathBuf>, mut report: imp
     let meeting = &config.meeting;
     report(Finding::new(
         "configuration",
-        Ok::<_, CaptureError>(format!(
-            "room {:?} on {} as {:?}",
-            meeting.room.as_str(),
-            meeting.url,
-            meeting.username.as_str()
-        )),
+        Ok::<_, CaptureError>(match &meeting.url {
+            MeetingUrl::Relay(url) => {
+                format!("room {:?} on {url} as {:?}", meeting.room.as_str(), meeting.username.as_str())
+            }
+            MeetingUrl::Whip(_) => format!("WHIP endpoint {}", meeting.url),
+        }),
     ));
     let profile = Profiles::usual(profiles).load(config.capture.profile.as_str());
     let built = profile.and_then(|profile| probe::profile_builds(&profile).map(|()| profile));
@@ -117,7 +117,7 @@ fn panel(config: &config::Panel) -> Finding {
     if config.lamps.is_empty() && config.buttons.is_empty() {
         return Finding::skipped("panel", "no lamp and no button is configured");
     }
-    let found = format!("{} lamps, {} buttons", config.lamps.len(), config.buttons.len());
+    let found = format!("lamps: {}, buttons: {}", config.lamps.len(), config.buttons.len());
     Finding::new("panel", Panel::open(config).map(|_| found))
 }
 
@@ -167,7 +167,7 @@ async fn relay(config: &Config) -> Result<String, String> {
     let meeting = check_identity(&config.meeting)?;
     let (_outbox, receiver) = outbox(OutboxLimits::default());
     let presence = Presence { has_video: false, is_muted: true };
-    let seat = session_config(&meeting, &config.capture).map_err(|error| error.to_string())?;
+    let seat = session_config(&meeting).map_err(|error| error.to_string())?;
     let mut session = session::spawn(seat, presence, receiver);
     let outcome = loop {
         match session.events.recv().await {

@@ -26,7 +26,7 @@ const BITRATE: u32 = 100_000;
 /// Joins a meeting and leaves it again, under another name, without connecting to anybody.
 pub(super) async fn signalling(config: &Config, dialect: Dialect) -> Result<String, String> {
     let meeting = check_identity(&config.meeting)?;
-    let seat = session_config(&meeting, &config.capture).map_err(|error| error.to_string())?;
+    let seat = session_config(&meeting).map_err(|error| error.to_string())?;
     let mut session = mesh::session::spawn(seat, dialect);
     let outcome = loop {
         match session.events.recv().await {

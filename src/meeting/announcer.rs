@@ -3,7 +3,7 @@
 use std::collections::VecDeque;
 use std::mem::discriminant;
 
-use super::event::{ClientEvent, EncodeError, Presence, Seat};
+use super::event::{ClientEvent, EncodeError, Membership, Presence};
 use super::identity::Identity;
 use super::outbox::StateChange;
 use super::roster::Participant;
@@ -51,14 +51,14 @@ impl Announcer {
             self.announced.retain(|earlier| discriminant(earlier) != discriminant(&change));
             self.announced.push(change);
         }
-        let seat = Seat { room_id: &self.config.room, user_id: self.identity.user_id() };
+        let membership = Membership { room_id: &self.config.room, user_id: self.identity.user_id() };
         match change {
-            StateChange::Camera { has_video } => ClientEvent::CameraStateChanged { seat, has_video },
-            StateChange::Mic { is_muted } => ClientEvent::MicStateChanged { seat, is_muted },
-            StateChange::Speaking { speaking: true } => ClientEvent::SpeakingStart { seat },
-            StateChange::Speaking { speaking: false } => ClientEvent::SpeakingStop { seat },
+            StateChange::Camera { has_video } => ClientEvent::CameraStateChanged { membership, has_video },
+            StateChange::Mic { is_muted } => ClientEvent::MicStateChanged { membership, is_muted },
+            StateChange::Speaking { speaking: true } => ClientEvent::SpeakingStart { membership },
+            StateChange::Speaking { speaking: false } => ClientEvent::SpeakingStop { membership },
             StateChange::JoinAgain(presence) => return join_room(&self.config, presence),
-            StateChange::StreamReset => ClientEvent::StreamReset { seat },
+            StateChange::StreamReset => ClientEvent::StreamReset { membership },
         }
         .to_event()
     }

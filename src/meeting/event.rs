@@ -13,7 +13,7 @@ use super::refusal::ErrorKind;
 use super::roster::{Participant, PresenterChange, RoomState, id, lenient, optional_id};
 use crate::socketio::{Event, PacketError, Placeholder, quote};
 
-/// What the agent says about its seat when it joins.
+/// What the agent says of itself when it joins.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Presence {
     /// Whether the camera is on.
@@ -22,10 +22,10 @@ pub struct Presence {
     pub is_muted: bool,
 }
 
-/// Who is talking where: every state event carries it.
+/// In which room the agent is, and as whom: every state event carries it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "camelCase")]
-pub struct Seat<'a> {
+pub struct Membership<'a> {
     /// The room.
     pub room_id: &'a str,
     /// The agent's user id.
@@ -57,32 +57,32 @@ pub enum ClientEvent<'a> {
     },
     /// `camera-state-changed`.
     CameraStateChanged {
-        /// Whose.
-        seat: Seat<'a>,
+        /// In which room the agent is, and as whom.
+        membership: Membership<'a>,
         /// Whether the camera is on now.
         has_video: bool,
     },
     /// `mic-state-changed`.
     MicStateChanged {
-        /// Whose.
-        seat: Seat<'a>,
+        /// In which room the agent is, and as whom.
+        membership: Membership<'a>,
         /// Whether the microphone is muted now.
         is_muted: bool,
     },
     /// `stream-reset`: receivers are to throw away their `MediaSource` for this user.
     StreamReset {
-        /// Whose.
-        seat: Seat<'a>,
+        /// In which room the agent is, and as whom.
+        membership: Membership<'a>,
     },
     /// `speaking-start`.
     SpeakingStart {
-        /// Whose.
-        seat: Seat<'a>,
+        /// In which room the agent is, and as whom.
+        membership: Membership<'a>,
     },
     /// `speaking-stop`.
     SpeakingStop {
-        /// Whose.
-        seat: Seat<'a>,
+        /// In which room the agent is, and as whom.
+        membership: Membership<'a>,
     },
     /// `leave-room`; asks for an acknowledgement.
     LeaveRoom {
@@ -115,14 +115,14 @@ impl ClientEvent<'_> {
         #[serde(rename_all = "camelCase")]
         struct Camera<'a> {
             #[serde(flatten)]
-            seat: Seat<'a>,
+            membership: Membership<'a>,
             has_video: bool,
         }
         #[derive(Serialize)]
         #[serde(rename_all = "camelCase")]
         struct Mic<'a> {
             #[serde(flatten)]
-            seat: Seat<'a>,
+            membership: Membership<'a>,
             is_muted: bool,
         }
         #[derive(Serialize)]
@@ -144,15 +144,16 @@ impl ClientEvent<'_> {
                 &MediaChunk { chunk: Placeholder::new(0), mime_type: mime, timestamp: *timestamp },
             )?
             .with_attachments(vec![chunk.clone()])?,
-            Self::CameraStateChanged { seat, has_video } => {
-                Event::new("camera-state-changed", &Camera { seat: *seat, has_video: *has_video })?
+            Self::CameraStateChanged { membership, has_video } => Event::new(
+                "camera-state-changed",
+                &Camera { membership: *membership, has_video: *has_video },
+            )?,
+            Self::MicStateChanged { membership, is_muted } => {
+                Event::new("mic-state-changed", &Mic { membership: *membership, is_muted: *is_muted })?
             }
-            Self::MicStateChanged { seat, is_muted } => {
-                Event::new("mic-state-changed", &Mic { seat: *seat, is_muted: *is_muted })?
-            }
-            Self::StreamReset { seat } => Event::new("stream-reset", seat)?,
-            Self::SpeakingStart { seat } => Event::new("speaking-start", seat)?,
-            Self::SpeakingStop { seat } => Event::new("speaking-stop", seat)?,
+            Self::StreamReset { membership } => Event::new("stream-reset", membership)?,
+            Self::SpeakingStart { membership } => Event::new("speaking-start", membership)?,
+            Self::SpeakingStop { membership } => Event::new("speaking-stop", membership)?,
             Self::LeaveRoom { ack } => Event::new("leave-room", &Nothing {})?.with_ack(*ack),
         })
     }
@@ -178,7 +179,7 @@ pub enum ServerEvent {
     UserJoined(Participant),
     /// `user-left`.
     UserLeft {
-        /// Who.
+        /// The user id of whoever left.
         user_id: String,
     },
     /// `request-keyframe`: to be treated as a late join.

@@ -10,7 +10,7 @@ use super::refusal::ErrorKind;
 use super::roster::*;
 use crate::socketio::{Body, DEFAULT_NAMESPACE, Event, Packet};
 
-const SEAT: Seat<'static> = Seat { room_id: "r", user_id: "u" };
+const MEMBERSHIP: Membership<'static> = Membership { room_id: "r", user_id: "u" };
 
 /// The agent under this user id, with connection `ours`.
 fn called(user_id: &str) -> Identity {
@@ -64,16 +64,25 @@ fn everything_said_has_this_wire_form() {
             r#"451-["media-chunk",{"chunk":{"_placeholder":true,"num":0},"mimeType":"video/webm; codecs=\"vp8, opus\"","timestamp":17}]"#,
         ),
         (
-            ClientEvent::CameraStateChanged { seat: SEAT, has_video: true },
+            ClientEvent::CameraStateChanged { membership: MEMBERSHIP, has_video: true },
             r#"42["camera-state-changed",{"roomId":"r","userId":"u","hasVideo":true}]"#,
         ),
         (
-            ClientEvent::MicStateChanged { seat: SEAT, is_muted: false },
+            ClientEvent::MicStateChanged { membership: MEMBERSHIP, is_muted: false },
             r#"42["mic-state-changed",{"roomId":"r","userId":"u","isMuted":false}]"#,
         ),
-        (ClientEvent::StreamReset { seat: SEAT }, r#"42["stream-reset",{"roomId":"r","userId":"u"}]"#),
-        (ClientEvent::SpeakingStart { seat: SEAT }, r#"42["speaking-start",{"roomId":"r","userId":"u"}]"#),
-        (ClientEvent::SpeakingStop { seat: SEAT }, r#"42["speaking-stop",{"roomId":"r","userId":"u"}]"#),
+        (
+            ClientEvent::StreamReset { membership: MEMBERSHIP },
+            r#"42["stream-reset",{"roomId":"r","userId":"u"}]"#,
+        ),
+        (
+            ClientEvent::SpeakingStart { membership: MEMBERSHIP },
+            r#"42["speaking-start",{"roomId":"r","userId":"u"}]"#,
+        ),
+        (
+            ClientEvent::SpeakingStop { membership: MEMBERSHIP },
+            r#"42["speaking-stop",{"roomId":"r","userId":"u"}]"#,
+        ),
         (ClientEvent::LeaveRoom { ack: 3 }, r#"423["leave-room",{}]"#),
     ] {
         assert_eq!(said(&event), wire);

@@ -160,6 +160,8 @@ struct Queue {
     chunk_from: Option<Instant>,
     /// The kernel's queue, while there is a connection.
     send_queue: Option<SendQueue>,
+    /// Of the connection, when the backlog was last looked at.
+    round_trip: Duration,
     /// Of chunks that the kernel took and that may not have arrived yet: where each ends among the bytes that it took, and since when it
     /// could have been sent.
     taken: VecDeque<(u64, Instant)>,
@@ -276,9 +278,11 @@ impl Outbox {
     /// So much is sent from now on, over a link that is too slow for all of it or not: the kernel is to hold no more than that
     /// needs.
     pub fn expect(&self, bits_per_second: u32, is_slow: bool) {
-        let send_queue = self.0.lock().send_queue.clone();
+        let queue = self.0.lock();
+        let (send_queue, round_trip) = (queue.send_queue.clone(), queue.round_trip);
+        drop(queue);
         if let Some(send_queue) = send_queue {
-            send_queue.expect(bits_per_second, is_slow);
+            send_queue.expect(bits_per_second, round_trip, is_slow);
         }
     }
 
@@ -286,6 +290,7 @@ impl Outbox {
     pub fn backlog(&self) -> Backlog {
         let mut queue = self.0.lock();
         let progress = queue.send_queue.as_ref().map(SendQueue::progress).unwrap_or_default();
+        queue.round_trip = progress.round_trip;
         while queue.taken.front().is_some_and(|(end, _)| *end <= progress.acknowledged) {
             queue.taken.pop_front();
         }

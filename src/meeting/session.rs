@@ -51,7 +51,7 @@ pub enum SessionEvent {
     Event(ServerEvent),
     /// A chunk has gone to the kernel.
     ChunkSent {
-        /// Which.
+        /// The chunk.
         chunk: Chunk,
         /// How long after it was put into the outbox.
         queued: Duration,
@@ -59,7 +59,7 @@ pub enum SessionEvent {
     /// A chunk was larger than the relay accepts and was not sent: the timeline has a hole now, which only a
     /// new epoch can close.
     ChunkTooLarge {
-        /// Which.
+        /// The chunk.
         chunk: Chunk,
         /// The largest message the relay accepts, in bytes.
         max: usize,

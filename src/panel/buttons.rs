@@ -80,6 +80,12 @@ impl Buttons {
         self.lost = Some(error);
     }
 
+    /// Ends what is going on, as [`Button::lose`] does, and returns the presses that were not told yet.
+    pub(super) fn end_presses(&mut self) -> Vec<Pressed> {
+        self.buttons.iter_mut().for_each(|(_, button)| button.lose());
+        std::iter::from_fn(|| self.poll_press()).collect()
+    }
+
     fn poll_press(&mut self) -> Option<Pressed> {
         self.buttons.iter_mut().find_map(|(config, button)| {
             // A press that asks for nothing is skipped.

@@ -14,7 +14,7 @@ pub enum PanelError {
         place: String,
         /// What it should show.
         shows: Shows,
-        /// Why.
+        /// What went wrong, and what to do about it.
         cause: Cause,
     },
     /// A button cannot be read.
@@ -22,7 +22,7 @@ pub enum PanelError {
     Button {
         /// Its pin.
         pin: String,
-        /// Why.
+        /// What went wrong, and what to do about it.
         cause: Cause,
     },
     /// The buttons could be read, and cannot any more.

@@ -73,4 +73,10 @@ impl Panel {
     pub async fn next_press(&mut self) -> Result<Pressed, PanelError> {
         self.buttons.next_press().await
     }
+
+    /// To be called before the buttons are opened anew, for the new ones know nothing of a press that has begun: whoever
+    /// talks by push-to-talk stops talking. Returns the presses that were not told yet.
+    pub fn end_presses(&mut self) -> Vec<Pressed> {
+        self.buttons.end_presses()
+    }
 }

@@ -134,7 +134,7 @@ impl RateController {
         self.quality
     }
 
-    /// Why.
+    /// Why the link is not trusted to carry more.
     pub fn reason(&self) -> Reason {
         self.reason
     }

@@ -27,6 +27,17 @@ pub enum WayOut {
     Whip(Box<whip::Client>),
 }
 
+/// Calls a method that the publisher of each way has.
+macro_rules! publisher {
+    ($way:ident.$method:ident($($argument:expr),*)) => {
+        match $way {
+            Self::Relay(publisher) => publisher.$method($($argument),*),
+            Self::Mesh(meeting) => meeting.publisher.$method($($argument),*),
+            Self::Whip(client) => client.publisher.$method($($argument),*),
+        }
+    };
+}
+
 impl WayOut {
     /// The meeting from participant to participant, if this is one.
     pub fn mesh(&self) -> Option<&Meeting> {
@@ -84,20 +95,12 @@ impl WayOut {
 
     /// What the tracks look like.
     pub fn format(&self) -> StreamFormat {
-        match self {
-            Self::Relay(publisher) => *publisher.format(),
-            Self::Mesh(meeting) => meeting.publisher.format(),
-            Self::Whip(client) => client.publisher.format(),
-        }
+        publisher!(self.format())
     }
 
     /// The tracks look otherwise from here on.
     pub fn set_format(&mut self, format: StreamFormat) {
-        match self {
-            Self::Relay(publisher) => publisher.set_format(format),
-            Self::Mesh(meeting) => meeting.publisher.set_format(format),
-            Self::Whip(client) => client.publisher.set_format(format),
-        }
+        publisher!(self.set_format(format))
     }
 
     /// How much media goes into one chunk, where there are chunks.
@@ -109,11 +112,7 @@ impl WayOut {
 
     /// What was sent. Datagrams count as chunks.
     pub fn traffic(&self, now: Instant) -> Sent {
-        match self {
-            Self::Relay(publisher) => publisher.traffic(now),
-            Self::Mesh(meeting) => meeting.publisher.traffic(now),
-            Self::Whip(client) => client.publisher.traffic(now),
-        }
+        publisher!(self.traffic(now))
     }
 
     /// What waits to be sent. A mesh has at most 200 ms of it, in its pacers.
@@ -134,38 +133,22 @@ impl WayOut {
 
     /// What became of the frames.
     pub fn counters(&self) -> Counters {
-        match self {
-            Self::Relay(publisher) => publisher.counters(),
-            Self::Mesh(meeting) => meeting.publisher.counters(),
-            Self::Whip(client) => client.publisher.counters(),
-        }
+        publisher!(self.counters())
     }
 
     /// From now on the video has other bounds.
     pub fn set_limits(&mut self, limits: RateLimits) {
-        match self {
-            Self::Relay(publisher) => publisher.set_limits(limits),
-            Self::Mesh(meeting) => meeting.publisher.set_limits(limits),
-            Self::Whip(client) => client.publisher.set_limits(limits),
-        }
+        publisher!(self.set_limits(limits))
     }
 
     /// What the video encoder is to make, as far as links carry it.
     pub fn encoding(&self) -> Encoding {
-        match self {
-            Self::Relay(publisher) => publisher.encoding(),
-            Self::Mesh(meeting) => meeting.publisher.encoding(),
-            Self::Whip(client) => client.publisher.encoding(),
-        }
+        publisher!(self.encoding())
     }
 
     /// What links are trusted to carry, and why no more.
     pub fn quality(&self) -> (Quality, Reason) {
-        match self {
-            Self::Relay(publisher) => publisher.quality(),
-            Self::Mesh(meeting) => meeting.publisher.quality(),
-            Self::Whip(client) => client.publisher.quality(),
-        }
+        publisher!(self.quality())
     }
 
     /// Whether the picture stands still for want of room. Over WebRTC it never does for all.
@@ -219,29 +202,17 @@ impl WayOut {
 
     /// Takes in what a device captured.
     pub fn take_in(&mut self, frame: Frame) {
-        match self {
-            Self::Relay(publisher) => publisher.take_in(frame),
-            Self::Mesh(meeting) => meeting.publisher.take_in(frame),
-            Self::Whip(client) => client.publisher.take_in(frame),
-        }
+        publisher!(self.take_in(frame))
     }
 
     /// Pictures of the camera were lost before they came here.
     pub fn lose_pictures(&mut self) {
-        match self {
-            Self::Relay(publisher) => publisher.lose_pictures(),
-            Self::Mesh(meeting) => meeting.publisher.lose_pictures(),
-            Self::Whip(client) => client.publisher.lose_pictures(),
-        }
+        publisher!(self.lose_pictures())
     }
 
     /// Whether the camera is to make a key frame.
     pub fn wants_key_frame(&mut self) -> bool {
-        match self {
-            Self::Relay(publisher) => publisher.wants_key_frame(),
-            Self::Mesh(meeting) => meeting.publisher.wants_key_frame(),
-            Self::Whip(client) => client.publisher.wants_key_frame(),
-        }
+        publisher!(self.wants_key_frame())
     }
 
     /// The video track shows the camera, which delivers `format`.
@@ -274,20 +245,12 @@ impl WayOut {
 
     /// The audio track carries the microphone from here on.
     pub fn hear_microphone(&mut self) {
-        match self {
-            Self::Relay(publisher) => publisher.hear_microphone(),
-            Self::Mesh(meeting) => meeting.publisher.hear_microphone(),
-            Self::Whip(client) => client.publisher.hear_microphone(),
-        }
+        publisher!(self.hear_microphone())
     }
 
     /// The audio track carries silence from here on.
     pub fn hear_silence(&mut self) {
-        match self {
-            Self::Relay(publisher) => publisher.hear_silence(),
-            Self::Mesh(meeting) => meeting.publisher.hear_silence(),
-            Self::Whip(client) => client.publisher.hear_silence(),
-        }
+        publisher!(self.hear_silence())
     }
 
     /// Law 1: on return nothing that was captured before waits anywhere.

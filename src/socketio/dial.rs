@@ -29,6 +29,10 @@ use super::send_queue::SendQueue;
 /// where it can still be skipped. The kernel takes a message more than this; 4 KiB are sent in 80 ms at 400 kbit/s.
 const NOTSENT_LOWAT: u32 = 4 * 1024;
 
+/// What the kernel may hold of what we send, in bytes, in flight included, until [`SendQueue::expect`] bounds it to what is
+/// sent; Linux doubles it for its own accounting. By itself the kernel would take several MiB.
+const SEND_BUFFER: u32 = 128 * 1024;
+
 /// How long sent bytes may stay unacknowledged before the kernel ends the connection (`TCP_USER_TIMEOUT`). By itself Linux
 /// sends them again for about 15 minutes. Longer than the 8 s after which late media ends a session, which says why; this
 /// one is for when no media flows, and also limits how long a closed socket goes on sending.
@@ -53,7 +57,7 @@ pub(crate) async fn tcp(endpoint: &Endpoint, limits: &Limits, deadline: Instant)
     let mut left = u32::try_from(addresses.len()).unwrap_or(u32::MAX);
     for address in addresses {
         let share = deadline.saturating_duration_since(Instant::now()) / left;
-        fault = match timeout(share, connect(address, limits.send_buffer)).await {
+        fault = match timeout(share, connect(address)).await {
             Ok(Ok(stream)) => return Ok(stream),
             Ok(Err(error)) => Fault::from(error),
             // In the same words each time, so that it is logged once.
@@ -64,9 +68,9 @@ pub(crate) async fn tcp(endpoint: &Endpoint, limits: &Limits, deadline: Instant)
     Err(fault)
 }
 
-async fn connect(address: SocketAddr, send_buffer: u32) -> io::Result<TcpStream> {
+async fn connect(address: SocketAddr) -> io::Result<TcpStream> {
     let socket = if address.is_ipv4() { TcpSocket::new_v4() } else { TcpSocket::new_v6() }?;
-    socket.set_send_buffer_size(send_buffer)?;
+    socket.set_send_buffer_size(SEND_BUFFER)?;
     socket.set_nodelay(true)?;
     let options = SockRef::from(&socket);
     options.set_tcp_notsent_lowat(NOTSENT_LOWAT)?;
@@ -239,7 +243,7 @@ mod tests {
     async fn a_connection_has_the_options_that_bound_what_the_kernel_holds() {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
 
-        let stream = connect(listener.local_addr().unwrap(), 128 * 1024).await.unwrap();
+        let stream = connect(listener.local_addr().unwrap()).await.unwrap();
 
         let options = SockRef::from(&stream);
         assert_eq!(options.tcp_notsent_lowat().unwrap(), NOTSENT_LOWAT);
@@ -253,7 +257,7 @@ mod tests {
         peer.set_recv_buffer_size(8 * 1024).unwrap();
         peer.bind("127.0.0.1:0".parse().unwrap()).unwrap();
         let listener = peer.listen(1).unwrap();
-        let stream = connect(listener.local_addr().unwrap(), 128 * 1024).await.unwrap();
+        let stream = connect(listener.local_addr().unwrap()).await.unwrap();
         let (_accepted, _) = listener.accept().await.unwrap();
 
         let mut taken = 0;

@@ -153,21 +153,14 @@ pub struct Limits {
     pub connect_timeout: Duration,
     /// The largest packet accepted, in bytes.
     pub max_message: usize,
-    /// What the kernel may hold of what we send, in bytes, in flight included; Linux doubles it for its own accounting.
-    /// What it holds can no longer be left out: with the default of several MiB a link that gets slow would have seconds of
-    /// it to carry first.
-    pub send_buffer: u32,
 }
 
 impl Default for Limits {
-    /// 10 s, 4 MiB and 128 KiB.
+    /// 10 s and 4 MiB.
     fn default() -> Self {
-        Self { connect_timeout: CONNECT_TIMEOUT, max_message: MAX_MESSAGE, send_buffer: SEND_BUFFER }
+        Self { connect_timeout: CONNECT_TIMEOUT, max_message: MAX_MESSAGE }
     }
 }
-
-/// 300 ms at 3.5 Mbit/s.
-const SEND_BUFFER: u32 = 128 * 1024;
 
 #[cfg(test)]
 mod tests {

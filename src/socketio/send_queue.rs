@@ -58,12 +58,12 @@ impl SendQueue {
         self.0.taken.load(Ordering::Relaxed)
     }
 
-    /// From now on the kernel holds no more than what so many bits per second need on this way. What it has of more
-    /// stays; what a slow link delays beyond that waits where it can still be given up. `is_slow`: it does not carry all.
-    pub fn expect(&self, bits_per_second: u32, is_slow: bool) {
+    /// From now on the kernel holds no more than what so many bits per second need on a way with this round trip. What it has of
+    /// more stays; what a slow link delays beyond that waits where it can still be given up. `is_slow`: it does not carry all.
+    pub fn expect(&self, bits_per_second: u32, round_trip: Duration, is_slow: bool) {
         // Half the round trip, because the kernel takes twice as much.
         let least = if is_slow { LEAST_IF_SLOW } else { LEAST };
-        let time = HELD + self.progress().round_trip / 2;
+        let time = HELD + round_trip / 2;
         let bytes = u128::from(bits_per_second) * time.as_millis() / 8000;
         let bytes = u32::try_from(bytes).unwrap_or(u32::MAX).max(least);
         let held = self.0.holds.load(Ordering::Relaxed);

@@ -11,6 +11,7 @@ use roomcam::control::{
 use tokio::io::{AsyncBufReadExt, BufReader};
 use tokio::process::Command;
 
+use crate::child;
 use crate::http::{get, patiently};
 use crate::puppet::{House, JPEG, Mood, TOKEN, state, status};
 
@@ -244,6 +245,10 @@ async fn a_refusal_ends_with_1_and_misuse_with_2() {
         (&["--url", "https://x:1", "status"], "wanted is http://HOST:PORT"),
         (&["--token-file", "x", "status"], "--url"),
         (&["--url", "http://x:1", "--socket", "/x", "status"], "cannot be used with"),
+        (
+            &["--url", "http://x:1", "--token-file", "/nowhere", "status"],
+            "--token-file: /nowhere cannot be read",
+        ),
     ] {
         let (code, said) = outcome(&run(args, &[]).await);
         assert_eq!(code, 2, "{args:?}: {said}");
@@ -267,6 +272,11 @@ async fn without_a_daemon_it_says_how_to_start_one() {
     let (code, said) = outcome(&run(&["status", "--socket", nobody.to_str().unwrap()], &[]).await);
     assert_eq!(code, 1);
     assert!(said.contains("(Connection refused"), "{said}");
+
+    // Over TCP a path would not help.
+    let (code, said) = outcome(&run(&["status", "--url", "http://127.0.0.1:9"], &[]).await);
+    assert_eq!(code, 1);
+    assert!(said.contains("control.listen") && !said.contains("--socket"), "{said}");
 }
 
 #[tokio::test]
@@ -291,15 +301,9 @@ async fn over_tcp_it_shows_its_token() {
 #[tokio::test]
 async fn watching_shows_each_change_until_the_daemon_ends() {
     let house = House::open();
-    let mut watching = Command::new(env!("CARGO_BIN_EXE_roomcam"))
-        .args(["ctl", "status", "--watch", "--json"])
-        .env("ROOMCAM_CONTROL", &house.socket)
-        .stdin(Stdio::null())
-        .stdout(Stdio::piped())
-        .stderr(Stdio::piped())
-        .kill_on_drop(true)
-        .spawn()
-        .unwrap();
+    let mut command = Command::new(env!("CARGO_BIN_EXE_roomcam"));
+    command.args(["ctl", "status", "--watch", "--json"]).env("ROOMCAM_CONTROL", &house.socket);
+    let mut watching = child::start(command.stderr(Stdio::piped()));
     let mut lines = BufReader::new(watching.stdout.take().unwrap()).lines();
     let mut next = async || -> State {
         serde_json::from_str(&patiently(lines.next_line()).await.unwrap().unwrap()).unwrap()

@@ -5,12 +5,12 @@
 use std::fs::{self, File};
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
-use std::process::Stdio;
 
 use tempfile::TempDir;
 use tokio::io::{AsyncBufReadExt, BufReader, Lines};
 use tokio::process::{Child, ChildStdout, Command};
 
+use crate::child;
 use crate::peer::PATIENCE;
 
 pub struct Program {
@@ -44,17 +44,14 @@ impl Program {
     async fn start(dir: TempDir, args: &[String]) -> Self {
         // ROOMCAM: another build, such as one that is as quick as what people run.
         let program = std::env::var("ROOMCAM").unwrap_or_else(|_| env!("CARGO_BIN_EXE_roomcam").to_owned());
-        let mut child = Command::new(program)
+        let mut command = Command::new(program);
+        command
             .args(args)
             .args(["--listen", "127.0.0.1:0"])
             .env("ROOMCAM_PIPELINES", concat!(env!("CARGO_MANIFEST_DIR"), "/pipelines"))
             .env_remove("ROOMCAM_LOG")
-            .stdin(Stdio::null())
-            .stdout(Stdio::piped())
-            .stderr(File::create(dir.path().join(LOG)).unwrap())
-            .kill_on_drop(true)
-            .spawn()
-            .unwrap();
+            .stderr(File::create(dir.path().join(LOG)).unwrap());
+        let mut child = child::start(&mut command);
         let mut stdout = BufReader::new(child.stdout.take().unwrap()).lines();
         let line = tokio::time::timeout(PATIENCE, stdout.next_line()).await.expect("it prints its address");
         let line = line.unwrap().expect("it runs");

@@ -48,13 +48,7 @@ async fn a_restart_of_redis_heals() {
 
     redis.stop().await;
     for relay in &relays {
-        timeout(NOTICED, async {
-            while relay.health().await["status"] != "away" {
-                sleep(Duration::from_millis(20)).await
-            }
-        })
-        .await
-        .unwrap();
+        relay.misses_redis().await;
     }
     // Who comes meanwhile is known afterwards.
     let (mut dan, _) = Peer::join(relays[0].addr, "dan", "r").await;

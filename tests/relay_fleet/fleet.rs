@@ -52,18 +52,23 @@ impl Running {
 
     /// Waits until it says so of Redis, and that so many relays are there besides.
     pub async fn sees(&self, status: &str, relays: u64) {
-        let seen = async {
-            loop {
-                let health = self.health().await;
-                if health["status"] == status && health["relays"] == relays {
-                    return;
-                }
+        let within = NOTICED + Duration::from_secs(10);
+        self.says(within, |redis| redis["status"] == status && redis["relays"] == relays).await;
+    }
+
+    /// Waits until it says that Redis is away. Other relays are taken to be there for some time yet.
+    pub async fn misses_redis(&self) {
+        self.says(NOTICED, |redis| redis["status"] == "away").await;
+    }
+
+    async fn says(&self, within: Duration, wanted: impl Fn(&Value) -> bool) {
+        let said = async {
+            while !wanted(&self.health().await) {
                 sleep(Duration::from_millis(20)).await;
             }
         };
-        let last = timeout(NOTICED + Duration::from_secs(10), seen).await;
-        if last.is_err() {
-            panic!("expected {status} and {relays} relays, has {}", self.health().await);
+        if timeout(within, said).await.is_err() {
+            panic!("after {within:?} it says {}", self.health().await);
         }
     }
 }

@@ -3,13 +3,11 @@
 use std::fs;
 use std::os::unix::fs::PermissionsExt;
 use std::process::Stdio;
-use std::time::Duration;
 
-use tokio::io::{AsyncBufReadExt, BufReader};
 use tokio::process::Command;
-use tokio::time::timeout;
 
-use crate::fleet::{NOTICED, ann_and_bob, arrives, pair};
+use crate::child;
+use crate::fleet::{ann_and_bob, arrives, pair};
 use crate::redis::{self, Redis};
 
 #[tokio::test]
@@ -37,7 +35,8 @@ async fn a_redis_whose_certificate_nobody_vouches_for_is_refused_with_a_remedy()
         path.to_str().unwrap().to_owned()
     });
     let log = async |flags: &[&str], wanted: &[&str]| {
-        let mut relay = Command::new(env!("CARGO_BIN_EXE_roomcam"))
+        let mut command = Command::new(env!("CARGO_BIN_EXE_roomcam"));
+        command
             .args([
                 "relay",
                 "--listen",
@@ -48,23 +47,11 @@ async fn a_redis_whose_certificate_nobody_vouches_for_is_refused_with_a_remedy()
                 &password,
             ])
             .args(flags)
-            .stdin(Stdio::null())
-            .stdout(Stdio::piped())
-            .stderr(Stdio::piped())
-            .kill_on_drop(true)
-            .spawn()
-            .unwrap();
-        let mut lines = BufReader::new(relay.stderr.take().unwrap()).lines();
-        let found = async {
-            while let Some(line) = lines.next_line().await.unwrap() {
-                if line.contains("Redis at") {
-                    assert!(wanted.iter().all(|words| line.contains(words)), "expected {wanted:?}: {line}");
-                    return;
-                }
-            }
-            panic!("the relay ended");
-        };
-        timeout(NOTICED + Duration::from_secs(10), found).await.expect("the relay says how Redis is");
+            .stderr(Stdio::piped());
+        let mut relay = child::start(&mut command);
+        let redis = |line: &str| line.contains("Redis at").then(|| line.to_owned());
+        let said = child::find_line(relay.stderr.take().unwrap(), redis).await;
+        assert!(wanted.iter().all(|words| said.contains(words)), "expected {wanted:?}: {said}");
         relay.kill().await.unwrap();
     };
     log(&["--redis-ca-file", &authority], &["answers: rooms are shared"]).await;

@@ -9,9 +9,9 @@ mod settle;
 use std::collections::VecDeque;
 use std::time::{Duration, Instant};
 
-pub use super::event::{Action, Choice, Event, Which};
-pub use super::side::Device;
-use super::side::Side;
+pub use super::device_control::Device;
+use super::device_control::DeviceControl;
+pub use super::event::{Action, Choice, DeviceKind, Event};
 use super::speaking::SpeechDetector;
 use crate::meeting::{Backoff, Presence};
 use crate::panel::{Command, PanelState};
@@ -59,8 +59,8 @@ pub enum Seat {
 #[derive(Debug)]
 pub struct Machine {
     seat: Seat,
-    camera: Side,
-    mic: Side,
+    camera: DeviceControl,
+    mic: DeviceControl,
     flowing: bool,
     /// The daemon is to end.
     ending: bool,
@@ -87,8 +87,8 @@ impl Machine {
     pub fn new(now: Instant, choice: Choice) -> Self {
         let mut machine = Self {
             seat: if choice.attending { Seat::Away { retry: now } } else { Seat::Left },
-            camera: Side::new(Which::Camera, choice.camera),
-            mic: Side::new(Which::Mic, choice.mic),
+            camera: DeviceControl::new(DeviceKind::Camera, choice.camera),
+            mic: DeviceControl::new(DeviceKind::Mic, choice.mic),
             flowing: false,
             ending: false,
             attending: choice.attending,
@@ -116,13 +116,13 @@ impl Machine {
     }
 
     /// A device's state.
-    pub fn device(&self, which: Which) -> Device {
-        self.side(which).device
+    pub fn device(&self, which: DeviceKind) -> Device {
+        self.control(which).device
     }
 
     /// Whether the track carries the device, rather than filler.
-    pub fn carries(&self, which: Which) -> bool {
-        self.side(which).carried
+    pub fn carries(&self, which: DeviceKind) -> bool {
+        self.control(which).carried
     }
 
     /// What people chose last.
@@ -144,7 +144,7 @@ impl Machine {
                 self.seat = Seat::Leaving;
             }
             Event::Press(command) => self.press(command, now),
-            Event::Choose(which, on) => self.side_mut(which).choose(on),
+            Event::Choose(which, on) => self.control_mut(which).choose(on),
             Event::Join => self.attend(now),
             Event::Leave => self.stay_out(),
             Event::Reopen(which) => self.reopen(which, now),
@@ -152,13 +152,13 @@ impl Machine {
             Event::Rejoin => self.rejoin(now),
             Event::Level { dbfs } => self.speech.hear(dbfs, now),
             Event::Frame(which) => {
-                let device = &mut self.side_mut(which).device;
+                let device = &mut self.control_mut(which).device;
                 if device.is_open() {
                     *device = Device::Live { last_frame: now };
                 }
             }
             Event::Failed(which) => {
-                let device = &mut self.side_mut(which).device;
+                let device = &mut self.control_mut(which).device;
                 if device.is_open() {
                     *device = Device::Lost { retry: now + DEVICE_RETRY };
                 }
@@ -191,10 +191,10 @@ impl Machine {
 
     /// When [`Event::Tick`] is due, if nothing else happens before.
     pub fn poll_timeout(&self) -> Option<Instant> {
-        let device = |side: &Side| match side.device {
+        let device = |control: &DeviceControl| match control.device {
             Device::Lost { retry } => Some(retry),
             Device::Live { last_frame } => Some(last_frame + SILENT_DEVICE),
-            Device::Opening { since } if side.carried => Some(since + OPENING_GRACE),
+            Device::Opening { since } if control.carried => Some(since + OPENING_GRACE),
             _ => None,
         };
         let seat = match self.seat {
@@ -302,8 +302,8 @@ impl Machine {
     }
 
     /// A device that has other settings now is closed, and opened with them if it is wanted.
-    fn reopen(&mut self, which: Which, now: Instant) {
-        match &mut self.side_mut(which).device {
+    fn reopen(&mut self, which: DeviceKind, now: Instant) {
+        match &mut self.control_mut(which).device {
             Device::Lost { retry } => *retry = now,
             device if device.is_open() => {
                 *device = Device::Closed;
@@ -313,11 +313,11 @@ impl Machine {
         }
     }
 
-    fn equip(&mut self, which: Which, start: Option<bool>) {
-        let side = self.side_mut(which);
-        let was_open = side.device.is_open();
-        side.device = if start.is_some() { Device::Closed } else { Device::Absent };
-        side.choose(start == Some(true));
+    fn equip(&mut self, which: DeviceKind, start: Option<bool>) {
+        let control = self.control_mut(which);
+        let was_open = control.device.is_open();
+        control.device = if start.is_some() { Device::Closed } else { Device::Absent };
+        control.choose(start == Some(true));
         if was_open {
             self.actions.push_back(Action::Close(which));
         }
@@ -332,17 +332,17 @@ impl Machine {
         }
     }
 
-    fn side(&self, which: Which) -> &Side {
+    fn control(&self, which: DeviceKind) -> &DeviceControl {
         match which {
-            Which::Camera => &self.camera,
-            Which::Mic => &self.mic,
+            DeviceKind::Camera => &self.camera,
+            DeviceKind::Mic => &self.mic,
         }
     }
 
-    fn side_mut(&mut self, which: Which) -> &mut Side {
+    fn control_mut(&mut self, which: DeviceKind) -> &mut DeviceControl {
         match which {
-            Which::Camera => &mut self.camera,
-            Which::Mic => &mut self.mic,
+            DeviceKind::Camera => &mut self.camera,
+            DeviceKind::Mic => &mut self.mic,
         }
     }
 }

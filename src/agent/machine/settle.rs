@@ -2,7 +2,7 @@
 
 use std::time::Instant;
 
-use super::{Action, Choice, DEVICE_RETRY, Device, Machine, OPENING_GRACE, SILENT_DEVICE, Seat, Which};
+use super::{Action, Choice, DEVICE_RETRY, Device, DeviceKind, Machine, OPENING_GRACE, SILENT_DEVICE, Seat};
 use crate::agent::speaking::SpeechDetector;
 use crate::meeting::Presence;
 use crate::panel::{Camera, Meeting, Mic, PanelState};
@@ -103,12 +103,12 @@ impl Machine {
     }
 
     fn time_out_devices(&mut self, now: Instant) {
-        for side in [&mut self.camera, &mut self.mic] {
-            if let Device::Live { last_frame } = side.device
+        for control in [&mut self.camera, &mut self.mic] {
+            if let Device::Live { last_frame } = control.device
                 && now >= last_frame + SILENT_DEVICE
             {
-                side.device = Device::Lost { retry: now + DEVICE_RETRY };
-                self.actions.push_back(Action::GiveUp(side.which));
+                control.device = Device::Lost { retry: now + DEVICE_RETRY };
+                self.actions.push_back(Action::GiveUp(control.which));
             }
         }
     }
@@ -117,17 +117,18 @@ impl Machine {
     fn announce(&mut self) {
         let may_capture = self.may_capture();
         let joined = matches!(self.seat, Seat::Joined { .. });
-        for side in [&mut self.camera, &mut self.mic] {
-            let on_air =
-                may_capture && side.wanted && (side.device.is_on_air() || side.device == Device::Closed);
-            if on_air == side.told {
+        for control in [&mut self.camera, &mut self.mic] {
+            let on_air = may_capture
+                && control.wanted
+                && (control.device.is_on_air() || control.device == Device::Closed);
+            if on_air == control.told {
                 continue;
             }
-            side.told = on_air;
+            control.told = on_air;
             if joined {
-                self.actions.push_back(match side.which {
-                    Which::Camera => Action::AnnounceCamera { has_video: on_air },
-                    Which::Mic => Action::AnnounceMic { is_muted: !on_air },
+                self.actions.push_back(match control.which {
+                    DeviceKind::Camera => Action::AnnounceCamera { has_video: on_air },
+                    DeviceKind::Mic => Action::AnnounceMic { is_muted: !on_air },
                 });
             }
         }
@@ -135,16 +136,16 @@ impl Machine {
 
     fn close_devices(&mut self) {
         let may_capture = self.may_capture();
-        for side in [&mut self.camera, &mut self.mic] {
-            if may_capture && side.wanted {
+        for control in [&mut self.camera, &mut self.mic] {
+            if may_capture && control.wanted {
                 continue;
             }
-            match side.device {
+            match control.device {
                 Device::Opening { .. } | Device::Live { .. } | Device::Reopening => {
-                    side.device = Device::Closed;
-                    self.actions.push_back(Action::Close(side.which));
+                    control.device = Device::Closed;
+                    self.actions.push_back(Action::Close(control.which));
                 }
-                Device::Lost { .. } => side.device = Device::Closed,
+                Device::Lost { .. } => control.device = Device::Closed,
                 Device::Absent | Device::Closed => {}
             }
         }
@@ -153,13 +154,15 @@ impl Machine {
     fn open_devices(&mut self, now: Instant) {
         let may_capture = self.may_capture();
         let mut opening = Vec::new();
-        for side in [&mut self.camera, &mut self.mic] {
-            match side.device {
-                Device::Closed if may_capture && side.wanted => side.device = Device::Opening { since: now },
-                Device::Lost { retry } if now >= retry => side.device = Device::Reopening,
+        for control in [&mut self.camera, &mut self.mic] {
+            match control.device {
+                Device::Closed if may_capture && control.wanted => {
+                    control.device = Device::Opening { since: now }
+                }
+                Device::Lost { retry } if now >= retry => control.device = Device::Reopening,
                 _ => continue,
             }
-            opening.push(Action::Open(side.which));
+            opening.push(Action::Open(control.which));
         }
         self.show_panel();
         self.actions.extend(opening);
@@ -179,21 +182,21 @@ impl Machine {
     /// track goes on until its first frame.
     fn feed_tracks(&mut self, now: Instant) {
         let flowing = self.flowing;
-        for side in [&mut self.camera, &mut self.mic] {
-            let carried = match side.device {
+        for control in [&mut self.camera, &mut self.mic] {
+            let carried = match control.device {
                 Device::Live { .. } => true,
-                Device::Opening { since } => (side.carried || !flowing) && now < since + OPENING_GRACE,
+                Device::Opening { since } => (control.carried || !flowing) && now < since + OPENING_GRACE,
                 Device::Absent | Device::Closed | Device::Lost { .. } | Device::Reopening => false,
             };
-            if carried == side.carried {
+            if carried == control.carried {
                 continue;
             }
-            side.carried = carried;
-            self.actions.push_back(match (side.which, carried) {
-                (Which::Camera, true) => Action::ShowCamera,
-                (Which::Camera, false) => Action::ShowBlack,
-                (Which::Mic, true) => Action::HearMicrophone,
-                (Which::Mic, false) => Action::HearSilence,
+            control.carried = carried;
+            self.actions.push_back(match (control.which, carried) {
+                (DeviceKind::Camera, true) => Action::ShowCamera,
+                (DeviceKind::Camera, false) => Action::ShowBlack,
+                (DeviceKind::Mic, true) => Action::HearMicrophone,
+                (DeviceKind::Mic, false) => Action::HearSilence,
             });
         }
     }

@@ -2,7 +2,7 @@
 
 use super::Runtime;
 use crate::agent::device::Device;
-use crate::agent::machine::{Action, SILENT_DEVICE, Which};
+use crate::agent::machine::{Action, DeviceKind, SILENT_DEVICE};
 use crate::capture::CaptureError;
 use crate::meeting::{OutboxLimits, Presence, StateChange, outbox, session};
 
@@ -60,10 +60,10 @@ impl Runtime {
         }
     }
 
-    pub(super) fn device(&mut self, which: Which) -> Option<&mut Device> {
+    pub(super) fn device(&mut self, which: DeviceKind) -> Option<&mut Device> {
         match which {
-            Which::Camera => self.camera.as_mut(),
-            Which::Mic => self.mic.as_mut(),
+            DeviceKind::Camera => self.camera.as_mut(),
+            DeviceKind::Mic => self.mic.as_mut(),
         }
     }
 

@@ -4,7 +4,7 @@ use std::time::{Duration, Instant};
 
 use super::Runtime;
 use crate::agent::faults::Part;
-use crate::agent::machine::{Device, Event, Seat, Which};
+use crate::agent::machine::{Device, DeviceKind, Event, Seat};
 use crate::capture;
 use crate::control::{
     CameraState, CameraStatus, Command, LampStatus, MeetingState, MicState, MicStatus, Participant,
@@ -29,16 +29,16 @@ impl Runtime {
     }
 
     async fn obey(&mut self, command: Command) -> Result<(), Refusal> {
-        tracing::debug!(?command, "asked over the control socket");
         match command {
-            Command::Camera { on } => self.choose(Which::Camera, on).await?,
-            Command::Mic { muted } => self.choose(Which::Mic, !muted).await?,
+            Command::Camera { on } => self.choose(DeviceKind::Camera, on).await?,
+            Command::Mic { muted } => self.choose(DeviceKind::Mic, !muted).await?,
             Command::KeyFrame => {
-                if !matches!(self.machine.device(Which::Camera), Device::Live { .. }) {
+                if !matches!(self.machine.device(DeviceKind::Camera), Device::Live { .. }) {
                     return Err(Refusal::conflict(
                         "the camera is off: there is nothing to make a key frame of",
                     ));
                 }
+                tracing::debug!("asked over the control socket: a key frame");
                 self.force_key_frame();
             }
             Command::Leave => {
@@ -49,28 +49,32 @@ impl Runtime {
                 tracing::info!("asked to join the meeting");
                 self.decide(Event::Join).await;
             }
-            Command::Say { text } => self.write_to_all(&text)?,
+            Command::Say { text } => {
+                // What people write is not for the log.
+                tracing::debug!("asked over the control socket: a line for everybody to read");
+                self.write_to_all(&text)?;
+            }
             // Takes a while, and is answered then.
             Command::Reload => {}
         }
         Ok(())
     }
 
-    async fn choose(&mut self, which: Which, on: bool) -> Result<(), Refusal> {
+    async fn choose(&mut self, which: DeviceKind, on: bool) -> Result<(), Refusal> {
         if self.machine.device(which) == Device::Absent {
             let (device, key) = match which {
-                Which::Camera => ("camera", "capture.camera"),
-                Which::Mic => ("microphone", "capture.mic"),
+                DeviceKind::Camera => ("camera", "capture.camera"),
+                DeviceKind::Mic => ("microphone", "capture.mic"),
             };
             return Err(Refusal::conflict(format!(
                 "there is no {device} in this configuration: {key} is \"none\", or the profile has none"
             )));
         }
         let (device, state) = match (which, on) {
-            (Which::Camera, true) => ("camera", "on"),
-            (Which::Camera, false) => ("camera", "off"),
-            (Which::Mic, true) => ("microphone", "live"),
-            (Which::Mic, false) => ("microphone", "muted"),
+            (DeviceKind::Camera, true) => ("camera", "on"),
+            (DeviceKind::Camera, false) => ("camera", "off"),
+            (DeviceKind::Mic, true) => ("microphone", "live"),
+            (DeviceKind::Mic, false) => ("microphone", "muted"),
         };
         tracing::info!("asked over the control socket: {device} {state}");
         self.decide(Event::Choose(which, on)).await;
@@ -136,10 +140,10 @@ impl Runtime {
     fn fails(&self, part: Part) -> bool {
         let lost = |which| matches!(self.machine.device(which), Device::Lost { .. } | Device::Reopening);
         match part {
-            Part::Camera => lost(Which::Camera),
-            Part::Mic => lost(Which::Mic),
+            Part::Camera => lost(DeviceKind::Camera),
+            Part::Mic => lost(DeviceKind::Mic),
             Part::Meeting => self.absence.is_some(),
-            Part::IceServer(_) | Part::Memory => true,
+            Part::IceServer(_) | Part::ChoiceFile => true,
         }
     }
 
@@ -153,8 +157,8 @@ impl Runtime {
         let panel = self.machine.panel_state();
         let name = |which| {
             let device = match which {
-                Which::Camera => &self.camera,
-                Which::Mic => &self.mic,
+                DeviceKind::Camera => &self.camera,
+                DeviceKind::Mic => &self.mic,
             };
             device.as_ref().and_then(|device| device.name()).map(str::to_owned)
         };
@@ -185,25 +189,25 @@ impl Runtime {
             chat: self.chat.iter().cloned().collect(),
             camera: CameraStatus {
                 wanted_on: choice.camera.unwrap_or(false),
-                state: match self.machine.device(Which::Camera) {
+                state: match self.machine.device(DeviceKind::Camera) {
                     Device::Absent => CameraState::Absent,
                     Device::Closed => CameraState::Off,
                     Device::Opening { .. } => CameraState::Opening,
                     Device::Live { .. } => CameraState::On,
                     Device::Lost { .. } | Device::Reopening => CameraState::Fault,
                 },
-                device: name(Which::Camera),
+                device: name(DeviceKind::Camera),
             },
             mic: MicStatus {
                 wanted_muted: !choice.mic.unwrap_or(false),
-                state: match self.machine.device(Which::Mic) {
+                state: match self.machine.device(DeviceKind::Mic) {
                     Device::Absent => MicState::Absent,
                     Device::Closed => MicState::Muted,
                     Device::Opening { .. } => MicState::Opening,
                     Device::Live { .. } => MicState::Live,
                     Device::Lost { .. } | Device::Reopening => MicState::Fault,
                 },
-                device: name(Which::Mic),
+                device: name(DeviceKind::Mic),
                 speaking: panel.speaking,
             },
             flowing: self.machine.is_flowing(),

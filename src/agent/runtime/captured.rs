@@ -9,7 +9,7 @@ use tokio::sync::oneshot;
 use super::Runtime;
 use crate::agent::device::Device;
 use crate::agent::faults::Part;
-use crate::agent::machine::{DEVICE_RETRY, Device as DeviceState, Event, Which};
+use crate::agent::machine::{DEVICE_RETRY, Device as DeviceState, DeviceKind, Event};
 use crate::capture::still::jpeg;
 use crate::capture::{CaptureError, CaptureEvent, Profile};
 use crate::control::{Absence, AbsenceReason, Refusal};
@@ -66,12 +66,12 @@ fn no_picture() -> Refusal {
 }
 
 impl Runtime {
-    pub(super) async fn captured(&mut self, which: Which, event: CaptureEvent) {
+    pub(super) async fn captured(&mut self, which: DeviceKind, event: CaptureEvent) {
         match event {
             CaptureEvent::Format(format) => {
                 self.camera_format = Some(format);
                 self.black.prepare(format);
-                if Some(format) != self.publisher.format().video && self.machine.carries(Which::Camera) {
+                if Some(format) != self.publisher.format().video && self.machine.carries(DeviceKind::Camera) {
                     tracing::info!(
                         format.width,
                         format.height,
@@ -92,13 +92,13 @@ impl Runtime {
                 if let Some(more) = self.lost_frames.admit(Instant::now()) {
                     tracing::warn!(lost, ?which, "frames were lost between encoder and segmenter{more}");
                 }
-                if which == Which::Camera {
+                if which == DeviceKind::Camera {
                     self.publisher.lose_pictures();
                     self.ask_for_key_frame();
                 }
             }
             CaptureEvent::Failed(error) => {
-                if which == Which::Camera {
+                if which == DeviceKind::Camera {
                     self.key_frames.refuse_snapshots();
                 }
                 self.tell_failure(which, error);
@@ -107,8 +107,8 @@ impl Runtime {
         }
     }
 
-    pub(super) fn close(&mut self, which: Which) {
-        if which == Which::Camera {
+    pub(super) fn close(&mut self, which: DeviceKind) {
+        if which == DeviceKind::Camera {
             self.key_frames.refuse_snapshots();
         }
         if let Some(device) = self.device(which) {
@@ -118,7 +118,7 @@ impl Runtime {
     }
 
     /// Says why a device is lost, once until it is back.
-    pub(super) fn tell_failure(&mut self, which: Which, error: CaptureError) {
+    pub(super) fn tell_failure(&mut self, which: DeviceKind, error: CaptureError) {
         self.fault(part(which), &format!("{error}; trying again every {} s", DEVICE_RETRY.as_secs()));
     }
 
@@ -148,7 +148,7 @@ impl Runtime {
         // A camera whose pictures are held back is not silent.
         let came = std::mem::replace(&mut self.pictures, pictures) < pictures;
         if encoding.hold && came {
-            self.decide(Event::Frame(Which::Camera)).await;
+            self.decide(Event::Frame(DeviceKind::Camera)).await;
         }
         let (quality, reason) = self.publisher.quality();
         if self.reason_told != reason {
@@ -194,7 +194,7 @@ impl Runtime {
     /// Takes a picture for somebody, if the camera delivers any.
     pub(super) fn take_snapshot(&mut self, answer: SnapshotAnswer) {
         if !matches!(
-            self.machine.device(Which::Camera),
+            self.machine.device(DeviceKind::Camera),
             DeviceState::Live { .. } | DeviceState::Opening { .. }
         ) {
             // Who does not wait any more needs no answer.
@@ -224,9 +224,9 @@ pub(super) async fn next_of(device: &mut Option<Device>) -> CaptureEvent {
     }
 }
 
-fn part(which: Which) -> Part {
+fn part(which: DeviceKind) -> Part {
     match which {
-        Which::Camera => Part::Camera,
-        Which::Mic => Part::Mic,
+        DeviceKind::Camera => Part::Camera,
+        DeviceKind::Mic => Part::Mic,
     }
 }

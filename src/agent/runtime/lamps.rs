@@ -56,9 +56,9 @@ impl Runtime {
     /// The choice is kept, or is not, or takes long: then the lamps tell at least what is now.
     pub(super) async fn choice_kept(&mut self, kept: Result<(), ChoiceFileError>) {
         match kept {
-            Ok(()) => self.faults.clear(Part::Memory),
+            Ok(()) => self.faults.clear(Part::ChoiceFile),
             Err(error) => {
-                self.fault(Part::Memory, &error.to_string());
+                self.fault(Part::ChoiceFile, &error.to_string());
             }
         }
         if !self.choice_file.is_awaited() && !self.lamps_have_followed() {

@@ -4,15 +4,18 @@
 
 use std::future::pending;
 use std::path::Path;
-use std::time::Duration;
+use std::sync::{Arc, Mutex};
+use std::time::{Duration, Instant};
+
+use tokio::sync::mpsc;
 
 use super::{RunOptions, Runtime};
 use crate::agent::gate::Gate;
 use crate::capture::fake_camera::{FakeCamera, PROFILE};
-use crate::config::{self, Config, LampPlace, Overrides, Shows};
-use crate::control::{self, CameraState, Command, Control, State, Status};
-use crate::panel::backend::RecordingFake;
-use crate::panel::{Buttons, Lamps, Light, Panel};
+use crate::config::{self, Backend, ButtonAction, Config, DeviceChoice, LampPlace, Overrides, Pull, Shows};
+use crate::control::{self, CameraState, Command, Control, MicState, State, Status};
+use crate::panel::backend::{Edge, RecordingFake};
+use crate::panel::{Buttons, Contact, Lamps, Light, Panel};
 use crate::relay::{Relay, RelayOptions};
 
 /// Far longer than anything here takes on a loaded machine.
@@ -25,6 +28,8 @@ struct Scene {
     camera: FakeCamera,
     lamps: RecordingFake,
     control: Control,
+    /// What is read when the configuration is read again.
+    config: Arc<Mutex<Config>>,
     directory: tempfile::TempDir,
     /// Where the work stands that the test slows down.
     gate: Gate,
@@ -38,7 +43,9 @@ impl Scene {
         story: impl AsyncFnOnce(&Scene) + 'static,
     ) {
         let relay = Relay::bind(([127, 0, 0, 1], 0).into(), RelayOptions::default()).await.unwrap();
+        let config = config(camera, &format!("http://{}", relay.local_addr()));
         let scene = Self {
+            config: Arc::new(Mutex::new(config.clone())),
             camera: FakeCamera::new(camera),
             lamps: RecordingFake::default(),
             control: control::requests(State::default()).0,
@@ -47,16 +54,15 @@ impl Scene {
         };
         let directory = scene.directory.path();
         std::fs::write(directory.join("fake.toml"), PROFILE).unwrap();
-        let config = config(camera, &format!("http://{}", relay.local_addr()));
         let (control, requests) = control::requests(State::default());
-        let (gate, again) = (scene.gate.clone(), config.clone());
+        let (gate, again) = (scene.gate.clone(), Arc::clone(&scene.config));
         let options = RunOptions {
             profiles: Some(directory.into()),
             state_directory: Some(directory.into()),
             requests: Some(requests),
             reload: Some(Box::new(move || {
                 gate.pass();
-                Ok(again.clone())
+                Ok(again.lock().unwrap().clone())
             })),
             ..RunOptions::default()
         };
@@ -98,6 +104,12 @@ impl Scene {
     async fn chunks_go_on(&self) {
         let before = self.status().await.stream.chunks_sent;
         self.until(|status| status.stream.chunks_sent >= before + 5).await;
+    }
+
+    /// Changes the configuration, and has it read again.
+    async fn reload(&self, change: impl FnOnce(&mut Config)) -> Status {
+        change(&mut self.config.lock().unwrap());
+        self.command(Command::Reload).await
     }
 
     async fn command(&self, command: Command) -> Status {
@@ -201,7 +213,7 @@ async fn the_lamp_waits_for_a_dying_disk_no_longer_than_a_second_and_the_fault_i
         assert_eq!(off.state.faults.len(), 1, "{:?}", off.state.faults);
         let faults = scene.status().await.state.faults;
         assert_eq!(faults, off.state.faults);
-        assert_eq!(faults[0].part, "memory");
+        assert_eq!(faults[0].part, "choice-file");
         scene.gate.open();
         while !scene.kept().contains(r#""camera_on":true"#) {
             scene.chunks_go_on().await;
@@ -251,6 +263,52 @@ async fn while_the_configuration_is_read_again_the_stream_goes_on() {
             tokio::join!(reload, again, meanwhile);
 
             scene.chunks_go_on().await;
+        },
+    )
+    .await;
+}
+
+/// The new button knows nothing of a press that began before it was opened.
+#[tokio::test]
+async fn whoever_talks_while_the_buttons_are_opened_anew_is_heard_no_longer() {
+    let (press, edges) = mpsc::channel(1);
+    let talk = config::Button {
+        pin: "GPIO27".parse().unwrap(),
+        action: ButtonAction::PushToTalk,
+        pull: Pull::Up,
+        active_low: true,
+        debounce: 1.try_into().unwrap(),
+        hold: 800.try_into().unwrap(),
+    };
+    let push_to_talk = |runtime: &mut Runtime, _: &Gate| {
+        runtime.panel = Panel::new(Lamps::default(), Buttons::fed(vec![talk], edges));
+        // So that the configuration that is read has another panel.
+        runtime.config.panel.backend = Backend::None;
+    };
+    Scene::play("push-to-talk", push_to_talk, async move |scene: &Scene| {
+        scene.command(Command::Mic { muted: true }).await;
+        let edge = Edge { button: 0, contact: Contact::Pressed, at: Instant::now() };
+        press.send(Ok(edge)).await.unwrap();
+        scene.until(|status| status.state.mic.state == MicState::Live).await;
+
+        let status = scene.command(Command::Reload).await;
+        assert_eq!(status.state.mic.state, MicState::Muted);
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn a_microphone_that_the_configuration_has_again_is_as_people_left_it() {
+    Scene::play(
+        "mic-again",
+        |_, _| {},
+        async |scene: &Scene| {
+            scene.command(Command::Mic { muted: true }).await;
+            let without = scene.reload(|config| config.capture.mic = DeviceChoice::None).await;
+            assert_eq!(without.state.mic.state, MicState::Absent);
+
+            let again = scene.reload(|config| config.capture.mic = DeviceChoice::Auto).await;
+            assert_eq!(again.state.mic.state, MicState::Muted);
         },
     )
     .await;

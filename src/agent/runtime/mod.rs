@@ -32,12 +32,12 @@ use self::reload::Reloading;
 use super::choice_file::ChoiceFile;
 use super::device::{Device, Source};
 use super::faults::{Faults, Part};
-use super::machine::{Choice, Event, Machine, Which};
+use super::machine::{Choice, DeviceKind, Event, Machine};
 use super::room::Room;
 use super::settings::{DeviceSettings, UnusableNames, dialect, session_config, way_out};
 use crate::capture::still::black_key_frame;
 use crate::capture::{CaptureError, MediaClock, Profile, Profiles};
-use crate::config::{Config, ConfigErrors};
+use crate::config::{Capture, Config, ConfigErrors};
 use crate::control::{Absence, ChatLine, Request, Requests};
 use crate::log_limit::LogLimit;
 use crate::media::{StreamFormat, VideoFormat};
@@ -175,12 +175,12 @@ impl Runtime {
         let Equipment { profile, format, camera, mic } = equipment;
         let device = |source| Device::new(source, profile.clone(), clock.clone());
         let (choice_file, forgotten) = ChoiceFile::open(state_directory.clone());
-        let choice = choice_file.recall(Choice {
-            camera: camera.is_some().then_some(config.capture.start_camera),
-            mic: mic.is_some().then_some(config.capture.start_mic),
-            attending: true,
-        });
-        let choice = if config.panel.has_push_to_talk() { choice.muted() } else { choice };
+        let choice = beginning(&choice_file, config);
+        let choice = Choice {
+            camera: choice.camera.filter(|_| camera.is_some()),
+            mic: choice.mic.filter(|_| mic.is_some()),
+            ..choice
+        };
         let panel = Panel::open(&config.panel)?;
         let trace = trace_chunks.map(|path| match Trace::create(&path) {
             Ok(trace) => Ok((path, trace)),
@@ -209,7 +209,7 @@ impl Runtime {
             lost_frames: LogLimit::default(),
             profile: profile.clone(),
             clock: clock.clone(),
-            session_config: session_config(&config.meeting, &config.capture)?,
+            session_config: session_config(&config.meeting)?,
             config: config.clone(),
             profiles,
             state_directory,
@@ -226,7 +226,7 @@ impl Runtime {
             stopping: false,
         };
         if let Some(error) = forgotten {
-            runtime.fault(Part::Memory, &error.to_string());
+            runtime.fault(Part::ChoiceFile, &error.to_string());
         }
         if !choice.attending {
             tracing::info!("staying out of the meeting, as somebody chose before the restart");
@@ -256,6 +256,10 @@ impl Runtime {
         let room = self.session_config.room.clone();
         self.decide(Event::Tick).await;
         while !self.stopping && self.session_config.room == room {
+            let now = Instant::now();
+            self.tell_supervisor(now);
+            // Where nothing happens, the loop still shows that it is alive.
+            let idle_until = self.service.ping_every().map(|every| now + every);
             let timeout =
                 [self.machine.poll_timeout(), self.publisher.poll_timeout()].into_iter().flatten().min();
             let blink = self.panel.poll_timeout();
@@ -266,8 +270,8 @@ impl Runtime {
                     self.service.stopping();
                     self.decide(Event::Shutdown).await;
                 }
-                event = captured::next_of(&mut self.camera) => self.captured(Which::Camera, event).await,
-                event = captured::next_of(&mut self.mic) => self.captured(Which::Mic, event).await,
+                event = captured::next_of(&mut self.camera) => self.captured(DeviceKind::Camera, event).await,
+                event = captured::next_of(&mut self.mic) => self.captured(DeviceKind::Mic, event).await,
                 event = next_session_event(&mut self.session) => self.heard(event).await,
                 happened = self.publisher.progress() => self.happened(happened).await,
                 () = until(next_cut) => self.cut().await,
@@ -277,12 +281,12 @@ impl Runtime {
                 made = self.black.next() => self.black_made(made),
                 read = self.reloading.next(), if lamps_have_followed => self.reloaded(read).await,
                 () = until(timeout) => self.decide(Event::Tick).await,
+                () = until(idle_until) => {}
                 () = until(blink) => {
                     let ticked = self.panel.tick(Instant::now());
                     self.trust_panel(ticked).await;
                 }
             }
-            self.tell_supervisor(Instant::now());
         }
     }
 
@@ -329,11 +333,19 @@ impl Runtime {
         if news {
             match part {
                 Part::Meeting | Part::IceServer(_) => tracing::warn!("{message}"),
-                Part::Camera | Part::Mic | Part::Memory => tracing::error!("{message}"),
+                Part::Camera | Part::Mic | Part::ChoiceFile => tracing::error!("{message}"),
             }
         }
         news
     }
+}
+
+/// How devices begin: as people left them, or else as the configuration says.
+fn beginning(choice_file: &ChoiceFile, config: &Config) -> Choice {
+    let Capture { start_camera, start_mic, .. } = config.capture;
+    let configured = Choice { camera: Some(start_camera), mic: Some(start_mic), attending: true };
+    let choice = choice_file.recall(configured);
+    if config.panel.has_push_to_talk() { choice.muted() } else { choice }
 }
 
 /// What is to be captured, as configuration and profile have it.

@@ -7,12 +7,12 @@ use std::time::Instant;
 use bytes::Bytes;
 
 use super::lamps::CommandAnswer;
-use super::{Equipment, Reload, Runtime};
+use super::{Equipment, Reload, Runtime, beginning};
 use crate::agent::background::Background;
 use crate::agent::device::{Device, Source};
-use crate::agent::machine::{self, Event, Which};
+use crate::agent::machine::{self, DeviceKind, Event};
 use crate::agent::settings::{dialect, rate_limits, session_config, way_out};
-use crate::config::{Capture, Config};
+use crate::config::Config;
 use crate::control::Refusal;
 use crate::media::{StreamFormat, VideoFormat};
 use crate::meeting::SessionConfig;
@@ -75,8 +75,7 @@ impl Runtime {
             let config = reload().map_err(|errors| errors.to_string())?;
             let equipment = Equipment::new(&config, profiles).map_err(|error| error.to_string())?;
             let black = equipment.black().map_err(|error| error.to_string())?;
-            let session_config =
-                session_config(&config.meeting, &config.capture).map_err(|error| error.to_string())?;
+            let session_config = session_config(&config.meeting).map_err(|error| error.to_string())?;
             let dialect = dialect(&config.meeting).map_err(|error| error.to_string())?;
             Ok(Prepared { config, equipment, black, session_config, dialect })
         }));
@@ -112,7 +111,6 @@ impl Runtime {
         let Equipment { profile, format, camera, mic } = equipment;
         let mime = |format| StreamFormat { video: format }.mime_type();
         let other_tracks = mime(format) != mime(self.publisher.format().video);
-        self.session_config.limits = session_config.limits;
         if self.config.meeting != old.meeting || other_tracks {
             self.session_config = session_config;
             self.decide(Event::Rejoin).await;
@@ -134,13 +132,14 @@ impl Runtime {
         if other_tracks || other_way_out {
             self.feed_new_tracks();
         }
-        let Capture { start_camera, start_mic, cadence: every, .. } = self.config.capture;
+        let every = self.config.capture.cadence;
+        let begin = beginning(&self.choice_file, &self.config);
         let profile_changed = profile != self.profile;
         self.profile = profile;
-        if self.change_device(Which::Camera, camera, profile_changed, start_camera).await {
+        if self.change_device(DeviceKind::Camera, camera, profile_changed, begin.camera).await {
             changed.push("camera");
         }
-        if self.change_device(Which::Mic, mic, profile_changed, start_mic).await {
+        if self.change_device(DeviceKind::Mic, mic, profile_changed, begin.mic).await {
             changed.push("microphone");
         }
         if every != old.capture.cadence {
@@ -162,10 +161,10 @@ impl Runtime {
 
     /// What a new segmenter is to carry, which begins with camera and microphone.
     fn feed_new_tracks(&mut self) {
-        if !self.machine.carries(Which::Camera) {
+        if !self.machine.carries(DeviceKind::Camera) {
             self.show_black();
         }
-        if !self.machine.carries(Which::Mic) {
+        if !self.machine.carries(DeviceKind::Mic) {
             self.publisher.hear_silence();
         }
     }
@@ -174,16 +173,16 @@ impl Runtime {
     /// not there before.
     async fn change_device(
         &mut self,
-        which: Which,
+        which: DeviceKind,
         source: Option<Source>,
         profile_changed: bool,
-        start: bool,
+        start: Option<bool>,
     ) -> bool {
         let (profile, clock) = (self.profile.clone(), self.clock.clone());
         let is_there = self.machine.device(which) != machine::Device::Absent;
         let slot = match which {
-            Which::Camera => &mut self.camera,
-            Which::Mic => &mut self.mic,
+            DeviceKind::Camera => &mut self.camera,
+            DeviceKind::Mic => &mut self.mic,
         };
         match (slot.as_mut(), source) {
             (Some(device), Some(source)) if is_there && *device.source() == source && !profile_changed => {
@@ -191,12 +190,11 @@ impl Runtime {
             }
             (Some(device), Some(source)) => {
                 device.change(source, profile);
-                self.decide(if is_there { Event::Reopen(which) } else { Event::Equip(which, Some(start)) })
-                    .await;
+                self.decide(if is_there { Event::Reopen(which) } else { Event::Equip(which, start) }).await;
             }
             (None, Some(source)) => {
                 *slot = Some(Device::new(source, profile, clock));
-                self.decide(Event::Equip(which, Some(start))).await;
+                self.decide(Event::Equip(which, start)).await;
             }
             (_, None) if !is_there => return false,
             (_, None) => {
@@ -213,6 +211,9 @@ impl Runtime {
     /// The pins are free for the new panel only when the old one is gone; if it does not work, the old one must
     /// be made again.
     async fn change_panel(&mut self, config: &Config) -> Result<(), String> {
+        for pressed in self.panel.end_presses() {
+            self.pressed(Ok(pressed)).await;
+        }
         self.panel = Panel::new(Lamps::default(), Buttons::default());
         let opened = Panel::open(&config.panel);
         let (panel, refused) = match opened {

@@ -1,10 +1,10 @@
-//! What whoever supervises the daemon is told: that it is ready, what it does, and that it gets somewhere.
+//! Reports to whoever supervises the daemon: readiness, status and progress.
 
 use std::fmt::Write;
 use std::time::{Duration, Instant};
 
 use super::Runtime;
-use crate::agent::machine::{Device, Seat, Which};
+use crate::agent::machine::{Device, DeviceKind, Seat};
 use crate::control::Absence;
 
 /// While media flow, a chunk is cut every cadence; without one for this long the agent is stuck. Shorter than what a
@@ -12,13 +12,13 @@ use crate::control::Absence;
 const STUCK: Duration = Duration::from_secs(4);
 
 impl Runtime {
-    /// To be called after everything that happened.
+    /// To be called in each turn of the loop.
     pub(super) fn tell_supervisor(&mut self, now: Instant) {
         if self.has_started() && !self.reloading.is_under_way() {
             self.service.ready();
         }
         if !self.machine.is_flowing() || self.publisher.last_cut().is_none_or(|cut| now < cut + STUCK) {
-            self.service.feed(now);
+            self.service.ping(now);
         }
     }
 
@@ -29,7 +29,7 @@ impl Runtime {
         }
         let opening = |which| matches!(self.machine.device(which), Device::Opening { .. });
         let joining = matches!(self.machine.seat(), Seat::Joining { .. });
-        !joining && !opening(Which::Camera) && !opening(Which::Mic)
+        !joining && !opening(DeviceKind::Camera) && !opening(DeviceKind::Mic)
     }
 
     /// One line for a person.
@@ -52,7 +52,7 @@ impl Runtime {
             (Seat::Leaving | Seat::Left, _) => format!("Out of room {room}, as asked for"),
         };
         for (which, name, on, off) in
-            [(Which::Camera, "camera", "on", "off"), (Which::Mic, "mic", "live", "muted")]
+            [(DeviceKind::Camera, "camera", "on", "off"), (DeviceKind::Mic, "mic", "live", "muted")]
         {
             let state = match self.machine.device(which) {
                 Device::Absent => continue,

@@ -114,14 +114,14 @@ pub enum Heard {
     Signal(Signal),
     /// A participant's camera is on or off from now on.
     Camera {
-        /// Whose.
+        /// The participant.
         whose: ParticipantId,
         /// Whether it is on.
         on: bool,
     },
     /// A participant's microphone is unmuted or muted from now on.
     Mic {
-        /// Whose.
+        /// The participant.
         whose: ParticipantId,
         /// Whether it is unmuted.
         on: bool,

@@ -38,7 +38,7 @@ impl WhipError {
             // The server has too much to do.
             (429, _) | (_, 5) => Fault::Unavailable { status, words },
             (_, 4) => Fault::Refused { status, words },
-            (_, 3) => Fault::redirected(status, answer.location.as_deref()),
+            (_, 3) => Fault::redirected(status, endpoint, answer.location.as_deref()),
             _ => Fault::NotCreated { status },
         };
         Self { retry_after: answer.retry_after, ..Self::new(endpoint, fault) }
@@ -91,13 +91,13 @@ pub enum Fault {
     Redirected {
         /// The status code.
         status: u16,
-        /// Where to, or why not.
+        /// The address that it leads to, without anything secret, or that there is none.
         to: String,
     },
     /// Too many redirects.
     #[error("redirects again and again, the last time to {to}; put the address that works into meeting.url")]
     RedirectLoop {
-        /// Where to.
+        /// The address that it leads to, without anything secret.
         to: String,
     },
     /// From https to something else.
@@ -105,7 +105,7 @@ pub enum Fault {
         "leads from https to {to}, where the token could be read on the way; have the server name https addresses"
     )]
     Insecure {
-        /// Where to.
+        /// The address that it leads to, without anything secret.
         to: String,
     },
     /// A success that is none.
@@ -143,9 +143,15 @@ pub enum Fault {
 }
 
 impl Fault {
-    /// A redirect to where nothing is asked.
-    pub(super) fn redirected(status: u16, to: Option<&str>) -> Self {
-        Self::Redirected { status, to: to.map_or_else(|| "no address".to_owned(), quote) }
+    /// A redirect by the server at `from` that is not followed.
+    pub(super) fn redirected(status: u16, from: &Url, to: Option<&str>) -> Self {
+        let to = match to.map(|to| from.join(to)) {
+            None => "no address".to_owned(),
+            Some(Ok(url)) => quote(&shown(&url)),
+            // It is not repeated, for nobody can tell which part of it is secret.
+            Some(Err(_)) => "what is no address".to_owned(),
+        };
+        Self::Redirected { status, to }
     }
 
     /// Whether trying again soon cannot mend it.

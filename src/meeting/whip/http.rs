@@ -29,8 +29,6 @@ use crate::socketio::{self, Endpoint};
 pub const MAX_BODY: usize = 64 << 10;
 /// Bytes of an answer's head at most.
 const MAX_HEAD: usize = 32 << 10;
-/// What may wait in the kernel; requests are smaller.
-const SEND_BUFFER: u32 = 32 << 10;
 
 /// Why there is no answer.
 #[derive(Debug, thiserror::Error)]
@@ -114,11 +112,7 @@ impl HttpClient {
         // Its scheme was looked at before.
         let endpoint =
             Endpoint::new(request.url.as_str()).map_err(|error| HttpFault::NotHttp(error.to_string()))?;
-        let limits = socketio::Limits {
-            connect_timeout: request.timeout,
-            send_buffer: SEND_BUFFER,
-            ..socketio::Limits::default()
-        };
+        let limits = socketio::Limits { connect_timeout: request.timeout, ..socketio::Limits::default() };
         let message = self.message(request)?;
         let tcp = socketio::tcp(&endpoint, &limits, deadline).await?;
         if !endpoint.is_secure() {

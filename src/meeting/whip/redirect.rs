@@ -23,7 +23,7 @@ impl Redirects {
     pub(super) fn follow(&mut self, endpoint: &Url, from: &Url, answer: &Answer) -> Result<Url, Fault> {
         let to = answer.location.as_deref();
         let joined = to.and_then(|to| from.join(to).ok());
-        let url = joined.ok_or_else(|| Fault::redirected(answer.status, to))?;
+        let url = joined.ok_or_else(|| Fault::redirected(answer.status, from, to))?;
         stay_secure(endpoint, &url)?;
         self.followed += 1;
         if self.followed > MAX_REDIRECTS {

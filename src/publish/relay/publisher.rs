@@ -126,8 +126,8 @@ impl Publisher {
     }
 
     /// What the stream is made of.
-    pub fn format(&self) -> &StreamFormat {
-        self.segmenter.format()
+    pub fn format(&self) -> StreamFormat {
+        *self.segmenter.format()
     }
 
     /// Media begin to flow, in a new epoch.

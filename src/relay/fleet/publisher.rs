@@ -12,6 +12,7 @@ use super::link::{PATIENCE, PAUSE, channel_name};
 use super::said::{self, History, Said};
 use super::wire::{Header, encode};
 use super::{Fleet, Outgoing};
+use crate::meeting::spacing::SHORTEST_GAP;
 
 /// How long Redis may take to take what is published. What was published in vain is a hole in a timeline, which costs
 /// viewers more than a wait.
@@ -20,9 +21,6 @@ const TAKEN: Duration = Duration::from_secs(2);
 const AT_ONCE: usize = 32;
 /// When publishing takes longer than this, chunks have waited.
 const SLOW: Duration = Duration::from_millis(200);
-/// Between chunks that have waited and what follows them: viewers lose a chunk that comes right behind another
-/// (docs/receivers.md §2.10).
-const SPACING: Duration = Duration::from_millis(50);
 
 /// Publishes what is put into the queue.
 pub(super) struct Publisher<'a> {
@@ -48,7 +46,7 @@ impl<'a> Publisher<'a> {
     }
 
     pub async fn run(mut self, mut outgoing: mpsc::Receiver<Outgoing>) {
-        // Batches after which nothing may follow at once.
+        // Batches after which nothing may follow at once: chunks may have waited.
         let mut spaced = 0;
         while let Some(first) = outgoing.recv().await {
             self.fleet.publishing.store(true, Ordering::Relaxed);
@@ -60,7 +58,7 @@ impl<'a> Publisher<'a> {
             }
             if spaced > 0 {
                 spaced -= 1;
-                sleep(SPACING).await;
+                sleep(SHORTEST_GAP).await;
             }
             self.fleet.publishing.store(false, Ordering::Relaxed);
         }

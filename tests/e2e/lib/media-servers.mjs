@@ -26,6 +26,17 @@ export function missingForJanus() {
   return existsSync(join(SIMPLE_WHIP_SERVER, 'server/src/server.js')) ? undefined : 'simple-whip-server is not installed';
 }
 
+/** `child`, once it has said so. One that does not is ended, because nobody else knows of it. */
+async function ready(child, pattern) {
+  try {
+    await child.line(pattern);
+    return child;
+  } catch (error) {
+    await child.stop();
+    throw error;
+  }
+}
+
 /** Janus, which `start` starts again, with simple-whip-server, reached at `address`. That must not be a loopback address:
  *  Janus has no candidates there.
  *  `directory`: where its configuration goes. `token`: what its endpoint wants. */
@@ -44,24 +55,24 @@ export async function startJanus(directory, address, token) {
     `room-${VIDEO_ROOM}: { publishers = 6 bitrate = 1024000 fir_freq = 10 audiocodec = "opus" videocodec = "vp8" }\n`);
   writeFileSync(at('janus.transport.websockets.jcfg'), `general: { json = "compact" ws = true ws_port = ${ports.socket} }\n`);
 
-  const start = async () => {
-    const janus = new Child('janus', 'janus', ['-F', directory]);
-    await janus.line(/WebSockets thread started/);
-    return janus;
-  };
-  const janus = await start();
-  const whip = new Child('simple-whip-server', process.execPath, [join(SIMPLE_WHIP_SERVER, 'server/src/server.js')]);
-  await whip.line(/WHIP REST API OK/);
+  const start = () => ready(new Child('janus', 'janus', ['-F', directory]), /WebSockets thread started/);
   const server = `http://${address}:${ports.http}/whip`;
-  const endpoint = { id: 'cam1', room: VIDEO_ROOM, label: 'cam1', token };
-  const created = await fetch(`${server}/create`, {
-    method: 'POST',
-    headers: { 'content-type': 'application/json' },
-    body: JSON.stringify(endpoint),
-  });
-  if (!created.ok) throw new Error(`no endpoint: ${await created.text()}`);
+  const children = [await start()];
+  try {
+    const whip = new Child('simple-whip-server', process.execPath, [join(SIMPLE_WHIP_SERVER, 'server/src/server.js')]);
+    children.push(await ready(whip, /WHIP REST API OK/));
+    const created = await fetch(`${server}/create`, {
+      method: 'POST',
+      headers: { 'content-type': 'application/json' },
+      body: JSON.stringify({ id: 'cam1', room: VIDEO_ROOM, label: 'cam1', token }),
+    });
+    if (!created.ok) throw new Error(`no endpoint: ${await created.text()}`);
+  } catch (error) {
+    await Promise.all(children.map((child) => child.stop()));
+    throw error;
+  }
   return {
-    children: [janus, whip],
+    children,
     start,
     origin: `${server}/endpoint/cam1`,
     socket: `ws://${address}:${ports.socket}`,

@@ -1,4 +1,4 @@
-//! A pipeline that runs for a moment, on the caller's thread: for the doctor's probes and the black picture.
+//! A pipeline that runs for a moment, on the caller's thread: for `roomcam check` and the black picture.
 
 use std::ops::ControlFlow;
 use std::time::{Duration, Instant};
@@ -18,12 +18,12 @@ use super::worker::{self, EXPLANATION, Running};
 const SLICE: Duration = Duration::from_millis(100);
 
 /// A built pipeline that has not been started.
-pub(super) struct Short<'a> {
+pub(super) struct OneShotPipeline<'a> {
     launch: &'a Launch,
     running: Running,
 }
 
-impl<'a> Short<'a> {
+impl<'a> OneShotPipeline<'a> {
     pub(super) fn build(launch: &'a Launch) -> Result<Self, CaptureError> {
         super::init()?;
         Ok(Self { launch, running: Running(worker::build(launch)?) })
@@ -118,7 +118,7 @@ mod tests {
             CameraSettings { device: String::new(), width: 640, height: 480, fps: 30, bitrate: 800_000 };
         let launch = Launch::new(&profile, &Request::Camera(settings)).unwrap();
 
-        let error = Short::build(&launch)
+        let error = OneShotPipeline::build(&launch)
             .unwrap()
             .run(Duration::from_secs(5), |_| ControlFlow::Break(()))
             .unwrap_err();

@@ -2,7 +2,7 @@
 
 use std::time::Instant;
 
-use super::event::Which;
+use super::event::DeviceKind;
 
 /// A camera or a microphone.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -43,8 +43,8 @@ impl Device {
 
 /// A device with what is wanted of it and what was last said of it.
 #[derive(Debug, Clone, Copy)]
-pub(super) struct Side {
-    pub(super) which: Which,
+pub(super) struct DeviceControl {
+    pub(super) which: DeviceKind,
     /// What people chose, for good: what outlives a restart.
     pub(super) chosen: bool,
     /// What is to be now. It differs from `chosen` while a push-to-talk button is held.
@@ -56,9 +56,9 @@ pub(super) struct Side {
     pub(super) carried: bool,
 }
 
-impl Side {
+impl DeviceControl {
     /// A closed device; `chosen` is `None` if there is none in this configuration.
-    pub(super) fn new(which: Which, chosen: Option<bool>) -> Self {
+    pub(super) fn new(which: DeviceKind, chosen: Option<bool>) -> Self {
         let on = chosen == Some(true);
         let device = if chosen.is_some() { Device::Closed } else { Device::Absent };
         Self { which, chosen: on, wanted: on, device, told: false, carried: on }
