@@ -19,7 +19,7 @@ use tokio::time::{Instant, sleep_until};
 
 use super::event::Presence;
 use crate::media::Chunk;
-use crate::socketio::SendQueue;
+use crate::socketio::{SendProgress, SendQueue};
 
 /// How much may wait. The last chunk let in may exceed either limit by its own size.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -105,6 +105,8 @@ pub struct Backlog {
     pub age: Duration,
     /// Bytes that arrived since the session began.
     pub delivered: u64,
+    /// Bytes that did not arrive yet, wherever they are.
+    pub waiting: u64,
     /// Whether something waits: then the link has been busy since the chunk before was put in.
     pub busy: bool,
 }
@@ -151,8 +153,8 @@ struct Queue {
     states: VecDeque<StateChange>,
     /// Chunks and resets in their order.
     media: VecDeque<Outgoing>,
-    /// The chunk handed to the session and not yet reported as sent: its bytes, media time and entry.
-    in_flight: Option<(usize, Duration, Instant)>,
+    /// The chunk handed to the session and not yet reported as sent.
+    in_flight: Option<InFlight>,
     /// Of `media` and `in_flight` together.
     bytes: usize,
     duration: Duration,
@@ -165,6 +167,17 @@ struct Queue {
     /// Of chunks that the kernel took and that may not have arrived yet: where each ends among the bytes that it took, and since when it
     /// could have been sent.
     taken: VecDeque<(u64, Instant)>,
+}
+
+/// A chunk on its way into the kernel.
+#[derive(Debug)]
+struct InFlight {
+    bytes: usize,
+    duration: Duration,
+    /// When it was put in.
+    since: Instant,
+    /// What the kernel had taken before it.
+    taken_before: u64,
 }
 
 /// A new, empty outbox.
@@ -194,6 +207,14 @@ impl Queue {
     /// Since when the next chunk, put in at `since`, can be sent.
     fn could_leave(&self, since: Option<Instant>) -> Option<Instant> {
         since.map(|since| self.chunk_from.map_or(since, |from| from.max(since)))
+    }
+
+    /// Bytes that did not arrive yet, when the kernel's have come so far.
+    fn waiting(&self, progress: SendProgress) -> u64 {
+        let taken = self.send_queue.as_ref().map(SendQueue::taken).unwrap_or_default();
+        let taken_of_chunk = self.in_flight.as_ref().map_or(0, |chunk| taken - chunk.taken_before);
+        // With what the session adds to it, more of a chunk may have been taken than it has.
+        (self.bytes as u64).saturating_sub(taken_of_chunk) + taken.saturating_sub(progress.delivered)
     }
 
     /// When each chunk was put in that waits to be written, oldest first.
@@ -295,11 +316,12 @@ impl Outbox {
             queue.taken.pop_front();
         }
         let on_the_way = queue.taken.front().map(|(_, from)| *from);
-        let oldest = on_the_way.or_else(|| queue.could_leave(queue.in_flight.map(|(_, _, since)| since)));
+        let oldest =
+            on_the_way.or_else(|| queue.could_leave(queue.in_flight.as_ref().map(|chunk| chunk.since)));
         let oldest = oldest.or_else(|| queue.could_leave(queue.chunks().next()));
         let waited = oldest.map(|from| from.elapsed()).unwrap_or_default();
         let age = waited.saturating_sub(2 * progress.round_trip);
-        Backlog { age, delivered: progress.delivered, busy: !age.is_zero() }
+        Backlog { age, delivered: progress.delivered, waiting: queue.waiting(progress), busy: !age.is_zero() }
     }
 }
 
@@ -344,7 +366,9 @@ impl OutboxReceiver {
                 first.duration += next.duration;
                 queue.media.pop_front();
             }
-            queue.in_flight = Some((first.chunk.bytes.len(), first.duration, first.since));
+            let taken_before = queue.send_queue.as_ref().map(SendQueue::taken).unwrap_or_default();
+            let (bytes, duration, since) = (first.chunk.bytes.len(), first.duration, first.since);
+            queue.in_flight = Some(InFlight { bytes, duration, since, taken_before });
         }
         Some(item)
     }
@@ -352,7 +376,7 @@ impl OutboxReceiver {
     /// The chunk that [`OutboxReceiver::next`] gave has left, or has been given up.
     pub(crate) fn chunk_gone(&mut self) {
         let mut queue = self.0.lock();
-        if let Some((bytes, duration, since)) = queue.in_flight.take() {
+        if let Some(InFlight { bytes, duration, since, .. }) = queue.in_flight.take() {
             if let (Some(from), Some(send_queue)) = (queue.could_leave(Some(since)), &queue.send_queue) {
                 let end = send_queue.taken();
                 queue.taken.push_back((end, from));

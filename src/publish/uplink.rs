@@ -1,9 +1,9 @@
 //! What the uplink of a session has room for: [`PressureGauge`] and [`RateController`] asked in one place, and what both
 //! mean for the encoder. Pure.
 
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
-use super::pressure::{Pressure, PressureGauge};
+use super::pressure::{Pressure, PressureGauge, STUCK, TIGHT};
 use super::quality::{Picture, Quality, RateLimits, Reason, SizeStep};
 use super::rate::{Observation, RateController};
 use crate::capture::Encoding;
@@ -16,7 +16,8 @@ pub struct Uplink {
     rate: RateController,
     /// What is sent beside the video, in bits per second.
     other_bitrate: u32,
-    /// [`Backlog::delivered`] of the backlog before.
+    /// When the backlog was seen before, and its [`Backlog::delivered`].
+    observed: Instant,
     delivered: u64,
 }
 
@@ -27,6 +28,7 @@ impl Uplink {
             gauge: PressureGauge::default(),
             rate: RateController::new(limits, now),
             other_bitrate: limits.other_bitrate,
+            observed: now,
             delivered: 0,
         }
     }
@@ -41,15 +43,23 @@ impl Uplink {
     pub fn reconnected(&mut self, now: Instant) {
         self.gauge = PressureGauge::default();
         self.rate.reconnected(now);
-        self.delivered = 0;
+        (self.observed, self.delivered) = (now, 0);
     }
 
-    /// Takes note of the backlog; about ten times a second while media flow.
-    pub fn observe(&mut self, now: Instant, backlog: Backlog) -> Pressure {
+    /// Takes note of the backlog, and of the bytes that would follow it now; about ten times a second while media flow.
+    ///
+    /// A link that was thought to carry everything is found to be far slower before anything is old: then what follows
+    /// would come too late, and the pressure is that of media that does.
+    pub fn observe(&mut self, now: Instant, backlog: Backlog, following: u64) -> Pressure {
+        let elapsed = now.saturating_duration_since(std::mem::replace(&mut self.observed, now));
         let before = std::mem::replace(&mut self.delivered, backlog.delivered);
         let delivered = backlog.delivered.saturating_sub(before);
+        let thought_full = self.rate.reason() == Reason::Full;
         self.rate.observe(Observation { now, age: backlog.age, delivered, busy: backlog.busy });
-        self.gauge.observe(now, backlog.age)
+        let late = thought_full
+            && backlog.busy
+            && takes_longer(backlog.waiting + following, STUCK, delivered, elapsed);
+        self.gauge.observe(now, if late { backlog.age.max(TIGHT) } else { backlog.age })
     }
 
     /// What is sent at most, in bits per second: what the link is trusted to carry, or what a probe tries.
@@ -97,5 +107,48 @@ impl Uplink {
             halved: quality.size == SizeStep::Half,
             hold: self.holds_picture(),
         }
+    }
+}
+
+/// Whether so many bytes take longer than `limit` on a link that has just delivered so many in `elapsed`. One that has
+/// delivered nothing is not known to.
+fn takes_longer(bytes: u64, limit: Duration, delivered: u64, elapsed: Duration) -> bool {
+    delivered > 0 && u128::from(bytes) * elapsed.as_micros() > u128::from(delivered) * limit.as_micros()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const BEAT: Duration = Duration::from_millis(100);
+    /// What is sent in a beat, in bytes.
+    const CHUNK: u64 = 10_400;
+
+    fn limits() -> RateLimits {
+        RateLimits { min_bitrate: 100_000, max_bitrate: 800_000, other_bitrate: 32_000, frame_rate: 30 }
+    }
+
+    /// The pressure a beat after the link has become one of so many bytes in a beat.
+    fn a_beat_after(carried: u64) -> Pressure {
+        let start = Instant::now();
+        let mut uplink = Uplink::new(limits(), start);
+        uplink.observe(start, Backlog { delivered: 5 * CHUNK, ..Backlog::default() }, CHUNK);
+        let waiting = CHUNK.saturating_sub(carried);
+        let age = if waiting > 0 { BEAT } else { Duration::ZERO };
+        let backlog = Backlog { age, delivered: 5 * CHUNK + carried, waiting, busy: waiting > 0 };
+        uplink.observe(start + BEAT, backlog, CHUNK)
+    }
+
+    #[test]
+    fn a_link_that_is_far_slower_than_was_thought_is_found_out_within_a_beat() {
+        assert_eq!(a_beat_after(CHUNK / 13), Pressure::Tight, "64 kbit/s");
+        assert_eq!(a_beat_after(CHUNK / 5), Pressure::Tight, "a fifth of the rate");
+    }
+
+    #[test]
+    fn a_link_that_is_a_little_slower_or_blocked_for_a_moment_is_given_time() {
+        assert_eq!(a_beat_after(CHUNK), Pressure::Easy);
+        assert_eq!(a_beat_after(CHUNK / 2), Pressure::Easy);
+        assert_eq!(a_beat_after(0), Pressure::Easy);
     }
 }

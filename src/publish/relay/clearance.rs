@@ -50,11 +50,11 @@ mod tests {
     use super::*;
 
     fn waits(delivered: u64) -> Backlog {
-        Backlog { age: Duration::from_millis(60), delivered, busy: true }
+        Backlog { age: Duration::from_millis(60), delivered, waiting: 1000, busy: true }
     }
 
     fn arrived(delivered: u64) -> Backlog {
-        Backlog { age: Duration::ZERO, delivered, busy: false }
+        Backlog { age: Duration::ZERO, delivered, waiting: 0, busy: false }
     }
 
     /// How many milliseconds after `start` it is asked again, for each backlog at the time that was asked for.

@@ -286,6 +286,11 @@ impl Segmenter {
         }
     }
 
+    /// Bytes of the frames that the next chunk is to be made of.
+    pub fn waiting_bytes(&self) -> u64 {
+        self.waiting.iter().map(|frame| frame.data.len() as u64).sum()
+    }
+
     /// Whether pictures are left out on purpose from now on. Then hardly any is waited for where none comes: the last one is
     /// repeated, and the voice goes on.
     pub fn expect_gaps(&mut self, expected: bool) {
