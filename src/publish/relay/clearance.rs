@@ -21,7 +21,7 @@ pub enum Clearance {
     Clear,
     /// Something waits; so many bytes have got through.
     Watched(u64),
-    /// Nothing got through while it was watched; so many bytes have.
+    /// The chunk has to wait for what is before it; so many bytes have got through.
     Blocked(u64),
     /// Something gets through again: before this time nothing may follow it.
     Freed(Instant),
@@ -37,6 +37,27 @@ impl Clearance {
                 (Self::Blocked(before), Some(now + LOOK_EVERY))
             }
             Self::Blocked(_) => (Self::Freed(now + SHORTEST_GAP), Some(now + SHORTEST_GAP)),
+            Self::Freed(until) if now < until => (*self, Some(until)),
+            Self::Clear | Self::Watched(_) | Self::Freed(_) => (Self::Clear, None),
+        };
+        *self = next;
+        ask_again
+    }
+
+    /// The same for a way that does not carry everything, where it takes the chunk `transit` to get through. What waits there
+    /// is no hindrance by itself: a chunk arrives as long behind the one before as it takes. For a small one behind a large one
+    /// that is too short.
+    pub fn ask_again_if_slow(
+        &mut self,
+        now: Instant,
+        backlog: Backlog,
+        transit: Duration,
+    ) -> Option<Instant> {
+        let short_of_gap = SHORTEST_GAP.saturating_sub(transit);
+        let (next, ask_again) = match *self {
+            _ if short_of_gap.is_zero() => (Self::Clear, None),
+            _ if backlog.waiting > 0 => (Self::Blocked(backlog.delivered), Some(now + LOOK_EVERY)),
+            Self::Blocked(_) => (Self::Freed(now + short_of_gap), Some(now + short_of_gap)),
             Self::Freed(until) if now < until => (*self, Some(until)),
             Self::Clear | Self::Watched(_) | Self::Freed(_) => (Self::Clear, None),
         };
@@ -87,5 +108,18 @@ mod tests {
         let freed = [arrived(9000), arrived(9000), arrived(9000)];
         let expected = [Some(30), Some(40), Some(50), Some(60), Some(110), None, None];
         assert_eq!(asked_again(blocked.into_iter().chain(freed)), expected);
+    }
+    #[test]
+    fn on_a_slow_way_only_a_small_chunk_waits_for_what_is_before_it() {
+        let start = Instant::now();
+        let after = |millis| start + Duration::from_millis(millis);
+        let [large, small] = [50, 12].map(Duration::from_millis);
+        let mut clearance = Clearance::default();
+        assert_eq!(clearance.ask_again_if_slow(start, waits(1000), large), None);
+        assert_eq!(clearance.ask_again_if_slow(start, arrived(9000), small), None);
+        assert_eq!(clearance.ask_again_if_slow(after(100), waits(9000), small), Some(after(110)));
+        assert_eq!(clearance.ask_again_if_slow(after(110), waits(9500), small), Some(after(120)));
+        assert_eq!(clearance.ask_again_if_slow(after(120), arrived(12_000), small), Some(after(158)));
+        assert_eq!(clearance.ask_again_if_slow(after(158), arrived(12_000), small), None);
     }
 }

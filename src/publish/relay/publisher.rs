@@ -311,11 +311,15 @@ impl Publisher {
         let Some(outbox) = &self.outbox else { return Cut::Nothing };
         let backlog = outbox.backlog();
         let (_, reason) = self.uplink.quality();
-        // A link that limits the picture has no time to lose.
-        if reason == Reason::Full
-            && backlog.age < STUCK
-            && let Some(again) = self.clearance.ask_again(now, backlog)
-        {
+        let carries_all = reason == Reason::Full && self.uplink.pressure() == Pressure::Easy;
+        let put_off = if backlog.age >= STUCK {
+            None
+        } else if carries_all {
+            self.clearance.ask_again(now, backlog)
+        } else {
+            self.clearance.ask_again_if_slow(now, backlog, self.transit())
+        };
+        if let Some(again) = put_off {
             // The uplink does not hear of it: what is blocked for a moment says nothing of what the link carries.
             return Cut::PutOff(again);
         }
@@ -358,6 +362,12 @@ impl Publisher {
         let made = if chunk.has_init() { Cut::InitSegment } else { Cut::Chunk };
         self.publish(chunk);
         made
+    }
+
+    /// How long what waits takes on the link, by what the link is trusted to carry.
+    fn transit(&self) -> Duration {
+        let bits = 8 * self.segmenter.waiting_bytes();
+        Duration::from_millis(1000 * bits / u64::from(self.uplink.expected_bitrate()).max(1))
     }
 
     fn publish(&mut self, chunk: Chunk) {
