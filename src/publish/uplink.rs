@@ -11,7 +11,7 @@ use crate::meeting::Backlog;
 
 /// What would come later than this is not sent even if nothing is late yet. Links that are four times too slow are
 /// found out in time by what is late on them; there giving up pictures would cost a key frame too much.
-const FAR_TOO_LATE: Duration = Duration::from_millis(1500);
+const FAR_TOO_LATE: Duration = Duration::from_secs(1);
 
 /// One uplink, over all sessions.
 #[derive(Debug)]
@@ -23,6 +23,8 @@ pub struct Uplink {
     /// When the backlog was seen before, and its [`Backlog::delivered`].
     observed: Instant,
     delivered: u64,
+    /// Whether what would have followed would have come [`FAR_TOO_LATE`].
+    far_too_slow: bool,
 }
 
 impl Uplink {
@@ -34,6 +36,7 @@ impl Uplink {
             other_bitrate: limits.other_bitrate,
             observed: now,
             delivered: 0,
+            far_too_slow: false,
         }
     }
 
@@ -60,10 +63,15 @@ impl Uplink {
         let delivered = backlog.delivered.saturating_sub(before);
         let thought_full = self.rate.reason() == Reason::Full;
         self.rate.observe(Observation { now, age: backlog.age, delivered, busy: backlog.busy });
-        let late = thought_full
+        self.far_too_slow = thought_full
             && backlog.busy
             && takes_longer(backlog.waiting + following, FAR_TOO_LATE, delivered, elapsed);
-        self.gauge.observe(now, if late { backlog.age.max(TIGHT) } else { backlog.age })
+        self.gauge.observe(now, if self.far_too_slow { backlog.age.max(TIGHT) } else { backlog.age })
+    }
+
+    /// Whether the link has just been found to be so slow that pictures which were captured already would come too late.
+    pub fn is_far_too_slow(&self) -> bool {
+        self.far_too_slow
     }
 
     /// What is sent at most, in bits per second: what the link is trusted to carry, or what a probe tries.

@@ -16,7 +16,7 @@ use crate::log_limit::LogLimit;
 use crate::media::{Chunk, Frame, MediaTime, StreamFormat, VideoFormat};
 use crate::meeting::session::EVENT_OVERHEAD_BYTES;
 use crate::meeting::{Outbox, QueueState, StateChange};
-use crate::publish::pressure::{Pressure, STUCK, TIGHT};
+use crate::publish::pressure::{Pressure, STUCK};
 use crate::publish::quality::{Quality, RateLimits, Reason};
 use crate::publish::uplink::Uplink;
 use crate::stream::{Counters, Origin, Segmenter};
@@ -323,10 +323,8 @@ impl Publisher {
             // The uplink does not hear of it: what is blocked for a moment says nothing of what the link carries.
             return Cut::PutOff(again);
         }
-        let relieved = self.uplink.pressure() == Pressure::Easy;
         let pressure = self.uplink.observe(now, backlog, self.segmenter.waiting_bytes());
-        if relieved && pressure == Pressure::Tight && backlog.age < TIGHT {
-            // There is no room for what was captured already either.
+        if self.uplink.is_far_too_slow() {
             self.segmenter.lose_pictures();
         }
         let (_, reason) = self.uplink.quality();

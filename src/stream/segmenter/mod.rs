@@ -286,9 +286,12 @@ impl Segmenter {
         }
     }
 
-    /// Bytes of the frames that the next chunk is to be made of.
+    /// Bytes of the frames that a chunk cut now has at least: all that wait but the newest picture, which may be left to the
+    /// next chunk.
     pub fn waiting_bytes(&self) -> u64 {
-        self.waiting.iter().map(|frame| frame.data.len() as u64).sum()
+        let newest_picture = self.waiting.iter().rposition(|frame| frame.track == Track::Video);
+        let sure = self.waiting.iter().enumerate().filter(|(at, _)| Some(*at) != newest_picture);
+        sure.map(|(_, frame)| frame.data.len() as u64).sum()
     }
 
     /// Whether pictures are left out on purpose from now on. Then hardly any is waited for where none comes: the last one is
