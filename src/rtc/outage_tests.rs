@@ -111,6 +111,7 @@ impl Meeting {
     }
 }
 
+/// After this the estimates have found the link.
 const SETTLED: Duration = Duration::from_secs(10);
 
 #[test]
