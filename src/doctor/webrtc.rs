@@ -190,6 +190,7 @@ impl End {
             video: None,
             stream: "roomcam-check".to_owned(),
             full_bitrate: BITRATE,
+            needed_bitrate: 0,
             offers_chat: true,
             remote: Remote::Page,
         };

@@ -2,7 +2,7 @@
 //!
 //! - [`peer`]: a connection to one participant, on str0m: descriptions, candidates and datagrams in, datagrams and events
 //!   out ([`output`]); `lane`: one of its tracks; `settings`: how it is made; `route`:
-//!   where its media go when the address they came from is gone;
+//!   where its media go when the address they came from is gone; `estimate`: what is believed of what it carries;
 //! - [`frame`]: an encoded frame that all peers share;
 //! - `description`: what is read of descriptions, and what is changed in ours; pure;
 //! - `crypto`: what it is encrypted with;
@@ -16,9 +16,12 @@ pub mod candidate;
 mod crypto;
 mod description;
 pub mod error;
+mod estimate;
 pub mod frame;
 pub mod ice;
 mod lane;
+#[cfg(test)]
+mod outage_tests;
 pub mod output;
 #[cfg(test)]
 mod path_tests;

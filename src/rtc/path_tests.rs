@@ -18,6 +18,7 @@ fn settings(stream: &str) -> PeerSettings {
         video: None,
         stream: stream.to_owned(),
         full_bitrate: 100_000,
+        needed_bitrate: 50_000,
         offers_chat: true,
         remote: Remote::Page,
     }

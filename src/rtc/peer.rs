@@ -17,6 +17,7 @@ use super::candidate::{LocalCandidate, Trickled};
 use super::crypto;
 use super::description::{self, Kind};
 use super::error::PeerError;
+use super::estimate::Estimate;
 use super::frame::SharedFrame;
 use super::lane::Lane;
 use super::output::{Answer, Output, PeerEvent};
@@ -62,8 +63,8 @@ pub struct Peer {
     connected: bool,
     /// ICE has begun to look for another path while connected.
     looks_for_path: bool,
-    /// What the way to the peer carries, in bits per second, as its feedback about each packet tells (TWCC).
-    estimate: Option<u64>,
+    /// What the way to the peer carries, as its feedback about each packet tells (TWCC).
+    estimate: Estimate,
     /// What the peer wants at most, in bits per second (REMB).
     limit: Option<u64>,
     /// The latest time that was told.
@@ -103,6 +104,7 @@ impl Peer {
             }
         }
         rtc.bwe().set_bitrate(Bitrate::ZERO, bitrate(settings.full_bitrate));
+        let needed_bitrate = settings.needed_bitrate;
         Ok(Self {
             rtc,
             video: Lane::new(Track::Video, settings.video),
@@ -116,7 +118,7 @@ impl Peer {
             negotiated: false,
             connected: false,
             looks_for_path: false,
-            estimate: None,
+            estimate: Estimate::new(needed_bitrate, now),
             limit: None,
             now,
             last_received: now,
@@ -263,8 +265,12 @@ impl Peer {
     pub fn handle_timeout(&mut self, now: Instant) {
         self.now = now;
         if self.connected && now >= self.last_received + SILENT_PEER {
-            self.end(PeerEvent::Failed(format!("nothing came for {} s", SILENT_PEER.as_secs())));
-        } else if let Err(error) = self.rtc.handle_input(Input::Timeout(now)) {
+            return self.end(PeerEvent::Failed(format!("nothing came for {} s", SILENT_PEER.as_secs())));
+        }
+        if self.connected {
+            self.check_estimate(now);
+        }
+        if let Err(error) = self.rtc.handle_input(Input::Timeout(now)) {
             self.end(PeerEvent::Failed(error.to_string()));
         }
     }
@@ -293,8 +299,9 @@ impl Peer {
                     }
                 }
                 Ok(RtcOutput::Timeout(at)) => {
-                    let silent = self.connected.then(|| self.last_received + SILENT_PEER);
-                    return Output::Timeout(silent.map_or(at, |silent| at.min(silent)));
+                    let dues = [Some(self.last_received + SILENT_PEER), self.estimate.poll_timeout()];
+                    let dues = dues.into_iter().flatten().filter(|_| self.connected);
+                    return Output::Timeout(dues.fold(at, Instant::min));
                 }
                 Err(error) => self.end(PeerEvent::Failed(error.to_string())),
             }
@@ -322,7 +329,7 @@ impl Peer {
             }
             RtcEvent::KeyframeRequest(_) => self.video.await_key_frame(),
             RtcEvent::EgressBitrateEstimate(BweKind::Twcc { estimate, .. }) => {
-                self.estimate = Some(estimate.as_u64());
+                self.estimate.update(estimate.as_u64(), self.now);
                 self.tell_estimate();
             }
             RtcEvent::EgressBitrateEstimate(BweKind::Remb { estimate, .. }) => {
@@ -342,8 +349,18 @@ impl Peer {
 
     /// The lower of both: a server that is sent feedback packet by packet may say beside it how much it wants at most.
     fn tell_estimate(&mut self) {
-        let lowest = [self.estimate, self.limit].into_iter().flatten().min();
+        let lowest = [self.estimate.believed(), self.limit].into_iter().flatten().min();
         self.events.extend(lowest.map(PeerEvent::Estimate));
+    }
+
+    fn check_estimate(&mut self, now: Instant) {
+        let told = self.estimate.believed();
+        if let Some(bits) = self.estimate.handle_timeout(now) {
+            self.rtc.bwe().reset(Bitrate::bps(bits));
+        }
+        if self.estimate.believed() != told {
+            self.tell_estimate();
+        }
     }
 
     fn connect(&mut self) {

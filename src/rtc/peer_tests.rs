@@ -31,33 +31,34 @@ fn settings() -> PeerSettings {
         video: Some(VideoCodec::Vp8),
         stream: "cam".to_owned(),
         full_bitrate: 800_000,
+        needed_bitrate: 156_000,
         offers_chat: true,
         remote: Remote::Page,
     }
 }
 
 /// The link to the viewer: how late datagrams are, and how many bits per second it carries.
-struct Line {
+pub(super) struct Line {
     delay: Duration,
-    rate: Option<u64>,
+    pub(super) rate: Option<u64>,
     free_at: Instant,
     on_the_way: VecDeque<(Instant, Vec<u8>)>,
-    open: bool,
+    pub(super) open: bool,
     bytes: usize,
 }
 
-struct Call {
-    peer: Peer,
+pub(super) struct Call {
+    pub(super) peer: Peer,
     viewer: Rtc,
     start: Instant,
-    now: Instant,
-    down: Line,
+    pub(super) now: Instant,
+    pub(super) down: Line,
     up: VecDeque<(Instant, Vec<u8>)>,
-    events: Vec<PeerEvent>,
+    pub(super) events: Vec<PeerEvent>,
     viewer_events: Vec<Event>,
     /// When a picture arrived, and when its bytes say that it was made; sound likewise.
-    pictures: Vec<(Duration, Duration)>,
-    packets: Vec<(Duration, Duration)>,
+    pub(super) pictures: Vec<(Duration, Duration)>,
+    pub(super) packets: Vec<(Duration, Duration)>,
 }
 
 impl Call {
@@ -91,7 +92,7 @@ impl Call {
     }
 
     /// We offer.
-    fn offered() -> Self {
+    pub(super) fn offered() -> Self {
         let mut call = Self::new(settings());
         let offer = call.peer.offer().unwrap();
         call.viewer_takes(&offer);
@@ -185,7 +186,7 @@ impl Call {
         }
     }
 
-    fn run(&mut self, length: Duration) {
+    pub(super) fn run(&mut self, length: Duration) {
         let end = self.now + length;
         while self.now < end {
             self.drain_peer();
@@ -208,7 +209,7 @@ impl Call {
         }
     }
 
-    fn at(&self) -> Duration {
+    pub(super) fn at(&self) -> Duration {
         self.now - self.start
     }
 
@@ -221,7 +222,7 @@ impl Call {
         SharedFrame::new(&frame, self.now)
     }
 
-    fn write(&mut self, track: Track, key: bool, length: usize) -> bool {
+    pub(super) fn write(&mut self, track: Track, key: bool, length: usize) -> bool {
         let frame = self.frame(track, key, length);
         let written = self.peer.write(&frame, self.now);
         self.drain_peer();
@@ -238,7 +239,7 @@ impl Call {
         }
     }
 
-    fn connected(mut self) -> Self {
+    pub(super) fn connected(mut self) -> Self {
         self.run(Duration::from_millis(500));
         assert!(self.events.contains(&PeerEvent::Connected), "{:?}", self.events);
         self

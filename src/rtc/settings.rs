@@ -12,6 +12,9 @@ pub struct PeerSettings {
     /// What the way to the peer must carry for full quality, in bits per second: what the estimate begins with, and what
     /// is looked for.
     pub full_bitrate: u32,
+    /// What it must carry for a picture at all, in bits per second. Less is not believed at once, and checked again and
+    /// again.
+    pub needed_bitrate: u32,
     /// Whether our offers have the data channel `chat`.
     pub offers_chat: bool,
     /// What is at the other end.

@@ -139,6 +139,7 @@ impl Publisher {
             video: self.format.video.map(|video| video.codec),
             stream: self.stream.clone(),
             full_bitrate: share::needed_for_best(&self.settings.limits),
+            needed_bitrate: share::needed_for_any(&self.settings.limits),
             offers_chat: self.settings.offers_chat,
             remote: self.settings.remote,
         };

@@ -43,6 +43,13 @@ pub(super) fn needed_for_best(limits: &RateLimits) -> u32 {
     (f64::from(limits.max_bitrate + limits.other_bitrate) / USED).ceil() as u32
 }
 
+/// What a link must carry for whoever gets the voice alone to get a picture, in bits per second.
+pub(super) fn needed_for_any(limits: &RateLimits) -> u32 {
+    let picture = f64::from(limits.min_bitrate) * BACK;
+    let needed = (picture + f64::from(limits.other_bitrate)) / USED;
+    needed.ceil().min(f64::from(needed_for_best(limits))) as u32
+}
+
 /// The quality for all links, and why it is no better. `before` is the quality until now.
 pub(super) fn quality(
     limits: &RateLimits,
@@ -133,6 +140,17 @@ mod tests {
         assert!(link.wants_voice_only(&LIMITS), "157 kbit/s are too close to 150");
         assert!(!Link { estimate: Some(300_000), ..link }.wants_voice_only(&LIMITS));
         assert!(!Link { estimate: None, ..link }.wants_voice_only(&LIMITS), "nothing is known of it");
+    }
+
+    #[test]
+    fn the_picture_comes_back_on_a_link_that_carries_what_is_needed_for_any() {
+        let needed = u64::from(needed_for_any(&LIMITS));
+        let wants_voice_only =
+            |estimate| Link { estimate: Some(estimate), voice_only: true }.wants_voice_only(&LIMITS);
+        assert!(!wants_voice_only(needed));
+        assert!(wants_voice_only(needed - 2));
+        let fixed = RateLimits { min_bitrate: 800_000, ..LIMITS };
+        assert_eq!(needed_for_any(&fixed), needed_for_best(&fixed), "no more than is looked for");
     }
 
     #[test]
