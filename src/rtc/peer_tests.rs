@@ -217,7 +217,13 @@ impl Call {
         let millis = self.at().as_millis() as u64;
         let mut data = vec![0; length.max(16)];
         data[..8].copy_from_slice(&millis.to_be_bytes());
-        let frame = Frame { track, captured: CaptureTime::from_millis(millis), key, data: Bytes::from(data) };
+        let frame = Frame {
+            track,
+            captured: CaptureTime::from_millis(millis),
+            key,
+            droppable: false,
+            data: Bytes::from(data),
+        };
         SharedFrame::new(&frame, self.now)
     }
 
