@@ -458,6 +458,21 @@ fn a_narrow_link_makes_the_picture_slower_not_late() {
 }
 
 #[test]
+fn a_droppable_picture_that_is_late_leaves_no_gap() {
+    for droppable in [true, false] {
+        let mut call = Call::offered().connected();
+        // More than the pacer hands out within 200 ms.
+        assert!(call.write(Track::Video, true, 100_000));
+        call.run(Duration::from_millis(250));
+        let late = SharedFrame { droppable, ..call.frame(Track::Video, false, 1000) };
+        assert!(!call.peer.write(&late, call.now), "it is late");
+        call.run(Duration::from_secs(3));
+        assert_eq!(call.peer.waiting(Track::Video), 0);
+        assert_eq!(call.peer.wants_key_frame(call.now), !droppable);
+    }
+}
+
+#[test]
 fn a_peer_from_which_nothing_comes_is_lost() {
     let mut call = Call::offered().connected();
     call.down.open = false;

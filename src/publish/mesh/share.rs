@@ -53,9 +53,26 @@ pub(super) fn followed_from(limits: &RateLimits, rooms: impl Iterator<Item = f64
     rooms.fold(0.0, f64::max).min(f64::from(limits.max_bitrate)) * FOLLOWED
 }
 
-/// What somebody takes whom the encoder follows: it can make as little as this.
-pub(super) fn least(limits: &RateLimits) -> PictureRates {
-    PictureRates { base: f64::from(limits.min_bitrate), droppable: 0.0 }
+/// What pictures take on a link with `room`, where those from `followed` on are followed. `made`: what the encoder makes, where
+/// it makes temporal layers. Without them all pictures can be as little as the lowest bitrate, but not for a link that
+/// carries too little even for a base layer, and would pull the others down so far.
+pub(super) fn rates(
+    limits: &RateLimits,
+    room: f64,
+    followed: f64,
+    made: Option<PictureRates>,
+) -> PictureRates {
+    let lowest = f64::from(limits.min_bitrate);
+    match made {
+        _ if room >= followed => PictureRates { base: lowest, droppable: 0.0 },
+        Some(made) => made,
+        None => PictureRates { base: lowest.max(useful_from(followed)), droppable: 0.0 },
+    }
+}
+
+/// The room from which a link has one for a base layer, where those from `followed` on are followed.
+fn useful_from(followed: f64) -> f64 {
+    followed / FOLLOWED * BASE_LEAST / BASE_USED
 }
 
 /// The quality for all links, and why it is no better. `before` is the quality until now; `layered`: whether there are
@@ -120,7 +137,7 @@ impl Layers {
     pub(super) fn follow(&mut self, limits: &RateLimits, rooms: &[f64], now: Instant) {
         let from = followed_from(limits, rooms.iter().copied());
         let best = from / FOLLOWED;
-        let slow = rooms.iter().filter(|room| **room < from && **room * BASE_USED >= best * BASE_LEAST);
+        let slow = rooms.iter().filter(|room| (useful_from(from)..from).contains(*room));
         if let Some(slowest) = slow.copied().reduce(f64::min) {
             let base = (slowest * BASE_USED).clamp(best * BASE_LEAST, best * BASE_MOST);
             self.base_bitrate = Some(self.base_bitrate.map_or(base as u32, |before| stepped(base, before)));
@@ -242,6 +259,19 @@ mod tests {
             assert_eq!(base_layers(&[room]), [base], "{room}");
         }
         assert_eq!(base_layers(&[200_000.0, 205_000.0]), [Some(180_000); 2], "nearly the same");
+    }
+
+    #[test]
+    fn without_layers_a_link_far_below_the_best_one_gets_the_voice() {
+        let limits = RateLimits { min_bitrate: 60_000, ..LIMITS };
+        let followed = followed_from(&limits, [2_000_000.0].into_iter());
+        let base = |room, made| rates(&limits, room, followed, made).base;
+        assert_eq!(base(600_000.0, None), 60_000.0);
+        assert!(base(112_000.0, None) <= 112_000.0);
+        assert!(base(110_000.0, None) > 110_000.0);
+        let made = PictureRates { base: 200_000.0, droppable: 600_000.0 };
+        assert_eq!(rates(&limits, 300_000.0, followed, Some(made)), made);
+        assert_eq!(base(600_000.0, Some(made)), 60_000.0);
     }
 
     #[test]

@@ -250,7 +250,7 @@ impl Viewers {
         let from = share::followed_from(limits, rooms.iter().copied());
         for (id, viewer) in &mut self.viewers {
             let room = share::room(limits, viewer.estimate);
-            let rates = made.filter(|_| room < from).unwrap_or_else(|| share::least(limits));
+            let rates = share::rates(limits, room, from, made);
             let had = viewer.thinning.pictures();
             if viewer.thinning.follow(room, rates, now) {
                 let (estimate, pictures) = (viewer.estimate, viewer.thinning.pictures());
