@@ -10,7 +10,7 @@ use std::time::{Duration, Instant};
 use crate::media::Frame;
 
 /// How much more room than needed there must be for more pictures.
-const SPARE: f64 = 1.3;
+const SPARE: f64 = 1.25;
 /// How long a choice stays at least before there are more pictures.
 const RISES_AFTER: Duration = Duration::from_secs(5);
 /// Over how long the rates are measured.
@@ -178,8 +178,8 @@ mod tests {
 
     #[test]
     fn there_are_more_pictures_after_five_seconds_and_with_room_to_spare() {
-        let tight = choices([300_000.0].into_iter().chain([500_000.0; 100]));
-        assert_eq!(tight[100], Pictures::Quarter, "500 are not 1.3 times 400");
+        let tight = choices([300_000.0].into_iter().chain([490_000.0; 100]));
+        assert_eq!(tight[100], Pictures::Quarter, "490 are not 1.25 times 400");
         let roomy = choices([300_000.0].into_iter().chain([530_000.0; 100]));
         assert_eq!(roomy.iter().position(|pictures| *pictures == Pictures::Half), Some(50));
     }
