@@ -112,7 +112,10 @@ impl Lane {
         }
         if self.track == Track::Video {
             if self.queue_age(rtc, now) > MAX_QUEUE_AGE {
-                self.decoder = Decoder::AwaitsKeyFrame;
+                // Without a droppable picture there is no gap.
+                if !frame.droppable {
+                    self.decoder = Decoder::AwaitsKeyFrame;
+                }
                 return false;
             }
             if self.decoder == Decoder::AwaitsKeyFrame && !frame.key {

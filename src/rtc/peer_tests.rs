@@ -217,7 +217,13 @@ impl Call {
         let millis = self.at().as_millis() as u64;
         let mut data = vec![0; length.max(16)];
         data[..8].copy_from_slice(&millis.to_be_bytes());
-        let frame = Frame { track, captured: CaptureTime::from_millis(millis), key, data: Bytes::from(data) };
+        let frame = Frame {
+            track,
+            captured: CaptureTime::from_millis(millis),
+            key,
+            droppable: false,
+            data: Bytes::from(data),
+        };
         SharedFrame::new(&frame, self.now)
     }
 
@@ -449,6 +455,21 @@ fn a_narrow_link_makes_the_picture_slower_not_late() {
         _ => None,
     });
     assert!(estimate.is_some_and(|bits| (100_000..700_000).contains(&bits)), "{estimate:?}");
+}
+
+#[test]
+fn a_droppable_picture_that_is_late_leaves_no_gap() {
+    for droppable in [true, false] {
+        let mut call = Call::offered().connected();
+        // More than the pacer hands out within 200 ms.
+        assert!(call.write(Track::Video, true, 100_000));
+        call.run(Duration::from_millis(250));
+        let late = SharedFrame { droppable, ..call.frame(Track::Video, false, 1000) };
+        assert!(!call.peer.write(&late, call.now), "it is late");
+        call.run(Duration::from_secs(3));
+        assert_eq!(call.peer.waiting(Track::Video), 0);
+        assert_eq!(call.peer.wants_key_frame(call.now), !droppable);
+    }
 }
 
 #[test]

@@ -7,6 +7,7 @@
 //! - `tracks`: the camera or black, the microphone or silence; pure;
 //! - `trickle`: candidates as signalling tells them; pure;
 //! - `share`: what one encoder makes for links that carry different amounts; pure;
+//! - `thinning`: which of its pictures a participant gets whose link does not carry all of them; pure;
 //! - `key_frames`: how often key frames are forced; pure.
 
 mod key_frames;
@@ -14,6 +15,7 @@ pub mod meeting;
 mod network;
 pub mod publisher;
 mod share;
+mod thinning;
 mod tracks;
 mod trickle;
 mod viewers;

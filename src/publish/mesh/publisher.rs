@@ -11,11 +11,12 @@ use tokio::time::sleep_until;
 use super::key_frames::KeyFrameLimit;
 use super::network::{Incoming, Network, Paths};
 use super::share;
+use super::thinning::PictureMeter;
 use super::tracks::Tracks;
 use super::viewers::{PathEvent, Refused, Viewers};
 use crate::capture::{Encoding, MediaClock};
 use crate::config::IceServer;
-use crate::media::{Frame, StreamFormat};
+use crate::media::{Frame, StreamFormat, Track};
 use crate::publish::quality::{Quality, RateLimits, Reason, SizeStep};
 use crate::publish::relay::{Sent, Traffic};
 use crate::rtc::socket::MAX_DATAGRAM;
@@ -67,6 +68,8 @@ pub struct Publisher {
     troubles: VecDeque<Trouble>,
     buffer: Box<[u8; MAX_DATAGRAM]>,
     quality: (Quality, Reason),
+    /// What the camera's encoder makes.
+    made: PictureMeter,
     links_followed: Instant,
     counters: Counters,
     traffic: Traffic,
@@ -82,6 +85,7 @@ impl Publisher {
             tracks: Tracks::default(),
             viewers: Viewers::new(settings.max_peers),
             quality: (settings.limits.best_quality(), Reason::Full),
+            made: PictureMeter::default(),
             links_followed: Instant::now(),
             settings,
             key_frames: KeyFrameLimit::default(),
@@ -176,6 +180,9 @@ impl Publisher {
     pub fn take_in(&mut self, frame: Frame) {
         self.counters.pushed += 1;
         if let Some(frame) = self.tracks.carry(frame) {
+            if frame.track == Track::Video {
+                self.made.add(&frame, Instant::now());
+            }
             if self.send(&frame) {
                 self.counters.sent += 1;
             } else {
@@ -279,10 +286,13 @@ impl Publisher {
     pub fn encoding(&self) -> Encoding {
         let (quality, reason) = self.quality;
         let frame_rate = if reason == Reason::Full { 0 } else { quality.frame_rate };
+        let base_bitrate = self.viewers.base_bitrate();
         Encoding {
             bitrate: quality.bitrate,
+            base_bitrate,
             frame_rate,
-            drop: reason != Reason::Full,
+            // A base layer above its target would not fit the link that it is for.
+            drop: reason != Reason::Full || base_bitrate.is_some(),
             halved: quality.size == SizeStep::Half,
             hold: false,
         }
@@ -298,7 +308,8 @@ impl Publisher {
         self.links_followed = now;
         let before = self.encoding();
         let (quality, _) = self.quality;
-        self.quality = self.viewers.follow_links(&self.settings.limits, quality);
+        let made = self.made.rates(now);
+        self.quality = self.viewers.follow_links(&self.settings.limits, quality, made, now);
         self.encoding() != before
     }
 

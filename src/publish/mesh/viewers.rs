@@ -5,7 +5,8 @@ use std::collections::{BTreeMap, VecDeque};
 use std::net::SocketAddr;
 use std::time::Instant;
 
-use super::share::{self, Link};
+use super::share::{self, Layers, Link};
+use super::thinning::{PictureRates, Pictures, Thinning};
 use crate::media::Track;
 use crate::publish::quality::{Quality, RateLimits, Reason};
 use crate::rtc::{LocalCandidate, Output, Peer, PeerError, PeerEvent, PeerSettings, SharedFrame, Trickled};
@@ -44,14 +45,19 @@ struct Viewer {
     peer: Peer,
     /// When its peer wants to be told the time.
     due: Instant,
-    /// What is known of the way to it.
-    link: Link,
+    /// What the way to it carries, in bits per second; `None` while that is not known.
+    estimate: Option<u64>,
+    /// Which pictures it gets.
+    thinning: Thinning,
+    /// Whether pictures were left out since its last key frame.
+    missed: bool,
 }
 
 /// Those who watch, by the id under which signalling knows them.
 pub(super) struct Viewers {
     viewers: BTreeMap<String, Viewer>,
     max: usize,
+    layers: Layers,
     events: VecDeque<(String, PeerEvent)>,
     path_events: VecDeque<(String, PathEvent)>,
     bytes_sent: u64,
@@ -63,6 +69,7 @@ impl Viewers {
         Self {
             viewers: BTreeMap::new(),
             max,
+            layers: Layers::default(),
             events: VecDeque::new(),
             path_events: VecDeque::new(),
             bytes_sent: 0,
@@ -85,10 +92,9 @@ impl Viewers {
         for candidate in candidates {
             peer.add_candidate(*candidate);
         }
-        self.viewers.insert(
-            id.to_owned(),
-            Viewer { peer, due: now, link: Link { estimate: None, voice_only: false } },
-        );
+        let (thinning, missed) = (Thinning::default(), false);
+        let viewer = Viewer { peer, due: now, estimate: None, thinning, missed };
+        self.viewers.insert(id.to_owned(), viewer);
         Ok(())
     }
 
@@ -121,8 +127,12 @@ impl Viewers {
     pub(super) fn write(&mut self, frame: &SharedFrame, now: Instant, transmit: &mut impl Transmit) -> bool {
         let mut written = false;
         for (id, viewer) in &mut self.viewers {
-            let left_out = frame.track == Track::Video && viewer.link.voice_only;
-            if !left_out && viewer.peer.write(frame, now) {
+            let passes = frame.track == Track::Audio || viewer.thinning.passes(frame.droppable);
+            let sent = passes && viewer.peer.write(frame, now);
+            if frame.track == Track::Video {
+                viewer.missed = if sent { viewer.missed && !frame.key } else { true };
+            }
+            if sent {
                 written = true;
                 drain(id, viewer, &mut self.events, &mut self.bytes_sent, transmit);
             }
@@ -215,21 +225,60 @@ impl Viewers {
 
     /// Whether somebody cannot go on without a key frame.
     pub(super) fn want_key_frame(&mut self, now: Instant) -> bool {
-        self.viewers.values_mut().any(|viewer| !viewer.link.voice_only && viewer.peer.wants_key_frame(now))
+        self.viewers
+            .values_mut()
+            .any(|viewer| viewer.thinning.pictures() > Pictures::None && viewer.peer.wants_key_frame(now))
     }
 
-    /// What all links together allow, and why no more. Who gets the voice alone is decided here.
-    pub(super) fn follow_links(&mut self, limits: &RateLimits, before: Quality) -> (Quality, Reason) {
+    /// What all links together allow, and why no more. Who gets which pictures is decided here. `made`: what the encoder
+    /// makes, where it makes temporal layers.
+    pub(super) fn follow_links(
+        &mut self,
+        limits: &RateLimits,
+        before: Quality,
+        made: Option<PictureRates>,
+        now: Instant,
+    ) -> (Quality, Reason) {
+        let connected = self.viewers.values().filter(|viewer| viewer.peer.is_connected());
+        let rooms: Vec<f64> = connected.map(|viewer| share::room(limits, viewer.estimate)).collect();
+        let from = share::followed_from(limits, rooms.iter().copied());
         for (id, viewer) in &mut self.viewers {
-            let voice_only = viewer.link.wants_voice_only(limits);
-            if std::mem::replace(&mut viewer.link.voice_only, voice_only) != voice_only {
-                let estimate = viewer.link.estimate;
-                tracing::info!(id, estimate, voice_only, "what the way to a participant carries has changed");
-                viewer.peer.await_key_frame();
+            let room = share::room(limits, viewer.estimate);
+            let rates = share::rates(limits, room, from, made);
+            let had = viewer.thinning.pictures();
+            if viewer.thinning.follow(room, rates, now) {
+                let (estimate, pictures) = (viewer.estimate, viewer.thinning.pictures());
+                tracing::info!(id, estimate, ?pictures, "what the way to a participant carries has changed");
+                if had.min(pictures) == Pictures::None {
+                    viewer.peer.await_key_frame();
+                }
             }
         }
+        self.follow_layers(limits, &rooms, now);
         let connected = self.viewers.values().filter(|viewer| viewer.peer.is_connected());
-        share::quality(limits, connected.map(|viewer| viewer.link), before)
+        let link = |viewer: &Viewer| Link {
+            room: share::room(limits, viewer.estimate),
+            pictures: viewer.thinning.pictures(),
+        };
+        let links: Vec<Link> = connected.map(link).collect();
+        share::quality(limits, &links, before, made.is_some())
+    }
+
+    /// Without layers the encoder may refer to anything again, of which whoever missed pictures has another idea.
+    fn follow_layers(&mut self, limits: &RateLimits, rooms: &[f64], now: Instant) {
+        let before = self.layers.base_bitrate();
+        self.layers.follow(limits, rooms, now);
+        if before.is_some() && self.layers.base_bitrate().is_none() {
+            self.viewers
+                .values_mut()
+                .filter(|viewer| viewer.missed)
+                .for_each(|viewer| viewer.peer.await_key_frame());
+        }
+    }
+
+    /// What of the encoder's bitrate the base layer is to have, if there are to be temporal layers.
+    pub(super) fn base_bitrate(&self) -> Option<u32> {
+        self.layers.base_bitrate()
     }
 
     /// How many are connected.
@@ -266,7 +315,7 @@ fn drain(
             }
             Output::Event(event) => {
                 if let PeerEvent::Estimate(bits) = event {
-                    viewer.link.estimate = Some(bits);
+                    viewer.estimate = Some(bits);
                 } else {
                     events.push_back((id.to_owned(), event));
                 }
