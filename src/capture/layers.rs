@@ -22,6 +22,8 @@ const DECIMATORS: &str = "temporal-scalability-rate-decimator";
 /// Cumulative, in bits per second. libvpx refuses one that is not above the one before.
 const TARGETS: &str = "temporal-scalability-target-bitrate";
 const FLAGS: &str = "temporal-scalability-layer-flags";
+/// What a key frame is of the bytes of an average picture at most, in percent; 0 for no limit.
+const MAX_KEY_FRAME: &str = "max-intra-bitrate";
 /// GStreamer reads one for each picture, and divides by their number.
 const SYNC_FLAGS: &str = "temporal-scalability-layer-sync-flags";
 
@@ -44,16 +46,23 @@ pub(super) fn set(encoder: &gst::Element, bitrate: u32, base: Option<u32>) {
                 let flags: Vec<&str> = (0..PERIOD).map(|at| if at > 0 { DROPPABLE } else { BASE }).collect();
                 encoder.set_property_from_str(FLAGS, &format!("<{}>", flags.join(",")));
                 encoder.set_property(PERIODICITY, PERIOD);
+                // It is of the average in the base layer now. Key frames half as large take half as long over a narrow link.
+                scale_key_frames(encoder, |percent| percent / 2);
                 encoder.set_property(NUMBER, 2);
             }
         }
         None if layered => {
             encoder.set_property(NUMBER, 1);
             encoder.set_property(PERIODICITY, 0);
+            scale_key_frames(encoder, |percent| percent * 2);
             encoder.set_property_from_str(FLAGS, "<>");
         }
         None => {}
     }
+}
+
+fn scale_key_frames(encoder: &gst::Element, scale: impl FnOnce(i32) -> i32) {
+    encoder.set_property(MAX_KEY_FRAME, scale(encoder.property(MAX_KEY_FRAME)));
 }
 
 fn number(bits_per_second: u32) -> i32 {

@@ -388,11 +388,11 @@ impl Peer {
     }
 
     /// Sends a frame, unless the peer is not connected, has no place for the track, needs a key frame first or is too far
-    /// behind. Says whether it is on its way. [`Peer::poll`] is to be called after each frame.
+    /// behind: no picture is put behind what has waited for longer than `max_age`. Says whether it is on its way. [`Peer::poll`] is to be called after each frame.
     ///
     /// Nothing is sent that cannot arrive: the peer would ask for all of it later, and what it misses would be taken for what
     /// the next path loses.
-    pub fn write(&mut self, frame: &SharedFrame, now: Instant) -> bool {
+    pub fn write(&mut self, frame: &SharedFrame, max_age: Duration, now: Instant) -> bool {
         if self.route.is_lost() {
             return false;
         }
@@ -400,7 +400,7 @@ impl Peer {
             Track::Video => &mut self.video,
             Track::Audio => &mut self.audio,
         };
-        self.connected && lane.write(&mut self.rtc, frame, now)
+        self.connected && lane.write(&mut self.rtc, frame, max_age, now)
     }
 
     /// Hands out all media that wait for their turn, through [`Peer::poll`], and forgets what could be sent again: when

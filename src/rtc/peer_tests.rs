@@ -17,6 +17,8 @@ use crate::media::{CaptureTime, Frame, Track, VideoCodec};
 
 const STEP: Duration = Duration::from_millis(1);
 const FRAME: Duration = Duration::from_millis(40);
+/// How old what waits may be.
+const MAX_AGE: Duration = Duration::from_millis(200);
 
 fn ours() -> SocketAddr {
     "192.0.2.1:5000".parse().unwrap()
@@ -229,7 +231,7 @@ impl Call {
 
     fn write(&mut self, track: Track, key: bool, length: usize) -> bool {
         let frame = self.frame(track, key, length);
-        let written = self.peer.write(&frame, self.now);
+        let written = self.peer.write(&frame, MAX_AGE, self.now);
         self.drain_peer();
         written
     }
@@ -465,7 +467,7 @@ fn a_droppable_picture_that_is_late_leaves_no_gap() {
         assert!(call.write(Track::Video, true, 100_000));
         call.run(Duration::from_millis(250));
         let late = SharedFrame { droppable, ..call.frame(Track::Video, false, 1000) };
-        assert!(!call.peer.write(&late, call.now), "it is late");
+        assert!(!call.peer.write(&late, MAX_AGE, call.now), "it is late");
         call.run(Duration::from_secs(3));
         assert_eq!(call.peer.waiting(Track::Video), 0);
         assert_eq!(call.peer.wants_key_frame(call.now), !droppable);

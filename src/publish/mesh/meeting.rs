@@ -293,6 +293,7 @@ impl Meeting {
                 tracing::info!(%id, "a participant was reached from an address that is lost: ICE is restarted");
                 self.negotiate(Event::OfferNeeded(id));
             }
+            PathEvent::OtherPictures => self.happened.push_back(Happened::Changed),
         }
     }
 

@@ -10,13 +10,12 @@ use tokio::time::sleep_until;
 
 use super::key_frames::KeyFrameLimit;
 use super::network::{Incoming, Network, Paths};
-use super::share;
-use super::thinning::PictureMeter;
+use super::share::{self, Pictures};
 use super::tracks::Tracks;
 use super::viewers::{PathEvent, Refused, Viewers};
 use crate::capture::{Encoding, MediaClock};
 use crate::config::IceServer;
-use crate::media::{Frame, StreamFormat, Track};
+use crate::media::{Frame, StreamFormat};
 use crate::publish::quality::{Quality, RateLimits, Reason, SizeStep};
 use crate::publish::relay::{Sent, Traffic};
 use crate::rtc::socket::MAX_DATAGRAM;
@@ -68,8 +67,6 @@ pub struct Publisher {
     troubles: VecDeque<Trouble>,
     buffer: Box<[u8; MAX_DATAGRAM]>,
     quality: (Quality, Reason),
-    /// What the camera's encoder makes.
-    made: PictureMeter,
     links_followed: Instant,
     counters: Counters,
     traffic: Traffic,
@@ -85,7 +82,6 @@ impl Publisher {
             tracks: Tracks::default(),
             viewers: Viewers::new(settings.max_peers),
             quality: (settings.limits.best_quality(), Reason::Full),
-            made: PictureMeter::default(),
             links_followed: Instant::now(),
             settings,
             key_frames: KeyFrameLimit::default(),
@@ -180,9 +176,6 @@ impl Publisher {
     pub fn take_in(&mut self, frame: Frame) {
         self.counters.pushed += 1;
         if let Some(frame) = self.tracks.carry(frame) {
-            if frame.track == Track::Video {
-                self.made.add(&frame, Instant::now());
-            }
             if self.send(&frame) {
                 self.counters.sent += 1;
             } else {
@@ -230,9 +223,9 @@ impl Publisher {
         self.fill();
     }
 
-    /// Law 1: on return nothing captured before waits anywhere here. What the pacers hold (at most 200 ms of it) leaves now,
-    /// before a lamp says that nothing does: dropping it would leave gaps for which every viewer asks for key frames. What
-    /// could be sent again is forgotten.
+    /// Law 1: on return nothing captured before waits anywhere here. What the pacers hold (at most 200 ms of it, for a narrow
+    /// link a second) leaves now, before a lamp says that nothing does: dropping it would leave gaps for which every viewer
+    /// asks for key frames. What could be sent again is forgotten.
     pub fn forget_captured(&mut self) {
         self.viewers.flush(Instant::now(), &mut transmit(&mut self.network));
         if let Some(network) = &mut self.network {
@@ -267,6 +260,11 @@ impl Publisher {
         self.viewers.connected()
     }
 
+    /// Which pictures a participant gets, as far as its link carries them.
+    pub fn pictures(&self, id: &str) -> Option<Pictures> {
+        self.viewers.pictures(id)
+    }
+
     /// Packets that wait for their turn.
     pub fn waiting(&mut self) -> usize {
         self.viewers.waiting()
@@ -286,12 +284,12 @@ impl Publisher {
     pub fn encoding(&self) -> Encoding {
         let (quality, reason) = self.quality;
         let frame_rate = if reason == Reason::Full { 0 } else { quality.frame_rate };
+        // A base layer that does not keep to its target would not fit the link that it is for.
         let base_bitrate = self.viewers.base_bitrate();
         Encoding {
             bitrate: quality.bitrate,
             base_bitrate,
             frame_rate,
-            // A base layer above its target would not fit the link that it is for.
             drop: reason != Reason::Full || base_bitrate.is_some(),
             halved: quality.size == SizeStep::Half,
             hold: false,
@@ -308,8 +306,7 @@ impl Publisher {
         self.links_followed = now;
         let before = self.encoding();
         let (quality, _) = self.quality;
-        let made = self.made.rates(now);
-        self.quality = self.viewers.follow_links(&self.settings.limits, quality, made, now);
+        self.quality = self.viewers.follow_links(&self.settings.limits, quality, now);
         self.encoding() != before
     }
 

@@ -3,13 +3,21 @@
 
 use std::collections::{BTreeMap, VecDeque};
 use std::net::SocketAddr;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
-use super::share::{self, Layers, Link};
-use super::thinning::{PictureRates, Pictures, Thinning};
+use super::share::{self, Link, Pictures};
 use crate::media::Track;
 use crate::publish::quality::{Quality, RateLimits, Reason};
 use crate::rtc::{LocalCandidate, Output, Peer, PeerError, PeerEvent, PeerSettings, SharedFrame, Trickled};
+
+/// How old what waits for a peer may be, for one that gets all pictures, and for one that gets the base layer: a key frame
+/// takes longer over a narrow link, and whatever is given up makes another one necessary.
+const MAX_QUEUE_AGE: Duration = Duration::from_millis(200);
+const MAX_BASE_QUEUE_AGE: Duration = Duration::from_secs(1);
+/// How far apart key frames are at least for the sake of somebody who gets the base layer.
+const BASE_KEY_FRAME_INTERVAL: Duration = Duration::from_secs(3);
+/// How long the encoder may make no droppable pictures while it makes temporal layers.
+const LAYERS_SEEN: Duration = Duration::from_secs(1);
 
 /// Takes a datagram from one of our addresses to somebody.
 pub(super) trait Transmit: FnMut(SocketAddr, SocketAddr, &[u8]) {}
@@ -39,25 +47,40 @@ pub enum PathEvent {
     Candidate(Trickled),
     /// The address that we sent from is no longer ours.
     Lost,
+    /// The participant gets other pictures from now on: [`Publisher::pictures`](super::Publisher::pictures).
+    OtherPictures,
 }
 
 struct Viewer {
     peer: Peer,
     /// When its peer wants to be told the time.
     due: Instant,
-    /// What the way to it carries, in bits per second; `None` while that is not known.
-    estimate: Option<u64>,
-    /// Which pictures it gets.
-    thinning: Thinning,
-    /// Whether pictures were left out since its last key frame.
-    missed: bool,
+    /// What is known of the way to it.
+    link: Link,
+    /// When it was last sent a key frame.
+    key_frame_at: Option<Instant>,
+}
+
+impl Viewer {
+    /// Whether it cannot go on without a key frame.
+    fn wants_key_frame(&mut self, now: Instant) -> bool {
+        let may_have = match self.link.pictures {
+            Pictures::None => false,
+            Pictures::Base => self.key_frame_at.is_none_or(|at| now >= at + BASE_KEY_FRAME_INTERVAL),
+            Pictures::All => true,
+        };
+        may_have && self.peer.wants_key_frame(now)
+    }
 }
 
 /// Those who watch, by the id under which signalling knows them.
 pub(super) struct Viewers {
     viewers: BTreeMap<String, Viewer>,
     max: usize,
-    layers: Layers,
+    /// What the base layer is to have of the encoder's bitrate, in bits per second, if somebody needs one.
+    base_bitrate: Option<u32>,
+    /// When there was a droppable picture.
+    layers_seen: Option<Instant>,
     events: VecDeque<(String, PeerEvent)>,
     path_events: VecDeque<(String, PathEvent)>,
     bytes_sent: u64,
@@ -69,7 +92,8 @@ impl Viewers {
         Self {
             viewers: BTreeMap::new(),
             max,
-            layers: Layers::default(),
+            base_bitrate: None,
+            layers_seen: None,
             events: VecDeque::new(),
             path_events: VecDeque::new(),
             bytes_sent: 0,
@@ -92,9 +116,15 @@ impl Viewers {
         for candidate in candidates {
             peer.add_candidate(*candidate);
         }
-        let (thinning, missed) = (Thinning::default(), false);
-        let viewer = Viewer { peer, due: now, estimate: None, thinning, missed };
-        self.viewers.insert(id.to_owned(), viewer);
+        self.viewers.insert(
+            id.to_owned(),
+            Viewer {
+                peer,
+                due: now,
+                link: Link { estimate: None, pictures: Pictures::All },
+                key_frame_at: None,
+            },
+        );
         Ok(())
     }
 
@@ -126,14 +156,21 @@ impl Viewers {
     /// Sends a frame to all who can use it. Says whether anybody can.
     pub(super) fn write(&mut self, frame: &SharedFrame, now: Instant, transmit: &mut impl Transmit) -> bool {
         let mut written = false;
+        if frame.droppable {
+            self.layers_seen = Some(now);
+        }
         for (id, viewer) in &mut self.viewers {
-            let passes = frame.track == Track::Audio || viewer.thinning.passes(frame.droppable);
-            let sent = passes && viewer.peer.write(frame, now);
-            if frame.track == Track::Video {
-                viewer.missed = if sent { viewer.missed && !frame.key } else { true };
-            }
-            if sent {
+            let (left_out, max_age) = match (frame.track, viewer.link.pictures) {
+                (Track::Audio, _) => (false, MAX_QUEUE_AGE),
+                (Track::Video, Pictures::None) => (true, MAX_QUEUE_AGE),
+                (Track::Video, Pictures::Base) => (frame.droppable, MAX_BASE_QUEUE_AGE),
+                (Track::Video, Pictures::All) => (false, MAX_QUEUE_AGE),
+            };
+            if !left_out && viewer.peer.write(frame, max_age, now) {
                 written = true;
+                if frame.track == Track::Video && frame.key {
+                    viewer.key_frame_at = Some(now);
+                }
                 drain(id, viewer, &mut self.events, &mut self.bytes_sent, transmit);
             }
         }
@@ -225,60 +262,48 @@ impl Viewers {
 
     /// Whether somebody cannot go on without a key frame.
     pub(super) fn want_key_frame(&mut self, now: Instant) -> bool {
-        self.viewers
-            .values_mut()
-            .any(|viewer| viewer.thinning.pictures() > Pictures::None && viewer.peer.wants_key_frame(now))
+        self.viewers.values_mut().any(|viewer| viewer.wants_key_frame(now))
     }
 
-    /// What all links together allow, and why no more. Who gets which pictures is decided here. `made`: what the encoder
-    /// makes, where it makes temporal layers.
+    /// What all links together allow, and why no more. Who gets which pictures is decided here.
     pub(super) fn follow_links(
         &mut self,
         limits: &RateLimits,
         before: Quality,
-        made: Option<PictureRates>,
         now: Instant,
     ) -> (Quality, Reason) {
-        let connected = self.viewers.values().filter(|viewer| viewer.peer.is_connected());
-        let rooms: Vec<f64> = connected.map(|viewer| share::room(limits, viewer.estimate)).collect();
-        let from = share::followed_from(limits, rooms.iter().copied());
+        let layered = self.layers_seen.is_some_and(|seen| now < seen + LAYERS_SEEN);
+        let best = share::best(limits, self.links());
         for (id, viewer) in &mut self.viewers {
-            let room = share::room(limits, viewer.estimate);
-            let rates = share::rates(limits, room, from, made);
-            let had = viewer.thinning.pictures();
-            if viewer.thinning.follow(room, rates, now) {
-                let (estimate, pictures) = (viewer.estimate, viewer.thinning.pictures());
+            let pictures = viewer.link.pictures(limits, best, layered);
+            let had = std::mem::replace(&mut viewer.link.pictures, pictures);
+            if had != pictures {
+                let estimate = viewer.link.estimate;
                 tracing::info!(id, estimate, ?pictures, "what the way to a participant carries has changed");
-                if had.min(pictures) == Pictures::None {
-                    viewer.peer.await_key_frame();
-                }
+                self.path_events.push_back((id.clone(), PathEvent::OtherPictures));
+            }
+            // Whoever leaves out pictures that are droppable alone has no gap.
+            if had != pictures && (had == Pictures::None || pictures == Pictures::None) {
+                viewer.peer.await_key_frame();
             }
         }
-        self.follow_layers(limits, &rooms, now);
-        let connected = self.viewers.values().filter(|viewer| viewer.peer.is_connected());
-        let link = |viewer: &Viewer| Link {
-            room: share::room(limits, viewer.estimate),
-            pictures: viewer.thinning.pictures(),
-        };
-        let links: Vec<Link> = connected.map(link).collect();
-        share::quality(limits, &links, before, made.is_some())
+        self.base_bitrate = share::base_bitrate(limits, self.links(), self.base_bitrate);
+        share::quality(limits, self.links(), before)
     }
 
-    /// Without layers the encoder may refer to anything again, of which whoever missed pictures has another idea.
-    fn follow_layers(&mut self, limits: &RateLimits, rooms: &[f64], now: Instant) {
-        let before = self.layers.base_bitrate();
-        self.layers.follow(limits, rooms, now);
-        if before.is_some() && self.layers.base_bitrate().is_none() {
-            self.viewers
-                .values_mut()
-                .filter(|viewer| viewer.missed)
-                .for_each(|viewer| viewer.peer.await_key_frame());
-        }
+    /// The links of those who are connected.
+    fn links(&self) -> impl Iterator<Item = Link> + Clone {
+        self.viewers.values().filter(|viewer| viewer.peer.is_connected()).map(|viewer| viewer.link)
     }
 
-    /// What of the encoder's bitrate the base layer is to have, if there are to be temporal layers.
+    /// Which pictures somebody gets.
+    pub(super) fn pictures(&self, id: &str) -> Option<Pictures> {
+        self.viewers.get(id).map(|viewer| viewer.link.pictures)
+    }
+
+    /// What of the encoder's bitrate the base layer is to have, in bits per second, if there are to be temporal layers.
     pub(super) fn base_bitrate(&self) -> Option<u32> {
-        self.layers.base_bitrate()
+        self.base_bitrate
     }
 
     /// How many are connected.
@@ -315,7 +340,7 @@ fn drain(
             }
             Output::Event(event) => {
                 if let PeerEvent::Estimate(bits) = event {
-                    viewer.estimate = Some(bits);
+                    viewer.link.estimate = Some(bits);
                 } else {
                     events.push_back((id.to_owned(), event));
                 }

@@ -142,6 +142,7 @@ impl Client {
                 self.tell(match event {
                     PathEvent::Candidate(trickled) => Event::Candidates(vec![trickled.candidate]),
                     PathEvent::Lost => Event::PathLost,
+                    PathEvent::OtherPictures => continue,
                 });
             }
             while let Some(trouble) = self.publisher.poll_trouble() {
