@@ -25,6 +25,9 @@ const BASE_LEAST: f64 = 0.125;
 const BASE_MOST: f64 = 0.33;
 /// The part of a link's room that its base layer is given, if that is not too little; the rest is for key frames.
 const BASE_USED: f64 = 0.75;
+/// The part of the least base layer for which there must be room. Where less is sent than a link carries, as it is then, the
+/// estimate falls below what is sent; with the voice alone it would fall further, and never rise again.
+const BASE_KEPT: f64 = 0.6;
 
 /// Which pictures a participant gets.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -58,7 +61,7 @@ impl Link {
         let back = |fewer| if self.pictures == fewer { BACK } else { 1.0 };
         let room = self.room(limits);
         let (pictures, needed) = match layered && room < best * FOLLOWED * back(Pictures::Base) {
-            true => (Pictures::Base, best * BASE_LEAST),
+            true => (Pictures::Base, best * BASE_LEAST * BASE_KEPT),
             false => (Pictures::All, f64::from(limits.min_bitrate)),
         };
         if room < needed * back(Pictures::None) { Pictures::None } else { pictures }

@@ -296,6 +296,8 @@ impl Viewers {
         self.viewers.values().filter(|viewer| viewer.peer.is_connected()).map(|viewer| viewer.link)
     }
 
+    #[cfg(test)]
+    pub(super) fn link(&self, id: &str) -> Link { self.viewers[id].link }
     /// Which pictures somebody gets.
     pub(super) fn pictures(&self, id: &str) -> Option<Pictures> {
         self.viewers.get(id).map(|viewer| viewer.link.pictures)

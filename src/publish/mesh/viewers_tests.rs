@@ -193,6 +193,10 @@ impl Meeting {
             self.now += STEP;
             let (now, millis) = (self.now, self.at().as_millis());
             if millis % 100 == 0 {
+                if millis % 1000 == 0 {
+                    let all: Vec<_> = self.ends.keys().map(|id| self.viewers.link(id)).collect();
+                    println!("{millis} {all:?} {:?} {}", self.viewers.base_bitrate(), self.quality.bitrate);
+                }
                 (self.quality, _) = self.viewers.follow_links(&LIMITS, self.quality, now);
             }
             if millis % 20 == 0 {
@@ -344,6 +348,18 @@ fn beside_a_link_that_loses_a_tenth_the_others_keep_nine_tenths() {
         let seen = watch(&[way, GOOD, GOOD]);
         for good in &seen[1..] {
             assert!(good.bits_per_second >= 0.9 * undisturbed.bits_per_second, "{good:?}");
+        }
+    }
+}
+
+#[test]
+fn sweep() {
+    for loss in [0, 2, 5, 10] {
+        for part in [1.0, 0.75, 0.6, 0.5, 0.4, 0.3, 0.25, 0.2, 0.15, 0.1] {
+            let way = Way { loss, ..narrow(part) };
+            let seen = watch(&[way, GOOD, GOOD]);
+            let b = &seen[0];
+            println!("SWEEP loss {loss} part {part}: good {:.0} fps {:.1}; bad {:.1} fps {:.0} kbps oldest {:?} gap {:?} voice {:.3} {:?}", seen[1].bits_per_second / 1000.0, seen[1].pictures_per_second, b.pictures_per_second, b.bits_per_second / 1000.0, b.oldest, b.longest_gap, b.voice, b.oldest_voice);
         }
     }
 }
