@@ -65,6 +65,11 @@ impl Lane {
         self.mid.is_some() && self.sending
     }
 
+    /// Whether it is in this section.
+    pub(super) fn is_at(&self, mid: Mid) -> bool {
+        self.mid == Some(mid)
+    }
+
     /// A section was agreed on. The first in which we may send is taken.
     pub(super) fn place(&mut self, mid: Mid, direction: Direction) {
         if !self.has_place() {

@@ -38,6 +38,8 @@ const MTU: std::ops::RangeInclusive<usize> = 1150..=1200;
 const TIMER_STEP: Duration = Duration::from_micros(500);
 /// The id of the playout-delay extension in our offers, which str0m leaves free.
 const PLAYOUT_DELAY_ID: u8 = 5;
+/// How often is told what was lost.
+const LOSS_INTERVAL: Duration = Duration::from_secs(1);
 /// Lines of chat are cut at this many bytes.
 const MAX_CHAT_BYTES: usize = 4096;
 /// The label of the data channel over which pages chat.
@@ -90,6 +92,7 @@ impl Peer {
             .enable_vp9(settings.video == Some(VideoCodec::Vp9))
             .set_extension(PLAYOUT_DELAY_ID, Extension::PlayoutDelay)
             .enable_bwe(Some(bitrate(settings.full_bitrate)))
+            .set_stats_interval(Some(LOSS_INTERVAL))
             .set_send_buffer_video(SEND_BUFFER)
             .set_send_buffer_audio(SEND_BUFFER)
             .set_mtu(MTU);
@@ -328,6 +331,9 @@ impl Peer {
             RtcEvent::EgressBitrateEstimate(BweKind::Remb { estimate, .. }) => {
                 self.limit = Some(estimate.as_u64());
                 self.tell_estimate();
+            }
+            RtcEvent::MediaEgressStats(stats) if self.audio.is_at(stats.mid) => {
+                self.events.extend(stats.loss.map(PeerEvent::VoiceLoss));
             }
             RtcEvent::ChannelOpen(id, label) if label == CHAT => self.chat = Some(id),
             RtcEvent::ChannelData(data) if Some(data.id) == self.chat && !data.binary => {

@@ -279,7 +279,7 @@ impl Meeting {
                 let from = from.and_then(|known| known.name.clone());
                 self.happened.push_back(Happened::Chat { from, text });
             }
-            PeerEvent::Estimate(_) => {}
+            PeerEvent::Estimate(_) | PeerEvent::VoiceLoss(_) => {}
         }
     }
 

@@ -16,6 +16,10 @@ const MAX_QUEUE_AGE: Duration = Duration::from_millis(200);
 const MAX_BASE_QUEUE_AGE: Duration = Duration::from_secs(1);
 /// How far apart key frames are at least for the sake of somebody who gets the base layer.
 const BASE_KEY_FRAME_INTERVAL: Duration = Duration::from_secs(3);
+/// Whoever gets the base layer and loses this part of the voice twice in a row gets the voice alone for so long: the base layer
+/// does not fit, whatever the estimate says.
+const VOICE_LOST: f32 = 0.15;
+const VOICE_FIRST: Duration = Duration::from_secs(60);
 /// How long the encoder may make no droppable pictures while it makes temporal layers.
 const LAYERS_SEEN: Duration = Duration::from_secs(1);
 
@@ -59,6 +63,9 @@ struct Viewer {
     link: Link,
     /// When it was last sent a key frame.
     key_frame_at: Option<Instant>,
+    /// How often in a row so much of its voice was lost, and until when it gets the voice alone because of that.
+    losses: u8,
+    voice_until: Option<Instant>,
 }
 
 impl Viewer {
@@ -123,6 +130,8 @@ impl Viewers {
                 due: now,
                 link: Link { estimate: None, pictures: Pictures::All },
                 key_frame_at: None,
+                losses: 0,
+                voice_until: None,
             },
         );
         Ok(())
@@ -275,7 +284,13 @@ impl Viewers {
         let layered = self.layers_seen.is_some_and(|seen| now < seen + LAYERS_SEEN);
         let best = share::best(limits, self.links());
         for (id, viewer) in &mut self.viewers {
-            let pictures = viewer.link.pictures(limits, best, layered);
+            if viewer.losses > 1 && viewer.link.pictures == Pictures::Base {
+                (viewer.losses, viewer.voice_until) = (0, Some(now + VOICE_FIRST));
+            }
+            let pictures = match viewer.voice_until {
+                Some(until) if now < until => Pictures::None,
+                _ => viewer.link.pictures(limits, best, layered),
+            };
             let had = std::mem::replace(&mut viewer.link.pictures, pictures);
             if had != pictures {
                 let estimate = viewer.link.estimate;
@@ -297,7 +312,9 @@ impl Viewers {
     }
 
     #[cfg(test)]
-    pub(super) fn link(&self, id: &str) -> Link { self.viewers[id].link }
+    pub(super) fn link(&self, id: &str) -> Link {
+        self.viewers[id].link
+    }
     /// Which pictures somebody gets.
     pub(super) fn pictures(&self, id: &str) -> Option<Pictures> {
         self.viewers.get(id).map(|viewer| viewer.link.pictures)
@@ -340,13 +357,13 @@ fn drain(
                 *bytes_sent += datagram.len() as u64;
                 transmit(from, to, &datagram);
             }
-            Output::Event(event) => {
-                if let PeerEvent::Estimate(bits) = event {
-                    viewer.link.estimate = Some(bits);
-                } else {
-                    events.push_back((id.to_owned(), event));
+            Output::Event(event) => match event {
+                PeerEvent::Estimate(bits) => viewer.link.estimate = Some(bits),
+                PeerEvent::VoiceLoss(part) => {
+                    viewer.losses = if part > VOICE_LOST { viewer.losses + 1 } else { 0 };
                 }
-            }
+                event => events.push_back((id.to_owned(), event)),
+            },
             Output::Timeout(at) => {
                 viewer.due = at;
                 break;

@@ -23,8 +23,14 @@ const LIMITS: RateLimits =
 const FULL: f64 = 832_000.0;
 const STEP: Duration = Duration::from_millis(1);
 /// A link keeps this much of what waits before it.
-const LINK_QUEUE: Duration = Duration::from_millis(200);
-const DELAY: Duration = Duration::from_millis(10);
+#[allow(non_snake_case)]
+fn LINK_QUEUE() -> Duration {
+    Duration::from_millis(super::share::knob("QUEUE") as u64)
+}
+#[allow(non_snake_case)]
+fn DELAY() -> Duration {
+    Duration::from_millis(super::share::knob("DELAY") as u64)
+}
 /// Of a datagram beside its payload (IPv4, UDP).
 const HEADER_BYTES: usize = 28;
 const VOICE_BYTES: usize = 80;
@@ -154,13 +160,13 @@ impl Meeting {
             let lost = self.chance();
             let end = self.ends.values_mut().find(|end| end.address == to).unwrap();
             let waits = end.free_at.saturating_duration_since(self.now);
-            if lost < end.way.loss || waits > LINK_QUEUE {
+            if lost < end.way.loss || waits > LINK_QUEUE() {
                 continue;
             }
             let bits = (datagram.len() + HEADER_BYTES) as f64 * 8.0;
             let takes = end.way.rate.map_or(Duration::ZERO, |rate| Duration::from_secs_f64(bits / rate));
             end.free_at = self.now + waits + takes;
-            end.down.push_back((end.free_at + DELAY, datagram));
+            end.down.push_back((end.free_at + DELAY(), datagram));
         }
     }
 
@@ -251,7 +257,7 @@ impl End {
         loop {
             match self.rtc.poll_output().unwrap() {
                 Output::Transmit(transmit) => {
-                    self.up.push_back((now + DELAY, Vec::from(transmit.contents)));
+                    self.up.push_back((now + DELAY(), Vec::from(transmit.contents)));
                 }
                 Output::Event(Event::MediaData(data)) => {
                     let made = Duration::from_millis(u64::from_be_bytes(data.data[..8].try_into().unwrap()));
@@ -354,12 +360,25 @@ fn beside_a_link_that_loses_a_tenth_the_others_keep_nine_tenths() {
 
 #[test]
 fn sweep() {
-    for loss in [0, 2, 5, 10] {
-        for part in [1.0, 0.75, 0.6, 0.5, 0.4, 0.3, 0.25, 0.2, 0.15, 0.1] {
+    let list = |name: &str| -> Vec<f64> {
+        std::env::var(name).unwrap().split(',').map(|x| x.parse().unwrap()).collect()
+    };
+    for loss in list("LOSSES").into_iter().map(|x| x as u32) {
+        for part in list("PARTS") {
             let way = Way { loss, ..narrow(part) };
             let seen = watch(&[way, GOOD, GOOD]);
             let b = &seen[0];
-            println!("SWEEP loss {loss} part {part}: good {:.0} fps {:.1}; bad {:.1} fps {:.0} kbps oldest {:?} gap {:?} voice {:.3} {:?}", seen[1].bits_per_second / 1000.0, seen[1].pictures_per_second, b.pictures_per_second, b.bits_per_second / 1000.0, b.oldest, b.longest_gap, b.voice, b.oldest_voice);
+            println!(
+                "SWEEP loss {loss} part {part}: good {:.0} fps {:.1}; bad {:.1} fps {:.0} kbps oldest {:?} gap {:?} voice {:.3} {:?}",
+                seen[1].bits_per_second / 1000.0,
+                seen[1].pictures_per_second,
+                b.pictures_per_second,
+                b.bits_per_second / 1000.0,
+                b.oldest,
+                b.longest_gap,
+                b.voice,
+                b.oldest_voice
+            );
         }
     }
 }

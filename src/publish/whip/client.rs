@@ -135,7 +135,7 @@ impl Client {
                     PeerEvent::Disconnected => self.tell(Event::Disconnected),
                     PeerEvent::Closed => self.tell(Event::Failed("the server closed it".to_owned())),
                     PeerEvent::Failed(why) => self.tell(Event::Failed(why)),
-                    PeerEvent::Chat(_) | PeerEvent::Estimate(_) => {}
+                    PeerEvent::Chat(_) | PeerEvent::Estimate(_) | PeerEvent::VoiceLoss(_) => {}
                 }
             }
             while let Some((_, event)) = self.publisher.poll_path_event() {
