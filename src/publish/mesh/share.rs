@@ -61,7 +61,7 @@ impl Link {
         let back = |fewer| if self.pictures == fewer { BACK } else { 1.0 };
         let room = self.room(limits);
         let (pictures, needed) = match layered && room < best * FOLLOWED * back(Pictures::Base) {
-            true => (Pictures::Base, best * knob("LEAST") * knob("KEPT")),
+            true => (Pictures::Base, best * BASE_LEAST * BASE_KEPT),
             false => (Pictures::All, f64::from(limits.min_bitrate)),
         };
         if room < needed * back(Pictures::None) { Pictures::None } else { pictures }
@@ -82,7 +82,7 @@ pub(super) fn base_bitrate(
     let best = best(limits, links.clone());
     let slow = links.filter(|link| link.pictures(limits, best, true) == Pictures::Base);
     let slowest = slow.map(|link| link.room(limits)).reduce(f64::min)?;
-    let wanted = (slowest * knob("USED")).clamp(best * knob("LEAST"), best * BASE_MOST);
+    let wanted = (slowest * BASE_USED).clamp(best * BASE_LEAST, best * BASE_MOST);
     Some(before.map_or(wanted as u32, |before| stepped(wanted, before)))
 }
 
@@ -132,9 +132,6 @@ fn stepped(wanted: f64, before: u32) -> u32 {
     if (wanted - until_now).abs() > until_now * STEP { wanted as u32 } else { before }
 }
 
-pub(super) fn knob(name: &str) -> f64 {
-    std::env::var(name).unwrap().parse().unwrap()
-}
 #[cfg(test)]
 mod tests {
     use super::*;

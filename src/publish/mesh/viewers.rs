@@ -18,7 +18,7 @@ const MAX_BASE_QUEUE_AGE: Duration = Duration::from_secs(1);
 const BASE_KEY_FRAME_INTERVAL: Duration = Duration::from_secs(3);
 /// Whoever gets the base layer and loses this part of the voice twice in a row gets the voice alone for so long: the base layer
 /// does not fit, whatever the estimate says.
-const VOICE_LOST: f32 = 0.15;
+const VOICE_LOST: f32 = 0.2;
 const VOICE_FIRST: Duration = Duration::from_secs(60);
 /// How long the encoder may make no droppable pictures while it makes temporal layers.
 const LAYERS_SEEN: Duration = Duration::from_secs(1);
@@ -311,10 +311,6 @@ impl Viewers {
         self.viewers.values().filter(|viewer| viewer.peer.is_connected()).map(|viewer| viewer.link)
     }
 
-    #[cfg(test)]
-    pub(super) fn link(&self, id: &str) -> Link {
-        self.viewers[id].link
-    }
     /// Which pictures somebody gets.
     pub(super) fn pictures(&self, id: &str) -> Option<Pictures> {
         self.viewers.get(id).map(|viewer| viewer.link.pictures)

@@ -23,14 +23,8 @@ const LIMITS: RateLimits =
 const FULL: f64 = 832_000.0;
 const STEP: Duration = Duration::from_millis(1);
 /// A link keeps this much of what waits before it.
-#[allow(non_snake_case)]
-fn LINK_QUEUE() -> Duration {
-    Duration::from_millis(super::share::knob("QUEUE") as u64)
-}
-#[allow(non_snake_case)]
-fn DELAY() -> Duration {
-    Duration::from_millis(super::share::knob("DELAY") as u64)
-}
+const LINK_QUEUE: Duration = Duration::from_millis(200);
+const DELAY: Duration = Duration::from_millis(10);
 /// Of a datagram beside its payload (IPv4, UDP).
 const HEADER_BYTES: usize = 28;
 const VOICE_BYTES: usize = 80;
@@ -160,13 +154,13 @@ impl Meeting {
             let lost = self.chance();
             let end = self.ends.values_mut().find(|end| end.address == to).unwrap();
             let waits = end.free_at.saturating_duration_since(self.now);
-            if lost < end.way.loss || waits > LINK_QUEUE() {
+            if lost < end.way.loss || waits > LINK_QUEUE {
                 continue;
             }
             let bits = (datagram.len() + HEADER_BYTES) as f64 * 8.0;
             let takes = end.way.rate.map_or(Duration::ZERO, |rate| Duration::from_secs_f64(bits / rate));
             end.free_at = self.now + waits + takes;
-            end.down.push_back((end.free_at + DELAY(), datagram));
+            end.down.push_back((end.free_at + DELAY, datagram));
         }
     }
 
@@ -199,10 +193,6 @@ impl Meeting {
             self.now += STEP;
             let (now, millis) = (self.now, self.at().as_millis());
             if millis % 100 == 0 {
-                if millis % 1000 == 0 {
-                    let all: Vec<_> = self.ends.keys().map(|id| self.viewers.link(id)).collect();
-                    println!("{millis} {all:?} {:?} {}", self.viewers.base_bitrate(), self.quality.bitrate);
-                }
                 (self.quality, _) = self.viewers.follow_links(&LIMITS, self.quality, now);
             }
             if millis % 20 == 0 {
@@ -257,7 +247,7 @@ impl End {
         loop {
             match self.rtc.poll_output().unwrap() {
                 Output::Transmit(transmit) => {
-                    self.up.push_back((now + DELAY(), Vec::from(transmit.contents)));
+                    self.up.push_back((now + DELAY, Vec::from(transmit.contents)));
                 }
                 Output::Event(Event::MediaData(data)) => {
                     let made = Duration::from_millis(u64::from_be_bytes(data.data[..8].try_into().unwrap()));
@@ -319,66 +309,43 @@ fn watch(ways: &[Way]) -> Vec<Seen> {
     seen
 }
 
-fn narrow(part: f64) -> Way {
-    Way { rate: Some(part * FULL), loss: 0 }
+/// The first is bad, and the others are to keep nine tenths of what they would have without it. Returns what it has.
+fn watch_beside(bad: Way) -> Seen {
+    let undisturbed = watch(&[GOOD; 3]).pop().unwrap();
+    let mut seen = watch(&[bad, GOOD, GOOD]);
+    for good in seen.drain(1..) {
+        assert!(good.bits_per_second >= 0.9 * undisturbed.bits_per_second, "{good:?}");
+        assert!(good.pictures_per_second >= 0.9 * undisturbed.pictures_per_second, "{good:?}");
+        assert!(good.voice > 0.99 && good.oldest_voice < Duration::from_millis(50), "{good:?}");
+    }
+    seen.remove(0)
 }
 
 #[test]
-fn beside_a_narrow_link_the_others_keep_nine_tenths_and_its_viewer_sees_a_moving_picture() {
-    let undisturbed = watch(&[GOOD; 3]).pop().unwrap();
+fn over_half_and_a_quarter_of_what_others_have_there_is_a_moving_picture() {
     for part in [0.5, 0.25] {
-        let seen = watch(&[narrow(part), GOOD, GOOD]);
-        for good in &seen[1..] {
-            assert!(good.bits_per_second >= 0.9 * undisturbed.bits_per_second, "{part}: {good:?}");
-            assert!(good.pictures_per_second >= 0.9 * undisturbed.pictures_per_second, "{part}: {good:?}");
-            assert!(good.voice > 0.99 && good.oldest_voice < Duration::from_millis(50), "{part}: {good:?}");
-        }
-        let bad = &seen[0];
+        let bad = watch_beside(Way { rate: Some(part * FULL), loss: 0 });
         assert!(bad.pictures_per_second >= 5.0, "{part}: {bad:?}");
         assert!(bad.oldest <= Duration::from_secs(1), "{part}: {bad:?}");
-        assert!(bad.voice > 0.99 && bad.oldest_voice < Duration::from_millis(300), "{part}: {bad:?}");
+        assert!(bad.longest_gap <= Duration::from_secs(1), "{part}: {bad:?}");
+        assert!(bad.voice > 0.99 && bad.oldest_voice <= Duration::from_millis(500), "{part}: {bad:?}");
     }
 }
 
 #[test]
-fn a_viewer_alone_is_followed() {
-    for part in [0.5, 0.25] {
-        watch(&[narrow(part)]);
+fn where_a_tenth_is_lost_there_is_a_moving_picture() {
+    for rate in [None, Some(0.5 * FULL)] {
+        let bad = watch_beside(Way { rate, loss: 10 });
+        assert!(bad.pictures_per_second >= 5.0, "{rate:?}: {bad:?}");
+        assert!(bad.oldest <= Duration::from_secs(1), "{rate:?}: {bad:?}");
+        assert!(bad.voice > 0.85, "{rate:?}: {bad:?}");
     }
 }
 
+/// The estimate does not tell: it is the voice that is lost.
 #[test]
-fn beside_a_link_that_loses_a_tenth_the_others_keep_nine_tenths() {
-    let undisturbed = watch(&[GOOD; 3]).pop().unwrap();
-    for way in [Way { loss: 10, ..GOOD }, Way { loss: 10, ..narrow(0.25) }] {
-        let seen = watch(&[way, GOOD, GOOD]);
-        for good in &seen[1..] {
-            assert!(good.bits_per_second >= 0.9 * undisturbed.bits_per_second, "{good:?}");
-        }
-    }
-}
-
-#[test]
-fn sweep() {
-    let list = |name: &str| -> Vec<f64> {
-        std::env::var(name).unwrap().split(',').map(|x| x.parse().unwrap()).collect()
-    };
-    for loss in list("LOSSES").into_iter().map(|x| x as u32) {
-        for part in list("PARTS") {
-            let way = Way { loss, ..narrow(part) };
-            let seen = watch(&[way, GOOD, GOOD]);
-            let b = &seen[0];
-            println!(
-                "SWEEP loss {loss} part {part}: good {:.0} fps {:.1}; bad {:.1} fps {:.0} kbps oldest {:?} gap {:?} voice {:.3} {:?}",
-                seen[1].bits_per_second / 1000.0,
-                seen[1].pictures_per_second,
-                b.pictures_per_second,
-                b.bits_per_second / 1000.0,
-                b.oldest,
-                b.longest_gap,
-                b.voice,
-                b.oldest_voice
-            );
-        }
-    }
+fn where_the_base_layer_costs_voice_there_is_the_voice_alone() {
+    let bad = watch_beside(Way { rate: Some(0.18 * FULL), loss: 0 });
+    assert!(bad.voice > 0.99, "{bad:?}");
+    assert_eq!(bad.pictures_per_second, 0.0, "{bad:?}");
 }
