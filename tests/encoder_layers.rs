@@ -124,7 +124,7 @@ async fn layers_come_and_go_without_a_key_frame_and_their_rates_follow() {
             base_rate + rest
         );
         let pictures = layered.iter().filter(|frame| !frame.droppable).count();
-        assert!((10..=17).contains(&pictures), "{pictures} pictures of the base layer in 2 s");
+        assert!((9..=17).contains(&pictures), "{pictures} pictures of the base layer in 2 s");
         let keys = [begun, settling, layered].concat().iter().filter(|frame| frame.key).count();
         assert!(keys <= 1, "{keys} key frames, of which one may be the one of every 4 s");
     }
@@ -146,6 +146,9 @@ async fn the_base_layer_alone_is_decoded_to_the_same_pictures() {
     frames.extend(camera.frames(Duration::from_secs(1)).await);
     camera.encode(400_000, Some(100_000));
     frames.extend(camera.frames(Duration::from_secs(1)).await);
+    camera.encode(400_000, None);
+    frames.extend(camera.frames_until_layers(false).await);
+    frames.extend(camera.frames(Duration::from_secs(1)).await);
 
     let all = decode(&frames);
     let base: Vec<&Frame> = frames.iter().filter(|frame| !frame.droppable).collect();
@@ -153,8 +156,11 @@ async fn the_base_layer_alone_is_decoded_to_the_same_pictures() {
 
     assert_eq!(all.len(), frames.len(), "each frame is decoded");
     assert_eq!(of_base.len(), base.len(), "each frame of the base layer is decoded");
-    assert!(base.len() < frames.len() * 3 / 5, "{} of {} frames", base.len(), frames.len());
-    assert!(base.iter().filter(|frame| frame.key).count() >= 2, "the forced key frame is in the base layer");
+    assert!(base.len() < frames.len() * 7 / 10, "{} of {} frames", base.len(), frames.len());
+    let keys: Vec<usize> = base.iter().filter(|frame| frame.key).map(|frame| frame.data.len()).collect();
+    assert!(keys.len() >= 2, "the forced key frame is in the base layer");
+    // 2.25 times the average picture of the base layer, which is 160 kbit in 7.5 pictures, but for the first.
+    assert!(keys[1..].iter().all(|bytes| *bytes < 7_000), "{keys:?}");
     for (captured, picture) in &of_base {
         assert!(all[captured] == *picture, "the picture of {captured:?} is another one");
     }

@@ -47,6 +47,8 @@ pub(super) struct Link {
     pub(super) estimate: Option<u64>,
     /// What its participant gets.
     pub(super) pictures: Pictures,
+    /// Whether a base layer costs its voice, whatever the estimate says.
+    pub(super) too_slow: bool,
 }
 
 impl Link {
@@ -56,8 +58,12 @@ impl Link {
         used - f64::from(limits.other_bitrate)
     }
 
-    /// What its participant is to get where the best link has room for `best`. `layered`: whether the encoder makes a base layer.
+    /// What its participant is to get where the best link has room for `best`. `layered`: whether the encoder makes a base
+    /// layer.
     pub(super) fn pictures(self, limits: &RateLimits, best: f64, layered: bool) -> Pictures {
+        if self.too_slow {
+            return Pictures::None;
+        }
         let back = |fewer| if self.pictures == fewer { BACK } else { 1.0 };
         let room = self.room(limits);
         let (pictures, needed) = match layered && room < best * FOLLOWED * back(Pictures::Base) {
@@ -145,7 +151,7 @@ mod tests {
     }
 
     fn moving_link(estimate: u64) -> Link {
-        Link { estimate: Some(estimate), pictures: Pictures::All }
+        Link { estimate: Some(estimate), pictures: Pictures::All, too_slow: false }
     }
 
     fn for_all(estimates: &[u64]) -> (u32, u8, Reason) {
@@ -181,7 +187,7 @@ mod tests {
     #[test]
     fn the_picture_comes_back_with_room_to_spare() {
         let back = |estimate| {
-            let link = Link { estimate, pictures: Pictures::None };
+            let link = Link { estimate, pictures: Pictures::None, too_slow: false };
             link.pictures(&LIMITS, 800_000.0, false)
         };
         assert_eq!(back(Some(230_000)), Pictures::None, "157 kbit/s are too close to 150");
@@ -204,15 +210,17 @@ mod tests {
 
     #[test]
     fn nobody_needs_layers_who_is_alone_or_nearly_as_fast_as_others_or_has_no_room_for_a_base_layer() {
-        for links in [vec![], vec![300_000], vec![900_000, 750_000], vec![2_000_000, 160_000]] {
+        for links in [vec![], vec![300_000], vec![900_000, 750_000], vec![2_000_000, 120_000]] {
             let moving = links.iter().map(|estimate| moving_link(*estimate));
             assert_eq!(base_bitrate(&LIMITS, moving, None), None, "{links:?}");
         }
+        let too_slow = Link { too_slow: true, ..moving_link(300_000) };
+        assert_eq!(base_bitrate(&LIMITS, [moving_link(2_000_000), too_slow].into_iter(), None), None);
     }
 
     #[test]
     fn all_pictures_come_back_with_room_to_spare() {
-        let base = |estimate| Link { estimate: Some(estimate), pictures: Pictures::Base };
+        let base = |estimate| Link { pictures: Pictures::Base, ..moving_link(estimate) };
         assert_eq!(base(900_000).pictures(&LIMITS, 800_000.0, true), Pictures::Base);
         assert_eq!(base(930_000).pictures(&LIMITS, 800_000.0, true), Pictures::All);
         assert_eq!(base(300_000).pictures(&LIMITS, 800_000.0, false), Pictures::All, "there are no layers");

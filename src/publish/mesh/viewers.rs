@@ -16,8 +16,8 @@ const MAX_QUEUE_AGE: Duration = Duration::from_millis(200);
 const MAX_BASE_QUEUE_AGE: Duration = Duration::from_secs(1);
 /// How far apart key frames are at least for the sake of somebody who gets the base layer.
 const BASE_KEY_FRAME_INTERVAL: Duration = Duration::from_secs(3);
-/// Whoever gets the base layer and loses this part of the voice twice in a row gets the voice alone for so long: the base layer
-/// does not fit, whatever the estimate says.
+/// Whoever gets the base layer and loses this part of the voice twice in a row gets the voice alone for so long: the base
+/// layer does not fit, whatever the estimate says.
 const VOICE_LOST: f32 = 0.2;
 const VOICE_FIRST: Duration = Duration::from_secs(60);
 /// How long the encoder may make no droppable pictures while it makes temporal layers.
@@ -63,7 +63,8 @@ struct Viewer {
     link: Link,
     /// When it was last sent a key frame.
     key_frame_at: Option<Instant>,
-    /// How often in a row so much of its voice was lost, and until when it gets the voice alone because of that.
+    /// How often in a row so much of its voice was lost, since it gets these pictures, and until when it gets the voice alone
+    /// because of that.
     losses: u8,
     voice_until: Option<Instant>,
 }
@@ -128,7 +129,7 @@ impl Viewers {
             Viewer {
                 peer,
                 due: now,
-                link: Link { estimate: None, pictures: Pictures::All },
+                link: Link { estimate: None, pictures: Pictures::All, too_slow: false },
                 key_frame_at: None,
                 losses: 0,
                 voice_until: None,
@@ -285,17 +286,16 @@ impl Viewers {
         let best = share::best(limits, self.links());
         for (id, viewer) in &mut self.viewers {
             if viewer.losses > 1 && viewer.link.pictures == Pictures::Base {
-                (viewer.losses, viewer.voice_until) = (0, Some(now + VOICE_FIRST));
+                viewer.voice_until = Some(now + VOICE_FIRST);
             }
-            let pictures = match viewer.voice_until {
-                Some(until) if now < until => Pictures::None,
-                _ => viewer.link.pictures(limits, best, layered),
-            };
+            viewer.link.too_slow = viewer.voice_until.is_some_and(|until| now < until);
+            let pictures = viewer.link.pictures(limits, best, layered);
             let had = std::mem::replace(&mut viewer.link.pictures, pictures);
             if had != pictures {
                 let estimate = viewer.link.estimate;
                 tracing::info!(id, estimate, ?pictures, "what the way to a participant carries has changed");
                 self.path_events.push_back((id.clone(), PathEvent::OtherPictures));
+                viewer.losses = 0;
             }
             // Whoever leaves out pictures that are droppable alone has no gap.
             if had != pictures && (had == Pictures::None || pictures == Pictures::None) {
@@ -356,7 +356,7 @@ fn drain(
             Output::Event(event) => match event {
                 PeerEvent::Estimate(bits) => viewer.link.estimate = Some(bits),
                 PeerEvent::VoiceLoss(part) => {
-                    viewer.losses = if part > VOICE_LOST { viewer.losses + 1 } else { 0 };
+                    viewer.losses = if part > VOICE_LOST { viewer.losses.saturating_add(1) } else { 0 };
                 }
                 event => events.push_back((id.to_owned(), event)),
             },
