@@ -65,7 +65,7 @@ impl Encoder {
         let Some(base) = base.map(f64::from) else {
             return Some((false, if key { 3.0 * picture } else { picture } as usize));
         };
-        let in_base = key || self.pictures % 4 == 0;
+        let in_base = key || self.pictures.is_multiple_of(4);
         self.pictures = if key { 1 } else { self.pictures + 1 };
         if !in_base {
             return Some((true, ((f64::from(bitrate) - base) / 180.0) as usize));
