@@ -25,9 +25,9 @@ const BASE_LEAST: f64 = 0.125;
 const BASE_MOST: f64 = 0.33;
 /// The part of a link's room that its base layer is given, if that is not too little; the rest is for key frames.
 const BASE_USED: f64 = 0.75;
-/// The part of the least base layer for which there must be room. Where less is sent than a link carries, as it is then, the
-/// estimate falls below what is sent; with the voice alone it would fall further, and never rise again.
-const BASE_KEPT: f64 = 0.6;
+/// The part of the least base layer for which there must be room. Where less is sent than a link carries the estimate varies
+/// between 0.6 and 1.4 of that; with the voice alone it falls further, and does not rise again.
+const BASE_KEPT: f64 = 0.4;
 
 /// Which pictures a participant gets.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -47,7 +47,7 @@ pub(super) struct Link {
     pub(super) estimate: Option<u64>,
     /// What its participant gets.
     pub(super) pictures: Pictures,
-    /// Whether a base layer costs its voice, whatever the estimate says.
+    /// Whether the least base layer costs its voice, whatever the estimate says.
     pub(super) too_slow: bool,
 }
 
@@ -71,6 +71,11 @@ impl Link {
             false => (Pictures::All, f64::from(limits.min_bitrate)),
         };
         if room < needed * back(Pictures::None) { Pictures::None } else { pictures }
+    }
+
+    /// Whether its participant gets a base layer that would be smaller if it could.
+    pub(super) fn is_least(self, limits: &RateLimits, best: f64) -> bool {
+        self.pictures == Pictures::Base && self.room(limits) * BASE_USED < best * BASE_LEAST
     }
 }
 
@@ -210,7 +215,7 @@ mod tests {
 
     #[test]
     fn nobody_needs_layers_who_is_alone_or_nearly_as_fast_as_others_or_has_no_room_for_a_base_layer() {
-        for links in [vec![], vec![300_000], vec![900_000, 750_000], vec![2_000_000, 120_000]] {
+        for links in [vec![], vec![300_000], vec![900_000, 750_000], vec![2_000_000, 90_000]] {
             let moving = links.iter().map(|estimate| moving_link(*estimate));
             assert_eq!(base_bitrate(&LIMITS, moving, None), None, "{links:?}");
         }

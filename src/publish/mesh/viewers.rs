@@ -16,9 +16,9 @@ const MAX_QUEUE_AGE: Duration = Duration::from_millis(200);
 const MAX_BASE_QUEUE_AGE: Duration = Duration::from_secs(1);
 /// How far apart key frames are at least for the sake of somebody who gets the base layer.
 const BASE_KEY_FRAME_INTERVAL: Duration = Duration::from_secs(3);
-/// Whoever gets the base layer and loses this part of the voice twice in a row gets the voice alone for so long: the base
-/// layer does not fit, whatever the estimate says.
-const VOICE_LOST: f32 = 0.2;
+/// Whoever gets the least base layer that there can be and loses this part of the voice twice in a row gets the voice alone for
+/// so long: it does not fit, whatever the estimate says.
+const VOICE_LOST: f32 = 0.1;
 const VOICE_FIRST: Duration = Duration::from_secs(60);
 /// How long the encoder may make no droppable pictures while it makes temporal layers.
 const LAYERS_SEEN: Duration = Duration::from_secs(1);
@@ -285,7 +285,7 @@ impl Viewers {
         let layered = self.layers_seen.is_some_and(|seen| now < seen + LAYERS_SEEN);
         let best = share::best(limits, self.links());
         for (id, viewer) in &mut self.viewers {
-            if viewer.losses > 1 && viewer.link.pictures == Pictures::Base {
+            if viewer.losses > 1 && viewer.link.is_least(limits, best) {
                 viewer.voice_until = Some(now + VOICE_FIRST);
             }
             viewer.link.too_slow = viewer.voice_until.is_some_and(|until| now < until);
