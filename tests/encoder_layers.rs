@@ -146,9 +146,6 @@ async fn the_base_layer_alone_is_decoded_to_the_same_pictures() {
     frames.extend(camera.frames(Duration::from_secs(1)).await);
     camera.encode(400_000, Some(100_000));
     frames.extend(camera.frames(Duration::from_secs(1)).await);
-    camera.encode(400_000, None);
-    frames.extend(camera.frames_until_layers(false).await);
-    frames.extend(camera.frames(Duration::from_secs(1)).await);
 
     let all = decode(&frames);
     let base: Vec<&Frame> = frames.iter().filter(|frame| !frame.droppable).collect();
@@ -156,7 +153,7 @@ async fn the_base_layer_alone_is_decoded_to_the_same_pictures() {
 
     assert_eq!(all.len(), frames.len(), "each frame is decoded");
     assert_eq!(of_base.len(), base.len(), "each frame of the base layer is decoded");
-    assert!(base.len() < frames.len() * 7 / 10, "{} of {} frames", base.len(), frames.len());
+    assert!(base.len() < frames.len() * 3 / 5, "{} of {} frames", base.len(), frames.len());
     let keys: Vec<usize> = base.iter().filter(|frame| frame.key).map(|frame| frame.data.len()).collect();
     assert!(keys.len() >= 2, "the forced key frame is in the base layer");
     // 2.25 times the average picture of the base layer, which is 160 kbit in 7.5 pictures, but for the first.

@@ -63,6 +63,8 @@ struct Viewer {
     link: Link,
     /// When it was last sent a key frame.
     key_frame_at: Option<Instant>,
+    /// Whether droppable pictures were left out since then.
+    missed: bool,
     /// How often in a row so much of its voice was lost, since it gets these pictures, and until when it gets the voice alone
     /// because of that.
     losses: u8,
@@ -131,6 +133,7 @@ impl Viewers {
                 due: now,
                 link: Link { estimate: None, pictures: Pictures::All, too_slow: false },
                 key_frame_at: None,
+                missed: false,
                 losses: 0,
                 voice_until: None,
             },
@@ -176,10 +179,11 @@ impl Viewers {
                 (Track::Video, Pictures::Base) => (frame.droppable, MAX_BASE_QUEUE_AGE),
                 (Track::Video, Pictures::All) => (false, MAX_QUEUE_AGE),
             };
+            viewer.missed |= left_out;
             if !left_out && viewer.peer.write(frame, max_age, now) {
                 written = true;
                 if frame.track == Track::Video && frame.key {
-                    viewer.key_frame_at = Some(now);
+                    (viewer.key_frame_at, viewer.missed) = (Some(now), false);
                 }
                 drain(id, viewer, &mut self.events, &mut self.bytes_sent, transmit);
             }
@@ -297,12 +301,18 @@ impl Viewers {
                 self.path_events.push_back((id.clone(), PathEvent::OtherPictures));
                 viewer.losses = 0;
             }
-            // Whoever leaves out pictures that are droppable alone has no gap.
+            // Where only droppable pictures are left out there is no gap.
             if had != pictures && (had == Pictures::None || pictures == Pictures::None) {
                 viewer.peer.await_key_frame();
             }
         }
-        self.base_bitrate = share::base_bitrate(limits, self.links(), self.base_bitrate);
+        let before_base = self.base_bitrate;
+        self.base_bitrate = share::base_bitrate(limits, self.links(), before_base);
+        // Without layers pictures come out otherwise where droppable ones were left out before.
+        if before_base.is_some() && self.base_bitrate.is_none() {
+            let missed = self.viewers.values_mut().filter(|viewer| viewer.missed);
+            missed.for_each(|viewer| viewer.peer.await_key_frame());
+        }
         share::quality(limits, self.links(), before)
     }
 

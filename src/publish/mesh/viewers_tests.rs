@@ -349,3 +349,22 @@ fn where_the_base_layer_costs_voice_there_is_the_voice_alone() {
     assert!(bad.voice > 0.99, "{bad:?}");
     assert_eq!(bad.pictures_per_second, 0.0, "{bad:?}");
 }
+
+#[test]
+fn once_the_link_is_good_again_there_are_all_pictures_and_no_layers() {
+    let mut meeting = Meeting::with(&[Way { rate: Some(0.5 * FULL), loss: 0 }, GOOD, GOOD]);
+    meeting.run(Duration::from_secs(10));
+    assert!(meeting.viewers.base_bitrate().is_some());
+    let forced = meeting.forced;
+    meeting.ends.get_mut("0").unwrap().way = GOOD;
+    meeting.run(Duration::from_secs(60));
+    assert_eq!(meeting.viewers.base_bitrate(), None);
+    assert_eq!(
+        meeting.forced,
+        forced + 1,
+        "it missed pictures, without which those after layers come out otherwise"
+    );
+    let before = meeting.ends["0"].pictures.len();
+    meeting.run(Duration::from_secs(1));
+    assert!(meeting.ends["0"].pictures.len() - before >= 29);
+}
