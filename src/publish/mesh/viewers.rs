@@ -16,8 +16,8 @@ const MAX_QUEUE_AGE: Duration = Duration::from_millis(200);
 const MAX_BASE_QUEUE_AGE: Duration = Duration::from_secs(1);
 /// How far apart key frames are at least for the sake of somebody who gets the base layer.
 const BASE_KEY_FRAME_INTERVAL: Duration = Duration::from_secs(3);
-/// Whoever gets the least base layer that there can be and loses this part of the voice twice in a row gets the voice alone for
-/// so long: it does not fit, whatever the estimate says.
+/// Whoever gets the least base layer that there can be and loses this part of the voice gets the voice alone for so long: it
+/// does not fit, whatever the estimate says.
 const VOICE_LOST: f32 = 0.1;
 const VOICE_FIRST: Duration = Duration::from_secs(60);
 /// How long the encoder may make no droppable pictures while it makes temporal layers.
@@ -65,9 +65,9 @@ struct Viewer {
     key_frame_at: Option<Instant>,
     /// Whether droppable pictures were left out since then.
     missed: bool,
-    /// How often in a row so much of its voice was lost, since it gets these pictures, and until when it gets the voice alone
+    /// Whether too much of its voice was lost lately, since it gets these pictures, and until when it gets the voice alone
     /// because of that.
-    losses: u8,
+    loses_voice: bool,
     voice_until: Option<Instant>,
 }
 
@@ -134,7 +134,7 @@ impl Viewers {
                 link: Link { estimate: None, pictures: Pictures::All, too_slow: false },
                 key_frame_at: None,
                 missed: false,
-                losses: 0,
+                loses_voice: false,
                 voice_until: None,
             },
         );
@@ -289,7 +289,7 @@ impl Viewers {
         let layered = self.layers_seen.is_some_and(|seen| now < seen + LAYERS_SEEN);
         let best = share::best(limits, self.links());
         for (id, viewer) in &mut self.viewers {
-            if viewer.losses > 1 && viewer.link.is_least(limits, best) {
+            if viewer.loses_voice && viewer.link.is_least(limits, best) {
                 viewer.voice_until = Some(now + VOICE_FIRST);
             }
             viewer.link.too_slow = viewer.voice_until.is_some_and(|until| now < until);
@@ -299,7 +299,7 @@ impl Viewers {
                 let estimate = viewer.link.estimate;
                 tracing::info!(id, estimate, ?pictures, "what the way to a participant carries has changed");
                 self.path_events.push_back((id.clone(), PathEvent::OtherPictures));
-                viewer.losses = 0;
+                viewer.loses_voice = false;
             }
             // Where only droppable pictures are left out there is no gap.
             if had != pictures && (had == Pictures::None || pictures == Pictures::None) {
@@ -366,7 +366,7 @@ fn drain(
             Output::Event(event) => match event {
                 PeerEvent::Estimate(bits) => viewer.link.estimate = Some(bits),
                 PeerEvent::VoiceLoss(part) => {
-                    viewer.losses = if part > VOICE_LOST { viewer.losses.saturating_add(1) } else { 0 };
+                    viewer.loses_voice = part > VOICE_LOST;
                 }
                 event => events.push_back((id.to_owned(), event)),
             },
