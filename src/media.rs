@@ -146,6 +146,9 @@ pub struct Frame {
     pub captured: CaptureTime,
     /// Whether a decoder can start here. Always true for audio.
     pub key: bool,
+    /// Whether no other frame is decoded from it, so that it may be left out. Encoders make such pictures only
+    /// where they are asked for.
+    pub droppable: bool,
     /// The encoder's bytes, shared rather than copied.
     pub data: Bytes,
 }

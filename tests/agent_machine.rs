@@ -178,7 +178,8 @@ impl World {
             DeviceKind::Camera => Track::Video,
             DeviceKind::Mic => Track::Audio,
         };
-        let frame = Frame { track, captured: self.capture_time(), key: true, data: CAPTURED };
+        let frame =
+            Frame { track, captured: self.capture_time(), key: true, droppable: false, data: CAPTURED };
         let left = self.tracks.carry(frame);
         assert_eq!(left.is_some(), self.device(which).carried, "of the {which:?}");
         let Some(lamps) = self.lamps.filter(|_| left.is_some()) else { return };

@@ -173,6 +173,7 @@ async fn a_lower_bitrate_is_kept_to_without_a_break() {
 
     pipeline.set_encoding(Encoding {
         bitrate: 100_000,
+        base_bitrate: None,
         frame_rate: 0,
         drop: true,
         halved: false,
@@ -200,6 +201,7 @@ async fn a_bitrate_that_the_named_property_cannot_hold_leaves_the_camera_running
 
         pipeline.set_encoding(Encoding {
             bitrate: 100_000,
+            base_bitrate: None,
             frame_rate: 0,
             drop: false,
             halved: false,

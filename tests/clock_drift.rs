@@ -50,7 +50,13 @@ impl Device {
         self.delivered += 1;
         self.next = CaptureTime::from_millis(1000).after(self.period.mul_f64(self.delivered as f64));
         let data = Bytes::copy_from_slice(&captured.as_nanos().to_be_bytes());
-        Some(Frame { track: self.track, captured, key: self.track == Track::Audio || wants_key, data })
+        Some(Frame {
+            track: self.track,
+            captured,
+            key: self.track == Track::Audio || wants_key,
+            droppable: false,
+            data,
+        })
     }
 }
 

@@ -58,6 +58,7 @@ async fn a_frame_rate_is_kept_without_a_new_key_frame_and_its_pictures_get_more_
 
     pipeline.set_encoding(Encoding {
         bitrate: 800_000,
+        base_bitrate: None,
         frame_rate: 10,
         drop: true,
         halved: false,
@@ -80,6 +81,7 @@ async fn the_bitrate_asked_for_is_the_one_that_comes_whatever_is_seen() {
         for bitrate in [400_000, 800_000] {
             pipeline.set_encoding(Encoding {
                 bitrate,
+                base_bitrate: None,
                 frame_rate: 0,
                 drop: true,
                 halved: false,
@@ -100,6 +102,7 @@ async fn a_still_picture_takes_next_to_nothing() {
     let (pipeline, mut events) = open_pattern("pattern=smpte75").await;
     pipeline.set_encoding(Encoding {
         bitrate: 400_000,
+        base_bitrate: None,
         frame_rate: 0,
         drop: true,
         halved: false,
@@ -119,6 +122,7 @@ async fn a_halved_picture_is_another_format_and_begins_with_a_key_frame() {
 
     pipeline.set_encoding(Encoding {
         bitrate: 200_000,
+        base_bitrate: None,
         frame_rate: 0,
         drop: true,
         halved: true,

@@ -114,7 +114,13 @@ fn stream(pictures: &[Bytes], from: usize, delay_ms: u64) -> Vec<u8> {
     for (index, picture) in pictures.iter().enumerate() {
         let delay = if index >= from { delay_ms } else { 0 };
         let captured = CaptureTime::from_millis(1000 + index as u64 * FRAME_MS + delay);
-        segmenter.push(Frame { track: Track::Video, captured, key: is_key(picture), data: picture.clone() });
+        segmenter.push(Frame {
+            track: Track::Video,
+            captured,
+            key: is_key(picture),
+            droppable: false,
+            data: picture.clone(),
+        });
         if index % 3 == 2 {
             webm.extend(
                 segmenter
@@ -210,7 +216,13 @@ fn an_epoch_in_the_middle_of_a_stream_starts_with_an_init_segment_and_a_key_fram
             segmenter.begin_epoch(Origin::Continue);
         }
         let captured = CaptureTime::from_millis(1000 + index as u64 * FRAME_MS);
-        segmenter.push(Frame { track: Track::Video, captured, key: is_key(picture), data: picture.clone() });
+        segmenter.push(Frame {
+            track: Track::Video,
+            captured,
+            key: is_key(picture),
+            droppable: false,
+            data: picture.clone(),
+        });
         chunks.extend(segmenter.cut(captured));
     }
 

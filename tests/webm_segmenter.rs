@@ -12,7 +12,13 @@ const PACKET_MS: u64 = 20;
 const CADENCE_MS: u64 = 100;
 
 fn frame(track: Track, at_ms: u64, key: bool) -> Frame {
-    Frame { track, captured: CaptureTime::from_millis(at_ms), key, data: Bytes::from_static(b"frame") }
+    Frame {
+        track,
+        captured: CaptureTime::from_millis(at_ms),
+        key,
+        droppable: false,
+        data: Bytes::from_static(b"frame"),
+    }
 }
 
 /// Lets camera and microphone run from `from_ms` to `to_ms`, each frame coming so late, and cuts at the cadence.

@@ -24,6 +24,9 @@ const HELD_BITRATE: u32 = 10_000;
 pub struct Encoding {
     /// Its target in bits per second.
     pub bitrate: u32,
+    /// What of the target one picture of four gets, in bits per second, if the others are to be droppable
+    /// ([`crate::media::Frame::droppable`]). At most half is used.
+    pub base_bitrate: Option<u32>,
     /// Pictures a second that may enter it, at most; 0 lets all in.
     pub frame_rate: u8,
     /// Whether the encoder may leave out pictures to keep to its target.

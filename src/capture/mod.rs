@@ -14,6 +14,7 @@ pub(crate) mod fake_camera;
 mod fault;
 mod gate;
 mod launch;
+mod layers;
 mod opening;
 mod overlay;
 mod pipeline;

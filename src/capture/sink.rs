@@ -11,7 +11,7 @@ use tokio::sync::mpsc;
 use tokio::sync::mpsc::error::TrySendError;
 
 use super::event::CaptureEvent;
-use super::{CaptureError, MediaClock};
+use super::{CaptureError, MediaClock, layers};
 use crate::log_limit::LogLimit;
 use crate::media::{CaptureTime, Frame, Track, VideoFormat};
 
@@ -193,6 +193,7 @@ impl Intake {
         let buffer = sample.buffer_owned().ok_or("it has no data")?;
         drop(sample);
         let key = self.track == Track::Audio || !buffer.flags().contains(gst::BufferFlags::DELTA_UNIT);
+        let droppable = !key && layers::is_droppable(&buffer);
         let unreadable = "its memory cannot be read";
         let data = if is_pooled(&buffer) {
             Bytes::copy_from_slice(&buffer.map_readable().map_err(|_| unreadable)?)
@@ -200,7 +201,7 @@ impl Intake {
             // The mapping lives as long as the Bytes do: the encoder's memory is shared, not copied.
             Bytes::from_owner(buffer.into_mapped_buffer_readable().map_err(|_| unreadable)?)
         };
-        Ok(Frame { track: self.track, captured, key, data })
+        Ok(Frame { track: self.track, captured, key, droppable, data })
     }
 
     /// When the first sample that went into this frame was captured.
@@ -323,6 +324,7 @@ mod tests {
             track: Track::Audio,
             captured: CaptureTime::from_millis(millis),
             key: true,
+            droppable: false,
             data: Bytes::new(),
         };
         let (sender, mut events) = mpsc::channel(2);

@@ -16,9 +16,9 @@ use super::gate::{Encoding, FrameGate};
 use super::launch::{Launch, Request, SINK, SIZE};
 use super::profile::{self, Overlay, Profile};
 use super::sink::{self, Intake, SharedOutlet};
-use super::{CaptureError, MediaClock, overlay};
+use super::{CaptureError, MediaClock, layers, overlay};
 use crate::log_limit::TextLimit;
-use crate::media::Track;
+use crate::media::{Track, VideoCodec};
 
 /// How long a device may take to open and to deliver its first frame.
 pub const OPEN_TIMEOUT: Duration = Duration::from_secs(5);
@@ -325,6 +325,10 @@ fn set_encoding(launch: &Launch, pipeline: &gst::Pipeline, encoding: Encoding) {
     set_encoder(launch, pipeline, &launch.bitrate_property, launch.scale_bitrate(encoding.target()));
     if let Some(property) = &launch.drop_property {
         set_encoder(launch, pipeline, property, if encoding.drop || encoding.hold { DROP_BELOW } else { 0 });
+    }
+    let encoder = pipeline.by_name(profile::ENCODER);
+    if let (Some(encoder), Some(VideoCodec::Vp8)) = (encoder, launch.wanted.map(|wanted| wanted.codec)) {
+        layers::set(&encoder, encoding.target(), encoding.base_bitrate);
     }
     set_halved(pipeline, encoding.halved);
 }

@@ -73,6 +73,10 @@ pub fn page(status: &Status, now: u64, paint: Paint) -> String {
                 match one.media {
                     None | Some(Delivery::Connected) => name,
                     Some(Delivery::Connecting) => paint.on(BUSY, &format!("{name} (connecting)")),
+                    Some(Delivery::FewerPictures) => {
+                        paint.on(BUSY, &format!("{name} (slow link: fewer pictures)"))
+                    }
+                    Some(Delivery::VoiceOnly) => paint.on(BUSY, &format!("{name} (slow link: voice only)")),
                     Some(Delivery::Refused) => paint.on(BAD, &format!("{name} (sees nothing: too many)")),
                 }
             })

@@ -162,6 +162,10 @@ pub enum Delivery {
     Connecting,
     /// They arrive.
     Connected,
+    /// The voice arrives, and fewer pictures than others get: the link carries much less than the best one.
+    FewerPictures,
+    /// The voice arrives: the link carries no picture beside it.
+    VoiceOnly,
     /// None are sent: there are as many participants as `meeting.max_peers` allows.
     Refused,
 }

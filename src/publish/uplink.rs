@@ -109,6 +109,7 @@ impl Uplink {
         let (quality, reason) = self.quality();
         Encoding {
             bitrate: self.rate.encoder_bitrate(),
+            base_bitrate: None,
             frame_rate: match reason {
                 Reason::Full => 0,
                 // An encoder follows a lower target late, and fewer pictures at once.

@@ -115,7 +115,7 @@ impl WayOut {
         publisher!(self.traffic(now))
     }
 
-    /// What waits to be sent. A mesh has at most 200 ms of it, in its pacers.
+    /// What waits to be sent. A mesh has at most 200 ms of it in its pacers, for a narrow link a second.
     pub fn waiting(&self) -> QueueState {
         match self {
             Self::Relay(publisher) => publisher.waiting(),

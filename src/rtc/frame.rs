@@ -18,6 +18,8 @@ pub struct SharedFrame {
     pub captured_at: Instant,
     /// Whether a decoder can start here. Always true for audio.
     pub key: bool,
+    /// Whether no other frame is decoded from it.
+    pub droppable: bool,
     /// The encoder's bytes.
     pub data: Arc<[u8]>,
 }
@@ -30,6 +32,7 @@ impl SharedFrame {
             captured: frame.captured,
             captured_at,
             key: frame.key,
+            droppable: frame.droppable,
             data: frame.data.as_ref().into(),
         }
     }
@@ -55,6 +58,7 @@ mod tests {
             track,
             captured: CaptureTime::from_millis(20),
             key: true,
+            droppable: false,
             data: bytes::Bytes::from_static(b"x"),
         };
         let now = Instant::now();

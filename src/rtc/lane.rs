@@ -10,9 +10,6 @@ use str0m::rtp::StreamTx;
 use super::frame::SharedFrame;
 use crate::media::{Track, VideoCodec};
 
-/// What waits in the pacer for longer than this is late: no more is put behind it, and the picture goes on with a key
-/// frame.
-const MAX_QUEUE_AGE: Duration = Duration::from_millis(200);
 /// Once the queue is younger than this, a key frame has room.
 const ROOM_QUEUE_AGE: Duration = Duration::from_millis(50);
 /// How much longer than the first packet of a picture Chromium may keep it to smooth playback. Its own default begins with
@@ -68,6 +65,11 @@ impl Lane {
         self.mid.is_some() && self.sending
     }
 
+    /// Whether it is in this section.
+    pub(super) fn is_at(&self, mid: Mid) -> bool {
+        self.mid == Some(mid)
+    }
+
     /// A section was agreed on. The first in which we may send is taken.
     pub(super) fn place(&mut self, mid: Mid, direction: Direction) {
         if !self.has_place() {
@@ -105,14 +107,23 @@ impl Lane {
             && self.queue_age(rtc, now) <= ROOM_QUEUE_AGE
     }
 
-    /// Gives a frame to the pacer, if the peer can use it.
-    pub(super) fn write(&mut self, rtc: &mut Rtc, frame: &SharedFrame, now: Instant) -> bool {
+    /// Gives a frame to the pacer, if the peer can use it. What waits there for longer than `max_age` is late: no picture is put
+    /// behind it, and the next is a key frame, unless what is left out is droppable.
+    pub(super) fn write(
+        &mut self,
+        rtc: &mut Rtc,
+        frame: &SharedFrame,
+        max_age: Duration,
+        now: Instant,
+    ) -> bool {
         if !self.has_place() {
             return false;
         }
         if self.track == Track::Video {
-            if self.queue_age(rtc, now) > MAX_QUEUE_AGE {
-                self.decoder = Decoder::AwaitsKeyFrame;
+            if self.queue_age(rtc, now) > max_age {
+                if !frame.droppable {
+                    self.decoder = Decoder::AwaitsKeyFrame;
+                }
                 return false;
             }
             if self.decoder == Decoder::AwaitsKeyFrame && !frame.key {

@@ -32,6 +32,15 @@ mod route;
 mod settings;
 pub mod socket;
 
+/// What watches in tests: str0m as it comes, with our cryptography.
+#[cfg(test)]
+pub(crate) fn test_viewer(now: std::time::Instant) -> str0m::Rtc {
+    str0m::RtcConfig::new()
+        .set_crypto_provider(crypto::provider().into())
+        .set_dtls_cert(crypto::certificate().expect("a certificate"))
+        .build(now)
+}
+
 pub use address_watch::AddressWatch;
 pub use candidate::{LocalCandidate, Trickled};
 pub use description::first_mid;

@@ -54,7 +54,9 @@ impl Meeting {
         for event in std::mem::take(&mut self.call.events) {
             match event {
                 PeerEvent::Estimate(bits) => self.room = bits as f64 * USED - OTHER_BITRATE,
-                event => assert!(matches!(event, PeerEvent::Connected), "{event:?}"),
+                event => {
+                    assert!(matches!(event, PeerEvent::Connected | PeerEvent::VoiceLoss(_)), "{event:?}")
+                }
             }
         }
         let voice_only = self.room < MIN_BITRATE * if self.voice_only { BACK } else { 1.0 };

@@ -4,7 +4,7 @@ use std::net::SocketAddr;
 use std::time::Instant;
 
 /// What happened at a peer.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq)]
 pub enum PeerEvent {
     /// Media can be sent, for the first time or again.
     Connected,
@@ -12,6 +12,8 @@ pub enum PeerEvent {
     Disconnected,
     /// How much can be sent, in bits per second, as far as the network and the peer tell.
     Estimate(u64),
+    /// Which part of the voice was lost lately, 0 to 1, as the peer tells.
+    VoiceLoss(f32),
     /// What somebody wrote.
     Chat(String),
     /// The peer closed the connection.

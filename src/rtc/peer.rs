@@ -39,6 +39,8 @@ const MTU: std::ops::RangeInclusive<usize> = 1150..=1200;
 const TIMER_STEP: Duration = Duration::from_micros(500);
 /// The id of the playout-delay extension in our offers, which str0m leaves free.
 const PLAYOUT_DELAY_ID: u8 = 5;
+/// How often is told what was lost.
+const LOSS_INTERVAL: Duration = Duration::from_secs(1);
 /// Lines of chat are cut at this many bytes.
 const MAX_CHAT_BYTES: usize = 4096;
 /// The label of the data channel over which pages chat.
@@ -91,6 +93,7 @@ impl Peer {
             .enable_vp9(settings.video == Some(VideoCodec::Vp9))
             .set_extension(PLAYOUT_DELAY_ID, Extension::PlayoutDelay)
             .enable_bwe(Some(bitrate(settings.full_bitrate)))
+            .set_stats_interval(Some(LOSS_INTERVAL))
             .set_send_buffer_video(SEND_BUFFER)
             .set_send_buffer_audio(SEND_BUFFER)
             .set_mtu(MTU);
@@ -336,6 +339,9 @@ impl Peer {
                 self.limit = Some(estimate.as_u64());
                 self.tell_estimate();
             }
+            RtcEvent::MediaEgressStats(stats) if self.audio.is_at(stats.mid) => {
+                self.events.extend(stats.loss.map(PeerEvent::VoiceLoss));
+            }
             RtcEvent::ChannelOpen(id, label) if label == CHAT => self.chat = Some(id),
             RtcEvent::ChannelData(data) if Some(data.id) == self.chat && !data.binary => {
                 let text = String::from_utf8_lossy(&data.data);
@@ -405,11 +411,11 @@ impl Peer {
     }
 
     /// Sends a frame, unless the peer is not connected, has no place for the track, needs a key frame first or is too far
-    /// behind. Says whether it is on its way. [`Peer::poll`] is to be called after each frame.
+    /// behind: no picture is put behind what has waited for longer than `max_age`. Says whether it is on its way. [`Peer::poll`] is to be called after each frame.
     ///
     /// Nothing is sent that cannot arrive: the peer would ask for all of it later, and what it misses would be taken for what
     /// the next path loses.
-    pub fn write(&mut self, frame: &SharedFrame, now: Instant) -> bool {
+    pub fn write(&mut self, frame: &SharedFrame, max_age: Duration, now: Instant) -> bool {
         if self.route.is_lost() {
             return false;
         }
@@ -417,7 +423,7 @@ impl Peer {
             Track::Video => &mut self.video,
             Track::Audio => &mut self.audio,
         };
-        self.connected && lane.write(&mut self.rtc, frame, now)
+        self.connected && lane.write(&mut self.rtc, frame, max_age, now)
     }
 
     /// Hands out all media that wait for their turn, through [`Peer::poll`], and forgets what could be sent again: when

@@ -17,6 +17,8 @@ use crate::media::{CaptureTime, Frame, Track, VideoCodec};
 
 const STEP: Duration = Duration::from_millis(1);
 const FRAME: Duration = Duration::from_millis(40);
+/// How old what waits may be.
+const MAX_AGE: Duration = Duration::from_millis(200);
 
 fn ours() -> SocketAddr {
     "192.0.2.1:5000".parse().unwrap()
@@ -218,13 +220,19 @@ impl Call {
         let millis = self.at().as_millis() as u64;
         let mut data = vec![0; length.max(16)];
         data[..8].copy_from_slice(&millis.to_be_bytes());
-        let frame = Frame { track, captured: CaptureTime::from_millis(millis), key, data: Bytes::from(data) };
+        let frame = Frame {
+            track,
+            captured: CaptureTime::from_millis(millis),
+            key,
+            droppable: false,
+            data: Bytes::from(data),
+        };
         SharedFrame::new(&frame, self.now)
     }
 
     pub(super) fn write(&mut self, track: Track, key: bool, length: usize) -> bool {
         let frame = self.frame(track, key, length);
-        let written = self.peer.write(&frame, self.now);
+        let written = self.peer.write(&frame, MAX_AGE, self.now);
         self.drain_peer();
         written
     }
@@ -450,6 +458,21 @@ fn a_narrow_link_makes_the_picture_slower_not_late() {
         _ => None,
     });
     assert!(estimate.is_some_and(|bits| (100_000..700_000).contains(&bits)), "{estimate:?}");
+}
+
+#[test]
+fn a_droppable_picture_that_is_late_leaves_no_gap() {
+    for droppable in [true, false] {
+        let mut call = Call::offered().connected();
+        // More than the pacer hands out within 200 ms.
+        assert!(call.write(Track::Video, true, 100_000));
+        call.run(Duration::from_millis(250));
+        let late = SharedFrame { droppable, ..call.frame(Track::Video, false, 1000) };
+        assert!(!call.peer.write(&late, MAX_AGE, call.now), "it is late");
+        call.run(Duration::from_secs(3));
+        assert_eq!(call.peer.waiting(Track::Video), 0);
+        assert_eq!(call.peer.wants_key_frame(call.now), !droppable);
+    }
 }
 
 #[test]

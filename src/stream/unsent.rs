@@ -53,7 +53,7 @@ impl Part {
 impl Unsent {
     /// Adds a captured frame behind those of its track.
     pub fn captured(&mut self, at: MediaTime, frame: Frame) {
-        let Frame { track, captured, key, data } = frame;
+        let Frame { track, captured, key, data, .. } = frame;
         self.of_mut(track).push_back(Placed { at, key, data, captured: Some(captured) });
     }
 

@@ -50,7 +50,7 @@ export class DatagramLink {
     const startsMs = Math.max(now, this.#freeAtMs);
     if (startsMs - now > QUEUE_MS) return;
     this.#freeAtMs = startsMs + ((datagram.length + HEADER_BYTES) * 8_000) / this.bitsPerSecond;
-    const send = () => this.end.send(datagram, page.port, page.address);
+    const send = () => this.closed || this.end.send(datagram, page.port, page.address);
     if (this.bitsPerSecond === Infinity) send();
     else setTimeout(send, this.#freeAtMs - now);
   }
@@ -60,6 +60,7 @@ export class DatagramLink {
   }
 
   async close() {
+    this.closed = true;
     this.end.close();
     for (const socket of this.#towardsAgent.values()) (await socket).close();
   }

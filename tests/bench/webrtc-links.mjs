@@ -12,7 +12,7 @@ const LOSSES = [0, 0.01, 0.05, 0.1];
 /** Links as parts of the full bitrate; the first is that of a meeting in which nothing is bad. */
 const NARROW = [Infinity, 0.5, 0.25];
 const VIEWERS = 3;
-/** What viewers with good links keep of their pictures per second. */
+/** What viewers with good links keep of their pictures per second, and of their bitrate. */
 const KEPT_GOAL = 0.9;
 /** Estimates start low, and find a narrow link, within this time. */
 const SETTLED_MS = 10_000;
@@ -31,10 +31,14 @@ export async function benchWebRtcLinks({ seconds }) {
   for (const part of NARROW) {
     console.error(`one link of ${part} of the bitrate among ${VIEWERS}, for ${seconds} s`);
     const [bad, ...good] = await watch([{ bitsPerSecond: part * full }, ...Array(VIEWERS - 1).fill({})], seconds);
-    const worst = good.reduce((a, b) => (a.fps < b.fps ? a : b));
+    const worst = good.reduce((a, b) => (a.kbps < b.kbps ? a : b));
     all ??= worst;
-    const kept = worst.fps / all.fps;
-    const goal = part === Infinity ? '' : `pictures >= ${100 * KEPT_GOAL} %: ${verdict(KEPT_GOAL, kept)} (${Math.round(100 * kept)} %)`;
+    const goals = ['fps', 'kbps'].map((what) => {
+      const kept = worst[what] / all[what];
+      const name = { fps: 'pictures', kbps: 'bitrate' }[what];
+      return `${name} >= ${100 * KEPT_GOAL} %: ${verdict(KEPT_GOAL, kept)} (${Math.round(100 * kept)} %)`;
+    });
+    const goal = part === Infinity ? '' : goals.join('; ');
     const name = part === Infinity ? 'no limit' : `${part} x ${full / 1_000} kbit/s`;
     links.push({ 'link of one': name, viewer: 'that one', ...cells(bad), goal: '' });
     links.push({ 'link of one': '', viewer: 'worse of the others', ...cells(worst), goal });

@@ -227,7 +227,7 @@ impl Devices {
         if track == Track::Video {
             self.last_picture = mark;
         }
-        Frame { track, captured, key, data: data.into() }
+        Frame { track, captured, key, droppable: false, data: data.into() }
     }
 }
 

@@ -83,7 +83,11 @@ impl Runtime {
         let (_, delivery) =
             meeting.participants().find(|(participant, _)| participant.id.to_string() == id)?;
         Some(match delivery {
-            Some(mesh::Delivery::Connected) => Delivery::Connected,
+            Some(mesh::Delivery::Connected) => match meeting.publisher.pictures(id) {
+                Some(mesh::Pictures::None) => Delivery::VoiceOnly,
+                Some(mesh::Pictures::Base) => Delivery::FewerPictures,
+                Some(mesh::Pictures::All) | None => Delivery::Connected,
+            },
             Some(mesh::Delivery::Refused) => Delivery::Refused,
             Some(mesh::Delivery::Connecting) | None => Delivery::Connecting,
         })

@@ -279,7 +279,7 @@ impl Meeting {
                 let from = from.and_then(|known| known.name.clone());
                 self.happened.push_back(Happened::Chat { from, text });
             }
-            PeerEvent::Estimate(_) => {}
+            PeerEvent::Estimate(_) | PeerEvent::VoiceLoss(_) => {}
         }
     }
 
@@ -293,6 +293,7 @@ impl Meeting {
                 tracing::info!(%id, "a participant was reached from an address that is lost: ICE is restarted");
                 self.negotiate(Event::OfferNeeded(id));
             }
+            PathEvent::OtherPictures => self.happened.push_back(Happened::Changed),
         }
     }
 

@@ -6,7 +6,7 @@
 //! - `viewers`: the connections, and what they share; pure;
 //! - `tracks`: the camera or black, the microphone or silence; pure;
 //! - `trickle`: candidates as signalling tells them; pure;
-//! - `share`: what one encoder makes for links that carry different amounts; pure;
+//! - `share`: what one encoder makes for links that carry different amounts, and who gets which pictures; pure;
 //! - `key_frames`: how often key frames are forced; pure.
 
 mod key_frames;
@@ -17,9 +17,12 @@ mod share;
 mod tracks;
 mod trickle;
 mod viewers;
+#[cfg(test)]
+mod viewers_tests;
 
 pub use meeting::{Delivery, Happened, Meeting};
 pub use network::Paths;
 pub use publisher::{Publisher, Settings, Trouble};
+pub use share::Pictures;
 pub use tracks::Tracks;
 pub use viewers::{PathEvent, Refused};

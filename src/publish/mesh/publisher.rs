@@ -10,7 +10,7 @@ use tokio::time::sleep_until;
 
 use super::key_frames::KeyFrameLimit;
 use super::network::{Incoming, Network, Paths};
-use super::share;
+use super::share::{self, Pictures};
 use super::tracks::Tracks;
 use super::viewers::{PathEvent, Refused, Viewers};
 use crate::capture::{Encoding, MediaClock};
@@ -224,9 +224,9 @@ impl Publisher {
         self.fill();
     }
 
-    /// Law 1: on return nothing captured before waits anywhere here. What the pacers hold (at most 200 ms of it) leaves now,
-    /// before a lamp says that nothing does: dropping it would leave gaps for which every viewer asks for key frames. What
-    /// could be sent again is forgotten.
+    /// Law 1: on return nothing captured before waits anywhere here. What the pacers hold (at most 200 ms of it, for a narrow
+    /// link a second) leaves now, before a lamp says that nothing does: dropping it would leave gaps for which every viewer
+    /// asks for key frames. What could be sent again is forgotten.
     pub fn forget_captured(&mut self) {
         self.viewers.flush(Instant::now(), &mut transmit(&mut self.network));
         if let Some(network) = &mut self.network {
@@ -261,6 +261,11 @@ impl Publisher {
         self.viewers.connected()
     }
 
+    /// Which pictures a participant gets, as far as its link carries them.
+    pub fn pictures(&self, id: &str) -> Option<Pictures> {
+        self.viewers.pictures(id)
+    }
+
     /// Packets that wait for their turn.
     pub fn waiting(&mut self) -> usize {
         self.viewers.waiting()
@@ -280,10 +285,13 @@ impl Publisher {
     pub fn encoding(&self) -> Encoding {
         let (quality, reason) = self.quality;
         let frame_rate = if reason == Reason::Full { 0 } else { quality.frame_rate };
+        // A base layer that does not keep to its target would not fit the link that it is for.
+        let base_bitrate = self.viewers.base_bitrate();
         Encoding {
             bitrate: quality.bitrate,
+            base_bitrate,
             frame_rate,
-            drop: reason != Reason::Full,
+            drop: reason != Reason::Full || base_bitrate.is_some(),
             halved: quality.size == SizeStep::Half,
             hold: false,
         }
@@ -299,7 +307,7 @@ impl Publisher {
         self.links_followed = now;
         let before = self.encoding();
         let (quality, _) = self.quality;
-        self.quality = self.viewers.follow_links(&self.settings.limits, quality);
+        self.quality = self.viewers.follow_links(&self.settings.limits, quality, now);
         self.encoding() != before
     }
 

@@ -134,6 +134,7 @@ impl Tracks {
                 track: Track::Audio,
                 captured,
                 key: true,
+                droppable: false,
                 data: SILENT_OPUS_PACKET,
             }));
         }
@@ -143,7 +144,13 @@ impl Tracks {
             let interval = if now.since(*since) < FIRST { BLACK_AT_FIRST } else { BLACK_LATER };
             *due = now.after(interval);
             let data = picture.clone();
-            return Some(self.in_order(Frame { track: Track::Video, captured, key: true, data }));
+            return Some(self.in_order(Frame {
+                track: Track::Video,
+                captured,
+                key: true,
+                droppable: false,
+                data,
+            }));
         }
         None
     }
@@ -169,7 +176,13 @@ mod tests {
     }
 
     fn frame(track: Track, millis: u64) -> Frame {
-        Frame { track, captured: at(millis), key: false, data: Bytes::from_static(b"captured") }
+        Frame {
+            track,
+            captured: at(millis),
+            key: false,
+            droppable: false,
+            data: Bytes::from_static(b"captured"),
+        }
     }
 
     fn fill(tracks: &mut Tracks, from: u64, to: u64) -> Vec<Frame> {

@@ -3,12 +3,25 @@
 
 use std::collections::{BTreeMap, VecDeque};
 use std::net::SocketAddr;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
-use super::share::{self, Link};
+use super::share::{self, Link, Pictures};
 use crate::media::Track;
 use crate::publish::quality::{Quality, RateLimits, Reason};
 use crate::rtc::{LocalCandidate, Output, Peer, PeerError, PeerEvent, PeerSettings, SharedFrame, Trickled};
+
+/// How old what waits for a peer may be, for one that gets all pictures, and for one that gets the base layer: a key frame
+/// takes longer over a narrow link, and whatever is given up makes another one necessary.
+const MAX_QUEUE_AGE: Duration = Duration::from_millis(200);
+const MAX_BASE_QUEUE_AGE: Duration = Duration::from_secs(1);
+/// How far apart key frames are at least for the sake of somebody who gets the base layer.
+const BASE_KEY_FRAME_INTERVAL: Duration = Duration::from_secs(3);
+/// Whoever gets the least base layer that there can be and loses this part of the voice gets the voice alone for so long: it
+/// does not fit, whatever the estimate says.
+const VOICE_LOST: f32 = 0.1;
+const VOICE_FIRST: Duration = Duration::from_secs(60);
+/// How long the encoder may make no droppable pictures while it makes temporal layers.
+const LAYERS_SEEN: Duration = Duration::from_secs(1);
 
 /// Takes a datagram from one of our addresses to somebody.
 pub(super) trait Transmit: FnMut(SocketAddr, SocketAddr, &[u8]) {}
@@ -38,6 +51,8 @@ pub enum PathEvent {
     Candidate(Trickled),
     /// The address that we sent from is no longer ours.
     Lost,
+    /// The participant gets other pictures from now on: [`Publisher::pictures`](super::Publisher::pictures).
+    OtherPictures,
 }
 
 struct Viewer {
@@ -46,12 +61,36 @@ struct Viewer {
     due: Instant,
     /// What is known of the way to it.
     link: Link,
+    /// When it was last sent a key frame.
+    key_frame_at: Option<Instant>,
+    /// Whether droppable pictures were left out since then.
+    missed: bool,
+    /// Whether too much of its voice was lost lately, since it gets these pictures, and until when it gets the voice alone
+    /// because of that.
+    loses_voice: bool,
+    voice_until: Option<Instant>,
+}
+
+impl Viewer {
+    /// Whether it cannot go on without a key frame.
+    fn wants_key_frame(&mut self, now: Instant) -> bool {
+        let may_have = match self.link.pictures {
+            Pictures::None => false,
+            Pictures::Base => self.key_frame_at.is_none_or(|at| now >= at + BASE_KEY_FRAME_INTERVAL),
+            Pictures::All => true,
+        };
+        may_have && self.peer.wants_key_frame(now)
+    }
 }
 
 /// Those who watch, by the id under which signalling knows them.
 pub(super) struct Viewers {
     viewers: BTreeMap<String, Viewer>,
     max: usize,
+    /// What the base layer is to have of the encoder's bitrate, in bits per second, if somebody needs one.
+    base_bitrate: Option<u32>,
+    /// When there was a droppable picture.
+    layers_seen: Option<Instant>,
     events: VecDeque<(String, PeerEvent)>,
     path_events: VecDeque<(String, PathEvent)>,
     bytes_sent: u64,
@@ -63,6 +102,8 @@ impl Viewers {
         Self {
             viewers: BTreeMap::new(),
             max,
+            base_bitrate: None,
+            layers_seen: None,
             events: VecDeque::new(),
             path_events: VecDeque::new(),
             bytes_sent: 0,
@@ -87,7 +128,15 @@ impl Viewers {
         }
         self.viewers.insert(
             id.to_owned(),
-            Viewer { peer, due: now, link: Link { estimate: None, voice_only: false } },
+            Viewer {
+                peer,
+                due: now,
+                link: Link { estimate: None, pictures: Pictures::All, too_slow: false },
+                key_frame_at: None,
+                missed: false,
+                loses_voice: false,
+                voice_until: None,
+            },
         );
         Ok(())
     }
@@ -120,10 +169,22 @@ impl Viewers {
     /// Sends a frame to all who can use it. Says whether anybody can.
     pub(super) fn write(&mut self, frame: &SharedFrame, now: Instant, transmit: &mut impl Transmit) -> bool {
         let mut written = false;
+        if frame.droppable {
+            self.layers_seen = Some(now);
+        }
         for (id, viewer) in &mut self.viewers {
-            let left_out = frame.track == Track::Video && viewer.link.voice_only;
-            if !left_out && viewer.peer.write(frame, now) {
+            let (left_out, max_age) = match (frame.track, viewer.link.pictures) {
+                (Track::Audio, _) => (false, MAX_QUEUE_AGE),
+                (Track::Video, Pictures::None) => (true, MAX_QUEUE_AGE),
+                (Track::Video, Pictures::Base) => (frame.droppable, MAX_BASE_QUEUE_AGE),
+                (Track::Video, Pictures::All) => (false, MAX_QUEUE_AGE),
+            };
+            viewer.missed |= left_out;
+            if !left_out && viewer.peer.write(frame, max_age, now) {
                 written = true;
+                if frame.track == Track::Video && frame.key {
+                    (viewer.key_frame_at, viewer.missed) = (Some(now), false);
+                }
                 drain(id, viewer, &mut self.events, &mut self.bytes_sent, transmit);
             }
         }
@@ -215,21 +276,59 @@ impl Viewers {
 
     /// Whether somebody cannot go on without a key frame.
     pub(super) fn want_key_frame(&mut self, now: Instant) -> bool {
-        self.viewers.values_mut().any(|viewer| !viewer.link.voice_only && viewer.peer.wants_key_frame(now))
+        self.viewers.values_mut().any(|viewer| viewer.wants_key_frame(now))
     }
 
-    /// What all links together allow, and why no more. Who gets the voice alone is decided here.
-    pub(super) fn follow_links(&mut self, limits: &RateLimits, before: Quality) -> (Quality, Reason) {
+    /// What all links together allow, and why no more. Who gets which pictures is decided here.
+    pub(super) fn follow_links(
+        &mut self,
+        limits: &RateLimits,
+        before: Quality,
+        now: Instant,
+    ) -> (Quality, Reason) {
+        let layered = self.layers_seen.is_some_and(|seen| now < seen + LAYERS_SEEN);
+        let best = share::best(limits, self.links());
         for (id, viewer) in &mut self.viewers {
-            let voice_only = viewer.link.wants_voice_only(limits);
-            if std::mem::replace(&mut viewer.link.voice_only, voice_only) != voice_only {
+            if viewer.loses_voice && viewer.link.is_least(limits, best) {
+                viewer.voice_until = Some(now + VOICE_FIRST);
+            }
+            viewer.link.too_slow = viewer.voice_until.is_some_and(|until| now < until);
+            let pictures = viewer.link.pictures(limits, best, layered);
+            let had = std::mem::replace(&mut viewer.link.pictures, pictures);
+            if had != pictures {
                 let estimate = viewer.link.estimate;
-                tracing::info!(id, estimate, voice_only, "what the way to a participant carries has changed");
+                tracing::info!(id, estimate, ?pictures, "what the way to a participant carries has changed");
+                self.path_events.push_back((id.clone(), PathEvent::OtherPictures));
+                viewer.loses_voice = false;
+            }
+            // Where only droppable pictures are left out there is no gap.
+            if had != pictures && (had == Pictures::None || pictures == Pictures::None) {
                 viewer.peer.await_key_frame();
             }
         }
-        let connected = self.viewers.values().filter(|viewer| viewer.peer.is_connected());
-        share::quality(limits, connected.map(|viewer| viewer.link), before)
+        let before_base = self.base_bitrate;
+        self.base_bitrate = share::base_bitrate(limits, self.links(), before_base);
+        // Without layers pictures come out otherwise where droppable ones were left out before.
+        if before_base.is_some() && self.base_bitrate.is_none() {
+            let missed = self.viewers.values_mut().filter(|viewer| viewer.missed);
+            missed.for_each(|viewer| viewer.peer.await_key_frame());
+        }
+        share::quality(limits, self.links(), before)
+    }
+
+    /// The links of those who are connected.
+    fn links(&self) -> impl Iterator<Item = Link> + Clone {
+        self.viewers.values().filter(|viewer| viewer.peer.is_connected()).map(|viewer| viewer.link)
+    }
+
+    /// Which pictures somebody gets.
+    pub(super) fn pictures(&self, id: &str) -> Option<Pictures> {
+        self.viewers.get(id).map(|viewer| viewer.link.pictures)
+    }
+
+    /// What of the encoder's bitrate the base layer is to have, in bits per second, if there are to be temporal layers.
+    pub(super) fn base_bitrate(&self) -> Option<u32> {
+        self.base_bitrate
     }
 
     /// How many are connected.
@@ -264,13 +363,13 @@ fn drain(
                 *bytes_sent += datagram.len() as u64;
                 transmit(from, to, &datagram);
             }
-            Output::Event(event) => {
-                if let PeerEvent::Estimate(bits) = event {
-                    viewer.link.estimate = Some(bits);
-                } else {
-                    events.push_back((id.to_owned(), event));
+            Output::Event(event) => match event {
+                PeerEvent::Estimate(bits) => viewer.link.estimate = Some(bits),
+                PeerEvent::VoiceLoss(part) => {
+                    viewer.loses_voice = part > VOICE_LOST;
                 }
-            }
+                event => events.push_back((id.to_owned(), event)),
+            },
             Output::Timeout(at) => {
                 viewer.due = at;
                 break;

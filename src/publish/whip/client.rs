@@ -135,13 +135,14 @@ impl Client {
                     PeerEvent::Disconnected => self.tell(Event::Disconnected),
                     PeerEvent::Closed => self.tell(Event::Failed("the server closed it".to_owned())),
                     PeerEvent::Failed(why) => self.tell(Event::Failed(why)),
-                    PeerEvent::Chat(_) | PeerEvent::Estimate(_) => {}
+                    PeerEvent::Chat(_) | PeerEvent::Estimate(_) | PeerEvent::VoiceLoss(_) => {}
                 }
             }
             while let Some((_, event)) = self.publisher.poll_path_event() {
                 self.tell(match event {
                     PathEvent::Candidate(trickled) => Event::Candidates(vec![trickled.candidate]),
                     PathEvent::Lost => Event::PathLost,
+                    PathEvent::OtherPictures => continue,
                 });
             }
             while let Some(trouble) = self.publisher.poll_trouble() {
