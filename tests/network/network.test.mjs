@@ -10,8 +10,8 @@ import { ROWS } from './rows.mjs';
 
 const LAST_MS = 6_000;
 
-/** `most`: bounds in ms. Clients of the first generation stand still for good when they lose a chunk of a bunch, which a slow
- *  link makes (docs/receivers.md §4.2, §5.2): of them only what arrives is judged. */
+/** `most`: bounds in ms. Clients of the first generation stand still for good when they lose a chunk of a bunch
+ *  (docs/receivers.md §4.2, §5.2), which a slow link may still make now and then: of them only what arrives is judged. */
 const LAWS = [
   { row: 'half the rate', most: { delayP95: 2_000 }, voice: 0.9 },
   { row: 'half the rate', generation: 'first', most: { delayP95: 2_000 }, voice: 0.9 },
