@@ -105,8 +105,10 @@ pub struct Backlog {
     pub age: Duration,
     /// Bytes that arrived since the session began.
     pub delivered: u64,
-    /// Bytes that did not arrive yet, wherever they are.
+    /// Bytes that did not arrive yet, as far as is known, wherever they are.
     pub waiting: u64,
+    /// How long it takes on an empty way until an arrival is known.
+    pub round_trip: Duration,
     /// Whether something waits: then the link has been busy since the chunk before was put in.
     pub busy: bool,
 }
@@ -321,7 +323,8 @@ impl Outbox {
         let oldest = oldest.or_else(|| queue.could_leave(queue.chunks().next()));
         let waited = oldest.map(|from| from.elapsed()).unwrap_or_default();
         let age = waited.saturating_sub(2 * progress.round_trip);
-        Backlog { age, delivered: progress.delivered, waiting: queue.waiting(progress), busy: !age.is_zero() }
+        let SendProgress { delivered, round_trip, .. } = progress;
+        Backlog { age, delivered, waiting: queue.waiting(progress), round_trip, busy: !age.is_zero() }
     }
 }
 

@@ -148,7 +148,8 @@ mod tests {
         uplink.observe(start, Backlog { delivered: 5 * CHUNK, ..Backlog::default() }, CHUNK);
         let waiting = CHUNK.saturating_sub(carried);
         let age = if waiting > 0 { BEAT } else { Duration::ZERO };
-        let backlog = Backlog { age, delivered: 5 * CHUNK + carried, waiting, busy: waiting > 0 };
+        let delivered = 5 * CHUNK + carried;
+        let backlog = Backlog { age, delivered, waiting, busy: waiting > 0, ..Backlog::default() };
         uplink.observe(start + BEAT, backlog, CHUNK)
     }
 

@@ -44,19 +44,24 @@ impl Clearance {
         ask_again
     }
 
-    /// The same for a way that does not carry everything, where it takes the chunk `transit` to get through. What waits there
+    /// The same for a way that does not carry everything, but `rate` bits per second, for a chunk of `bytes`. What waits there
     /// is no hindrance by itself: a chunk arrives as long behind the one before as it takes. For a small one behind a large one
     /// that is too short.
     pub fn ask_again_if_slow(
         &mut self,
         now: Instant,
         backlog: Backlog,
-        transit: Duration,
+        rate: u32,
+        bytes: u64,
     ) -> Option<Instant> {
-        let short_of_gap = SHORTEST_GAP.saturating_sub(transit);
+        let takes = |bytes: u64| Duration::from_millis(8000 * bytes / u64::from(rate).max(1));
+        let short_of_gap = SHORTEST_GAP.saturating_sub(takes(bytes));
         let (next, ask_again) = match *self {
             _ if short_of_gap.is_zero() => (Self::Clear, None),
-            _ if backlog.waiting > 0 => (Self::Blocked(backlog.delivered), Some(now + LOOK_EVERY)),
+            // What is not known to have arrived within a round trip may have.
+            _ if takes(backlog.waiting) > backlog.round_trip => {
+                (Self::Blocked(backlog.delivered), Some(now + LOOK_EVERY))
+            }
             Self::Blocked(_) => (Self::Freed(now + short_of_gap), Some(now + short_of_gap)),
             Self::Freed(until) if now < until => (*self, Some(until)),
             Self::Clear | Self::Watched(_) | Self::Freed(_) => (Self::Clear, None),
@@ -71,11 +76,11 @@ mod tests {
     use super::*;
 
     fn waits(delivered: u64) -> Backlog {
-        Backlog { age: Duration::from_millis(60), delivered, waiting: 1000, busy: true }
+        Backlog { age: Duration::from_millis(60), delivered, waiting: 1000, busy: true, ..Backlog::default() }
     }
 
     fn arrived(delivered: u64) -> Backlog {
-        Backlog { age: Duration::ZERO, delivered, waiting: 0, busy: false }
+        Backlog { age: Duration::ZERO, delivered, ..Backlog::default() }
     }
 
     /// How many milliseconds after `start` it is asked again, for each backlog at the time that was asked for.
@@ -113,13 +118,16 @@ mod tests {
     fn on_a_slow_way_only_a_small_chunk_waits_for_what_is_before_it() {
         let start = Instant::now();
         let after = |millis| start + Duration::from_millis(millis);
-        let [large, small] = [50, 12].map(Duration::from_millis);
+        let (rate, large, small) = (400_000, 2500, 600);
         let mut clearance = Clearance::default();
-        assert_eq!(clearance.ask_again_if_slow(start, waits(1000), large), None);
-        assert_eq!(clearance.ask_again_if_slow(start, arrived(9000), small), None);
-        assert_eq!(clearance.ask_again_if_slow(after(100), waits(9000), small), Some(after(110)));
-        assert_eq!(clearance.ask_again_if_slow(after(110), waits(9500), small), Some(after(120)));
-        assert_eq!(clearance.ask_again_if_slow(after(120), arrived(12_000), small), Some(after(158)));
-        assert_eq!(clearance.ask_again_if_slow(after(158), arrived(12_000), small), None);
+        let mut ask = |at, backlog, bytes| clearance.ask_again_if_slow(after(at), backlog, rate, bytes);
+        assert_eq!(ask(0, waits(1000), large), None);
+        assert_eq!(ask(0, arrived(9000), small), None);
+        assert_eq!(ask(100, waits(9000), small), Some(after(110)));
+        assert_eq!(ask(110, waits(9500), small), Some(after(120)));
+        assert_eq!(ask(120, arrived(12_000), small), Some(after(158)));
+        assert_eq!(ask(158, arrived(12_000), small), None);
+        let far = Backlog { round_trip: Duration::from_millis(100), ..waits(12_000) };
+        assert_eq!(ask(200, far, small), None, "it has arrived, and only its acknowledgement has not");
     }
 }

@@ -317,7 +317,12 @@ impl Publisher {
         } else if carries_all {
             self.clearance.ask_again(now, backlog)
         } else {
-            self.clearance.ask_again_if_slow(now, backlog, self.transit())
+            self.clearance.ask_again_if_slow(
+                now,
+                backlog,
+                self.uplink.expected_bitrate(),
+                self.segmenter.waiting_bytes(),
+            )
         };
         if let Some(again) = put_off {
             // The uplink does not hear of it: what is blocked for a moment says nothing of what the link carries.
@@ -360,12 +365,6 @@ impl Publisher {
         let made = if chunk.has_init() { Cut::InitSegment } else { Cut::Chunk };
         self.publish(chunk);
         made
-    }
-
-    /// How long what waits takes on the link, by what the link is trusted to carry.
-    fn transit(&self) -> Duration {
-        let bits = 8 * self.segmenter.waiting_bytes();
-        Duration::from_millis(1000 * bits / u64::from(self.uplink.expected_bitrate()).max(1))
     }
 
     fn publish(&mut self, chunk: Chunk) {
