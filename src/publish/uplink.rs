@@ -23,6 +23,8 @@ pub struct Uplink {
     /// When the backlog was seen before, and its [`Backlog::delivered`].
     observed: Instant,
     delivered: u64,
+    /// When something was first found to wait since then, and how much had arrived by that time.
+    watched: Option<(Instant, u64)>,
     /// Whether what would have followed would have come [`FAR_TOO_LATE`].
     far_too_slow: bool,
 }
@@ -36,6 +38,7 @@ impl Uplink {
             other_bitrate: limits.other_bitrate,
             observed: now,
             delivered: 0,
+            watched: None,
             far_too_slow: false,
         }
     }
@@ -50,7 +53,15 @@ impl Uplink {
     pub fn reconnected(&mut self, now: Instant) {
         self.gauge = PressureGauge::default();
         self.rate.reconnected(now);
-        (self.observed, self.delivered) = (now, 0);
+        (self.observed, self.delivered, self.watched) = (now, 0, None);
+    }
+
+    /// A chunk is due, and may be put off. Routers let the first bytes of a chunk through at once; what arrives from here on
+    /// tells how slow the link is.
+    pub fn watch(&mut self, now: Instant, backlog: Backlog) {
+        if backlog.busy && self.watched.is_none() {
+            self.watched = Some((now, backlog.delivered));
+        }
     }
 
     /// Takes note of the backlog, and of the bytes that would follow it now; about ten times a second while media flow.
@@ -58,14 +69,22 @@ impl Uplink {
     /// A link that was thought to carry everything is found to be far slower before anything is old: then what follows
     /// would come too late, and the pressure is that of media that does.
     pub fn observe(&mut self, now: Instant, backlog: Backlog, following: u64) -> Pressure {
-        let elapsed = now.saturating_duration_since(std::mem::replace(&mut self.observed, now));
+        let observed = std::mem::replace(&mut self.observed, now);
         let before = std::mem::replace(&mut self.delivered, backlog.delivered);
-        let delivered = backlog.delivered.saturating_sub(before);
+        let (since, before_that) =
+            self.watched.take().filter(|(at, _)| *at < now).unwrap_or((observed, before));
         let thought_full = self.rate.reason() == Reason::Full;
+        let delivered = backlog.delivered.saturating_sub(before);
         self.rate.observe(Observation { now, age: backlog.age, delivered, busy: backlog.busy });
+        let arrived = backlog.delivered.saturating_sub(before_that);
         self.far_too_slow = thought_full
             && backlog.busy
-            && takes_longer(backlog.waiting + following, FAR_TOO_LATE, delivered, elapsed);
+            && takes_longer(
+                backlog.waiting + following,
+                FAR_TOO_LATE,
+                arrived,
+                now.saturating_duration_since(since),
+            );
         self.gauge.observe(now, if self.far_too_slow { backlog.age.max(TIGHT) } else { backlog.age })
     }
 
@@ -157,6 +176,24 @@ mod tests {
     fn a_link_that_is_far_slower_than_was_thought_is_found_out_within_a_beat() {
         assert_eq!(a_beat_after(CHUNK / 13), Pressure::Tight, "64 kbit/s");
         assert_eq!(a_beat_after(CHUNK / 10), Pressure::Tight, "a tenth of the rate");
+    }
+
+    #[test]
+    fn what_a_router_lets_through_at_once_does_not_hide_how_slow_a_link_is() {
+        let start = Instant::now();
+        let mut uplink = Uplink::new(limits(), start);
+        uplink.observe(start, Backlog::default(), CHUNK);
+        let at_once = CHUNK / 2;
+        let busy = |delivered| Backlog {
+            age: BEAT,
+            delivered,
+            waiting: CHUNK - delivered,
+            busy: true,
+            ..Backlog::default()
+        };
+        uplink.watch(start + BEAT, busy(at_once));
+        uplink.watch(start + BEAT * 3 / 2, busy(at_once + 400));
+        assert_eq!(uplink.observe(start + BEAT * 2, busy(at_once + 800), 2 * CHUNK), Pressure::Tight);
     }
 
     #[test]

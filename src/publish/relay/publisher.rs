@@ -15,7 +15,7 @@ use crate::capture::{Encoding, MediaClock};
 use crate::log_limit::LogLimit;
 use crate::media::{Chunk, Frame, MediaTime, StreamFormat, VideoFormat};
 use crate::meeting::session::EVENT_OVERHEAD_BYTES;
-use crate::meeting::{Outbox, QueueState, StateChange};
+use crate::meeting::{Backlog, Outbox, QueueState, StateChange};
 use crate::publish::pressure::{Pressure, STUCK};
 use crate::publish::quality::{Quality, RateLimits, Reason};
 use crate::publish::uplink::Uplink;
@@ -308,26 +308,14 @@ impl Publisher {
     }
 
     fn cut_chunk(&mut self, now: Instant) -> Cut {
-        let Some(outbox) = &self.outbox else { return Cut::Nothing };
-        let backlog = outbox.backlog();
-        let (_, reason) = self.uplink.quality();
-        let carries_all = reason == Reason::Full && self.uplink.pressure() == Pressure::Easy;
-        let put_off = if backlog.age >= STUCK {
-            None
-        } else if carries_all {
-            self.clearance.ask_again(now, backlog)
-        } else {
-            self.clearance.ask_again_if_slow(
-                now,
-                backlog,
-                self.uplink.expected_bitrate(),
-                self.segmenter.waiting_bytes(),
-            )
-        };
+        let Some(backlog) = self.outbox.as_ref().map(Outbox::backlog) else { return Cut::Nothing };
+        self.uplink.watch(now, backlog);
+        let put_off = if backlog.age < STUCK { self.put_off(now, backlog) } else { None };
         if let Some(again) = put_off {
             // The uplink does not hear of it: what is blocked for a moment says nothing of what the link carries.
             return Cut::PutOff(again);
         }
+        let Some(outbox) = &self.outbox else { return Cut::Nothing };
         let pressure = self.uplink.observe(now, backlog, self.segmenter.waiting_bytes());
         if self.uplink.is_far_too_slow() {
             self.segmenter.lose_pictures();
@@ -365,6 +353,17 @@ impl Publisher {
         let made = if chunk.has_init() { Cut::InitSegment } else { Cut::Chunk };
         self.publish(chunk);
         made
+    }
+
+    /// When to ask again whether the way is clear for a chunk; `None` if it is.
+    fn put_off(&mut self, now: Instant, backlog: Backlog) -> Option<Instant> {
+        let (_, reason) = self.uplink.quality();
+        let blocked = (reason == Reason::Full).then(|| self.clearance.ask_again(now, backlog)).flatten();
+        if blocked.is_some() || (reason == Reason::Full && self.uplink.pressure() == Pressure::Easy) {
+            return blocked;
+        }
+        let (rate, bytes) = (self.uplink.expected_bitrate(), self.segmenter.waiting_bytes());
+        self.clearance.ask_again_if_slow(now, backlog, rate, bytes)
     }
 
     fn publish(&mut self, chunk: Chunk) {
