@@ -164,8 +164,6 @@ struct Queue {
     chunk_from: Option<Instant>,
     /// The kernel's queue, while there is a connection.
     send_queue: Option<SendQueue>,
-    /// Of the connection, when the backlog was last looked at.
-    round_trip: Duration,
     /// Of chunks that the kernel took and that may not have arrived yet: where each ends among the bytes that it took, and since when it
     /// could have been sent.
     taken: VecDeque<(u64, Instant)>,
@@ -211,9 +209,14 @@ impl Queue {
         since.map(|since| self.chunk_from.map_or(since, |from| from.max(since)))
     }
 
+    /// Bytes that the kernel took, none without a connection.
+    fn taken_by_kernel(&self) -> u64 {
+        self.send_queue.as_ref().map(SendQueue::taken).unwrap_or_default()
+    }
+
     /// Bytes that did not arrive yet, when the kernel's have come so far.
     fn waiting(&self, progress: SendProgress) -> u64 {
-        let taken = self.send_queue.as_ref().map(SendQueue::taken).unwrap_or_default();
+        let taken = self.taken_by_kernel();
         let taken_of_chunk = self.in_flight.as_ref().map_or(0, |chunk| taken - chunk.taken_before);
         // With what the session adds to it, more of a chunk may have been taken than it has.
         (self.bytes as u64).saturating_sub(taken_of_chunk) + taken.saturating_sub(progress.delivered)
@@ -298,12 +301,10 @@ impl Outbox {
         }
     }
 
-    /// So much is sent from now on, over a link that is too slow for all of it or not: the kernel is to hold no more than that
-    /// needs.
-    pub fn expect(&self, bits_per_second: u32, is_slow: bool) {
-        let queue = self.0.lock();
-        let (send_queue, round_trip) = (queue.send_queue.clone(), queue.round_trip);
-        drop(queue);
+    /// So much is sent from now on, over a link with this round trip that is too slow for all of it or not: the kernel is to
+    /// hold no more than that needs.
+    pub fn expect(&self, bits_per_second: u32, round_trip: Duration, is_slow: bool) {
+        let send_queue = self.0.lock().send_queue.clone();
         if let Some(send_queue) = send_queue {
             send_queue.expect(bits_per_second, round_trip, is_slow);
         }
@@ -313,7 +314,6 @@ impl Outbox {
     pub fn backlog(&self) -> Backlog {
         let mut queue = self.0.lock();
         let progress = queue.send_queue.as_ref().map(SendQueue::progress).unwrap_or_default();
-        queue.round_trip = progress.round_trip;
         while queue.taken.front().is_some_and(|(end, _)| *end <= progress.acknowledged) {
             queue.taken.pop_front();
         }
@@ -369,7 +369,7 @@ impl OutboxReceiver {
                 first.duration += next.duration;
                 queue.media.pop_front();
             }
-            let taken_before = queue.send_queue.as_ref().map(SendQueue::taken).unwrap_or_default();
+            let taken_before = queue.taken_by_kernel();
             let (bytes, duration, since) = (first.chunk.bytes.len(), first.duration, first.since);
             queue.in_flight = Some(InFlight { bytes, duration, since, taken_before });
         }

@@ -114,6 +114,7 @@ mod tests {
         let expected = [Some(30), Some(40), Some(50), Some(60), Some(110), None, None];
         assert_eq!(asked_again(blocked.into_iter().chain(freed)), expected);
     }
+
     #[test]
     fn on_a_slow_way_only_a_small_chunk_waits_for_what_is_before_it() {
         let start = Instant::now();

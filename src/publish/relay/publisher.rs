@@ -321,7 +321,7 @@ impl Publisher {
             self.segmenter.lose_pictures();
         }
         let (_, reason) = self.uplink.quality();
-        outbox.expect(self.uplink.expected_bitrate(), reason != Reason::Full);
+        outbox.expect(self.uplink.expected_bitrate(), backlog.round_trip, reason != Reason::Full);
         tracing::trace!(?backlog, %pressure, encoding = ?self.uplink.encoding(), "uplink");
         self.segmenter.expect_gaps(self.uplink.leaves_out_pictures());
         let no_picture = self.uplink.carries_no_picture();
@@ -358,9 +358,11 @@ impl Publisher {
     /// When to ask again whether the way is clear for a chunk; `None` if it is.
     fn put_off(&mut self, now: Instant, backlog: Backlog) -> Option<Instant> {
         let (_, reason) = self.uplink.quality();
-        let blocked = (reason == Reason::Full).then(|| self.clearance.ask_again(now, backlog)).flatten();
-        if blocked.is_some() || (reason == Reason::Full && self.uplink.pressure() == Pressure::Easy) {
-            return blocked;
+        if reason == Reason::Full {
+            let blocked = self.clearance.ask_again(now, backlog);
+            if blocked.is_some() || self.uplink.pressure() == Pressure::Easy {
+                return blocked;
+            }
         }
         let (rate, bytes) = (self.uplink.expected_bitrate(), self.segmenter.waiting_bytes());
         self.clearance.ask_again_if_slow(now, backlog, rate, bytes)
