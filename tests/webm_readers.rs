@@ -106,6 +106,10 @@ fn decode(webm: &Path, decoder: &str) -> Vec<String> {
         .collect()
 }
 
+fn frame_of(picture: &Bytes, captured: CaptureTime) -> Frame {
+    Frame { track: Track::Video, captured, key: is_key(picture), droppable: false, data: picture.clone() }
+}
+
 /// Sends `pictures` through a segmenter, `delay_ms` late from picture `from` on, with a silent microphone.
 fn stream(pictures: &[Bytes], from: usize, delay_ms: u64) -> Vec<u8> {
     let mut segmenter = Segmenter::new(StreamFormat { video: Some(FORMAT) }, 1 << 20);
@@ -114,13 +118,7 @@ fn stream(pictures: &[Bytes], from: usize, delay_ms: u64) -> Vec<u8> {
     for (index, picture) in pictures.iter().enumerate() {
         let delay = if index >= from { delay_ms } else { 0 };
         let captured = CaptureTime::from_millis(1000 + index as u64 * FRAME_MS + delay);
-        segmenter.push(Frame {
-            track: Track::Video,
-            captured,
-            key: is_key(picture),
-            droppable: false,
-            data: picture.clone(),
-        });
+        segmenter.push(frame_of(picture, captured));
         if index % 3 == 2 {
             webm.extend(
                 segmenter
@@ -216,13 +214,7 @@ fn an_epoch_in_the_middle_of_a_stream_starts_with_an_init_segment_and_a_key_fram
             segmenter.begin_epoch(Origin::Continue);
         }
         let captured = CaptureTime::from_millis(1000 + index as u64 * FRAME_MS);
-        segmenter.push(Frame {
-            track: Track::Video,
-            captured,
-            key: is_key(picture),
-            droppable: false,
-            data: picture.clone(),
-        });
+        segmenter.push(frame_of(picture, captured));
         chunks.extend(segmenter.cut(captured));
     }
 

@@ -9,9 +9,8 @@ use str0m::bwe::Bitrate;
 use str0m::change::{SdpAnswer, SdpOffer, SdpPendingOffer};
 use str0m::media::{Direction, KeyframeRequestKind, MediaKind, Mid};
 use str0m::net::{Protocol, Receive};
-use str0m::{Candidate, Event, Input, Output as RtcOutput, Rtc, RtcConfig};
+use str0m::{Candidate, Event, Input, Output as RtcOutput, Rtc};
 
-use super::crypto;
 use super::*;
 use crate::media::{CaptureTime, Frame, Track, VideoCodec};
 
@@ -66,11 +65,7 @@ pub(super) struct Call {
 impl Call {
     fn new(settings: PeerSettings) -> Self {
         let now = Instant::now();
-        let certificate = crypto::certificate().unwrap();
-        let mut viewer = RtcConfig::new()
-            .set_crypto_provider(crypto::provider().into())
-            .set_dtls_cert(certificate)
-            .build(now);
+        let mut viewer = test_viewer(now);
         viewer.add_local_candidate(Candidate::host(theirs(), Protocol::Udp).unwrap());
         Self {
             peer: Peer::new(settings, &[ours()], now).unwrap(),
