@@ -109,6 +109,8 @@ pub struct Backlog {
     pub waiting: u64,
     /// How long it takes on an empty way until an arrival is known.
     pub round_trip: Duration,
+    /// How long ago the other end last said what has arrived, or anything else.
+    pub since_heard: Duration,
     /// Whether something waits: then the link has been busy since the chunk before was put in.
     pub busy: bool,
 }
@@ -323,8 +325,9 @@ impl Outbox {
         let oldest = oldest.or_else(|| queue.could_leave(queue.chunks().next()));
         let waited = oldest.map(|from| from.elapsed()).unwrap_or_default();
         let age = waited.saturating_sub(2 * progress.round_trip);
-        let SendProgress { delivered, round_trip, .. } = progress;
-        Backlog { age, delivered, waiting: queue.waiting(progress), round_trip, busy: !age.is_zero() }
+        let SendProgress { delivered, round_trip, since_heard, .. } = progress;
+        let waiting = queue.waiting(progress);
+        Backlog { age, delivered, waiting, round_trip, since_heard, busy: !age.is_zero() }
     }
 }
 

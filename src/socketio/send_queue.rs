@@ -40,6 +40,8 @@ pub struct SendProgress {
     pub acknowledged: u64,
     /// The shortest time from sending to the acknowledgement of late.
     pub round_trip: Duration,
+    /// How long ago the other end last acknowledged or sent anything; [`Duration::MAX`] if that is not known.
+    pub since_heard: Duration,
 }
 
 impl SendQueue {
@@ -79,7 +81,12 @@ impl SendQueue {
     /// How far the bytes have come. On a kernel that does not tell, all that it took was delivered at once.
     pub fn progress(&self) -> SendProgress {
         let taken = self.taken();
-        let all = SendProgress { delivered: taken, acknowledged: taken, ..SendProgress::default() };
+        let all = SendProgress {
+            delivered: taken,
+            acknowledged: taken,
+            round_trip: Duration::ZERO,
+            since_heard: Duration::MAX,
+        };
         TcpInfo::of(&self.0.socket).and_then(|info| info.progress(taken)).unwrap_or(all)
     }
 }
@@ -115,6 +122,7 @@ impl TcpInfo {
             delivered: delivered.min(taken),
             acknowledged,
             round_trip: Duration::from_micros(u64::from(self.u32(148)?)),
+            since_heard: Duration::from_millis(u64::from(self.u32(56)?)),
         })
     }
 
@@ -159,8 +167,9 @@ mod tests {
         while queue.progress().acknowledged < taken {
             tokio::task::yield_now().await;
         }
-        let SendProgress { delivered, round_trip, .. } = queue.progress();
+        let SendProgress { delivered, round_trip, since_heard, .. } = queue.progress();
         assert_eq!(delivered, taken);
+        assert!(since_heard < Duration::from_secs(1), "{since_heard:?}");
         assert!(round_trip > Duration::ZERO && round_trip < Duration::from_secs(1), "{round_trip:?}");
     }
 }

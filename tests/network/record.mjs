@@ -6,6 +6,8 @@ import { quantile } from '../e2e/lib/measures.mjs';
 
 /** An Opus packet lasts so long. */
 const PACKET_MS = 20;
+/** Of two chunks that arrive so close together deployed clients may lose one (docs/receivers.md §4.2). */
+const BUNCHED_MS = 12;
 
 /** The agent's lines about the chunks that a participant got, in order, each with `arrivedMs` (Unix) and, in the same
  *  clock, when it was cut and captured. What was sent and never arrived is left out. */
@@ -33,7 +35,8 @@ export function arrived(participant, trace) {
 }
 
 /** What the chunks that were cut in [fromMs, toMs] say of the link: delays in ms, `voice` as a share of the time,
- *  pictures per second, kbit/s; the longest time without a new picture and without voice, by arrival. */
+ *  pictures per second, kbit/s; the longest time without a new picture and without voice, by arrival; how many chunks came
+ *  right behind another. */
 export function linkReport(chunks, fromMs, toMs) {
   const cut = chunks.filter(({ cutMs }) => cutMs >= fromMs && cutMs < toMs);
   const delays = cut.map(({ arrivedMs, cutMs }) => arrivedMs - cutMs);
@@ -53,6 +56,7 @@ export function linkReport(chunks, fromMs, toMs) {
     kbps: (cut.reduce((sum, { bytes }) => sum + bytes, 0) * 8) / seconds / 1_000,
     longestWithoutPicture: longest('camera'),
     longestWithoutVoice: longest('mic'),
+    bunched: cut.filter(({ arrivedMs }, index) => index > 0 && arrivedMs - cut[index - 1].arrivedMs < BUNCHED_MS).length,
   };
 }
 

@@ -56,15 +56,20 @@ impl Clearance {
     ) -> Option<Instant> {
         let takes = |bytes: u64| Duration::from_millis(8000 * bytes / u64::from(rate).max(1));
         let short_of_gap = SHORTEST_GAP.saturating_sub(takes(bytes));
+        // What was heard of last was sent back a round trip before what leaves now arrives.
+        let since_arrival = backlog.since_heard.saturating_add(backlog.round_trip);
         let (next, ask_again) = match *self {
             _ if short_of_gap.is_zero() => (Self::Clear, None),
             // What is not known to have arrived within a round trip may have.
             _ if takes(backlog.waiting) > backlog.round_trip => {
                 (Self::Blocked(backlog.delivered), Some(now + LOOK_EVERY))
             }
-            Self::Blocked(_) => (Self::Freed(now + short_of_gap), Some(now + short_of_gap)),
             Self::Freed(until) if now < until => (*self, Some(until)),
-            Self::Clear | Self::Watched(_) | Self::Freed(_) => (Self::Clear, None),
+            Self::Clear | Self::Watched(_) | Self::Blocked(_) if since_arrival < short_of_gap => {
+                let until = now + (short_of_gap - since_arrival);
+                (Self::Freed(until), Some(until))
+            }
+            _ => (Self::Clear, None),
         };
         *self = next;
         ask_again
@@ -80,7 +85,7 @@ mod tests {
     }
 
     fn arrived(delivered: u64) -> Backlog {
-        Backlog { age: Duration::ZERO, delivered, ..Backlog::default() }
+        Backlog { delivered, since_heard: Duration::from_secs(1), ..Backlog::default() }
     }
 
     /// How many milliseconds after `start` it is asked again, for each backlog at the time that was asked for.
@@ -126,9 +131,23 @@ mod tests {
         assert_eq!(ask(0, arrived(9000), small), None);
         assert_eq!(ask(100, waits(9000), small), Some(after(110)));
         assert_eq!(ask(110, waits(9500), small), Some(after(120)));
-        assert_eq!(ask(120, arrived(12_000), small), Some(after(158)));
-        assert_eq!(ask(158, arrived(12_000), small), None);
+        let just_now = Backlog { since_heard: Duration::from_millis(4), ..arrived(12_000) };
+        assert_eq!(ask(120, just_now, small), Some(after(154)));
+        assert_eq!(ask(154, arrived(12_000), small), None);
         let far = Backlog { round_trip: Duration::from_millis(100), ..waits(12_000) };
         assert_eq!(ask(200, far, small), None, "it has arrived, and only its acknowledgement has not");
+    }
+
+    #[test]
+    fn on_a_slow_way_a_small_chunk_keeps_away_from_one_that_has_just_arrived() {
+        let start = Instant::now();
+        let after = |millis| start + Duration::from_millis(millis);
+        let just_now = Backlog { since_heard: Duration::from_millis(16), ..arrived(12_000) };
+        let mut clearance = Clearance::default();
+        let mut ask = |at, backlog| clearance.ask_again_if_slow(after(at), backlog, 400_000, 600);
+        assert_eq!(ask(0, just_now), Some(after(22)), "12 ms for itself, 16 since the last");
+        // What somebody else sends tells nothing, and must not delay it again and again.
+        assert_eq!(ask(22, Backlog { since_heard: Duration::ZERO, ..just_now }), None);
+        assert_eq!(ask(100, Backlog { round_trip: Duration::from_millis(30), ..just_now }), None);
     }
 }

@@ -310,16 +310,16 @@ impl Publisher {
     fn cut_chunk(&mut self, now: Instant) -> Cut {
         let Some(backlog) = self.outbox.as_ref().map(Outbox::backlog) else { return Cut::Nothing };
         self.uplink.watch(now, backlog);
-        let put_off = if backlog.age < STUCK { self.put_off(now, backlog) } else { None };
-        if let Some(again) = put_off {
-            // The uplink does not hear of it: what is blocked for a moment says nothing of what the link carries.
+        // The uplink does not hear of a chunk that is put off: what is blocked for a moment says nothing of what the link
+        // carries.
+        if let Some(again) = self.put_off(now, backlog) {
             return Cut::PutOff(again);
         }
-        let Some(outbox) = &self.outbox else { return Cut::Nothing };
         let pressure = self.uplink.observe(now, backlog, self.segmenter.waiting_bytes());
         if self.uplink.is_far_too_slow() {
             self.segmenter.lose_pictures();
         }
+        let Some(outbox) = &self.outbox else { return Cut::Nothing };
         let (_, reason) = self.uplink.quality();
         outbox.expect(self.uplink.expected_bitrate(), backlog.round_trip, reason != Reason::Full);
         tracing::trace!(?backlog, %pressure, encoding = ?self.uplink.encoding(), "uplink");
@@ -338,6 +338,12 @@ impl Publisher {
             self.last_cut = Some(now);
             return Cut::Nothing;
         }
+        // Without its pictures the chunk is small, and there is much before it.
+        if self.uplink.is_far_too_slow()
+            && let Some(again) = self.put_off(now, backlog)
+        {
+            return Cut::PutOff(again);
+        }
         let missed = self.segmenter.counters().replays_missed;
         let chunk = self.segmenter.cut(self.clock.now());
         if self.segmenter.counters().replays_missed > missed
@@ -355,8 +361,11 @@ impl Publisher {
         made
     }
 
-    /// When to ask again whether the way is clear for a chunk; `None` if it is.
+    /// When to ask again whether the way is clear for a chunk; `None` if it is, or if it takes too long to wait for that.
     fn put_off(&mut self, now: Instant, backlog: Backlog) -> Option<Instant> {
+        if backlog.age >= STUCK {
+            return None;
+        }
         let (_, reason) = self.uplink.quality();
         if reason == Reason::Full {
             let blocked = self.clearance.ask_again(now, backlog);
