@@ -6,7 +6,7 @@ use std::time::Duration;
 use super::rate::Observation;
 
 /// How long the link must have been busy before its capacity is known.
-const SHORTEST_SAMPLE: Duration = Duration::from_millis(300);
+const SHORTEST_SAMPLE: Duration = Duration::from_millis(200);
 /// Capacity is the average over this much busy time.
 const SAMPLE: Duration = Duration::from_secs(1);
 /// A link that has been busy for so long without delivering anything stalls.

@@ -9,9 +9,10 @@ use super::rate::{Observation, RateController};
 use crate::capture::Encoding;
 use crate::meeting::Backlog;
 
-/// What would come later than this is not sent even if nothing is late yet. Links that are four times too slow are
-/// found out in time by what is late on them; there giving up pictures would cost a key frame too much.
-const FAR_TOO_LATE: Duration = Duration::from_secs(1);
+/// What would come later than this is not sent even if nothing is late yet.
+const TOO_LATE: Duration = Duration::from_millis(600);
+/// For so long it is waited at most until what is on its way has arrived.
+const LONGEST_EMPTYING: Duration = Duration::from_secs(1);
 
 /// One uplink, over all sessions.
 #[derive(Debug)]
@@ -25,8 +26,9 @@ pub struct Uplink {
     delivered: u64,
     /// When something was first found to wait since then, and how much had arrived by that time.
     watched: Option<(Instant, u64)>,
-    /// Whether what would have followed would have come [`FAR_TOO_LATE`].
-    far_too_slow: bool,
+    /// Since when, and from how much that had arrived, it is waited until nothing is on its way any more, because what would
+    /// have followed would have come [`TOO_LATE`].
+    emptying: Option<(Instant, u64)>,
 }
 
 impl Uplink {
@@ -39,7 +41,7 @@ impl Uplink {
             observed: now,
             delivered: 0,
             watched: None,
-            far_too_slow: false,
+            emptying: None,
         }
     }
 
@@ -53,7 +55,7 @@ impl Uplink {
     pub fn reconnected(&mut self, now: Instant) {
         self.gauge = PressureGauge::default();
         self.rate.reconnected(now);
-        (self.observed, self.delivered, self.watched) = (now, 0, None);
+        (self.observed, self.delivered, self.watched, self.emptying) = (now, 0, None, None);
     }
 
     /// A chunk is due, and may be put off. Routers let the first bytes of a chunk through at once; what arrives from here on
@@ -67,7 +69,8 @@ impl Uplink {
     /// Takes note of the backlog, and of the bytes that would follow it now; about ten times a second while media flow.
     ///
     /// A link that was thought to carry everything is found to be far slower before anything is old: then what follows
-    /// would come too late, and the pressure is that of media that does.
+    /// would come too late, and the pressure is that of media that does. How long it takes until all has arrived tells what it
+    /// carries, for nothing is to follow before.
     pub fn observe(&mut self, now: Instant, backlog: Backlog, following: u64) -> Pressure {
         let observed = std::mem::replace(&mut self.observed, now);
         let before = std::mem::replace(&mut self.delivered, backlog.delivered);
@@ -76,21 +79,28 @@ impl Uplink {
         let thought_full = self.rate.reason() == Reason::Full;
         let delivered = backlog.delivered.saturating_sub(before);
         self.rate.observe(Observation { now, age: backlog.age, delivered, busy: backlog.busy });
-        let arrived = backlog.delivered.saturating_sub(before_that);
-        self.far_too_slow = thought_full
-            && backlog.busy
-            && takes_longer(
-                backlog.waiting + following,
-                FAR_TOO_LATE,
-                arrived,
-                now.saturating_duration_since(since),
-            );
-        self.gauge.observe(now, if self.far_too_slow { backlog.age.max(TIGHT) } else { backlog.age })
+        match self.emptying {
+            Some(from) if !backlog.busy => {
+                self.rate.carried(rate(from, now, backlog.delivered), now);
+                self.emptying = None;
+            }
+            Some(_) => self.emptying = self.emptying.filter(|_| backlog.age < LONGEST_EMPTYING),
+            None => {
+                let arrived = backlog.delivered.saturating_sub(before_that);
+                let elapsed = now.saturating_duration_since(since);
+                let too_slow = thought_full
+                    && backlog.busy
+                    && takes_longer(backlog.waiting + following, TOO_LATE, arrived, elapsed);
+                self.emptying = too_slow.then_some((since, before_that));
+            }
+        }
+        self.gauge.observe(now, if self.is_emptying() { backlog.age.max(TIGHT) } else { backlog.age })
     }
 
-    /// Whether the link has just been found to be so slow that pictures which were captured already would come too late.
-    pub fn is_far_too_slow(&self) -> bool {
-        self.far_too_slow
+    /// Whether the link was found to be so slow that pictures which were captured already would come too late, and that
+    /// nothing is to follow what is on its way until all of it has arrived.
+    pub fn is_emptying(&self) -> bool {
+        self.emptying.is_some()
     }
 
     /// What is sent at most, in bits per second: what the link is trusted to carry, or what a probe tries.
@@ -142,6 +152,13 @@ impl Uplink {
     }
 }
 
+/// The rate, in bits per second, of what arrived since a time at which so much had arrived.
+#[allow(clippy::cast_precision_loss, reason = "a second of media is far from 2^52 bytes")]
+fn rate((since, before): (Instant, u64), now: Instant, delivered: u64) -> f64 {
+    let seconds = now.saturating_duration_since(since).as_secs_f64();
+    delivered.saturating_sub(before) as f64 * 8.0 / seconds.max(f64::EPSILON)
+}
+
 /// Whether so many bytes take longer than `limit` on a link that has just delivered so many in `elapsed`. One that has
 /// delivered nothing is not known to.
 fn takes_longer(bytes: u64, limit: Duration, delivered: u64, elapsed: Duration) -> bool {
@@ -175,7 +192,51 @@ mod tests {
     #[test]
     fn a_link_that_is_far_slower_than_was_thought_is_found_out_within_a_beat() {
         assert_eq!(a_beat_after(CHUNK / 13), Pressure::Tight, "64 kbit/s");
-        assert_eq!(a_beat_after(CHUNK / 10), Pressure::Tight, "a tenth of the rate");
+        assert_eq!(a_beat_after(CHUNK / 4), Pressure::Tight, "a quarter of the rate");
+    }
+
+    /// An uplink that has just become one of a quarter of the rate, with the backlog that gave it away.
+    fn found_too_slow(start: Instant) -> (Uplink, Backlog) {
+        let mut uplink = Uplink::new(limits(), start);
+        uplink.observe(start, Backlog::default(), CHUNK);
+        let waiting = CHUNK * 3 / 4;
+        let backlog = Backlog { age: BEAT, delivered: CHUNK / 4, waiting, busy: true, ..Backlog::default() };
+        uplink.observe(start + BEAT, backlog, CHUNK);
+        assert!(uplink.is_emptying());
+        (uplink, backlog)
+    }
+
+    #[test]
+    fn how_long_it_takes_to_empty_a_link_tells_what_it_carries() {
+        let start = Instant::now();
+        let (mut uplink, Backlog { delivered, waiting, .. }) = found_too_slow(start);
+        let carried = (1..=30).map(|step| delivered + waiting * step / 30);
+        for (step, delivered) in (11..).zip(carried) {
+            assert!(uplink.is_emptying());
+            assert!(uplink.holds_picture(), "{:?}", uplink.pressure());
+            let waiting = CHUNK - delivered;
+            let busy = waiting > 0;
+            let age = if busy { BEAT * step / 10 } else { Duration::ZERO };
+            let backlog = Backlog { age, delivered, waiting, busy, ..Backlog::default() };
+            uplink.observe(start + BEAT * step / 10, backlog, CHUNK);
+        }
+        assert!(!uplink.is_emptying());
+        let (quality, reason) = uplink.quality();
+        assert_eq!(reason, Reason::Link);
+        assert!((130_000..170_000).contains(&quality.bitrate), "{quality:?} of 208 kbit/s");
+    }
+
+    #[test]
+    fn the_voice_does_not_wait_for_more_than_a_second() {
+        let start = Instant::now();
+        let (mut uplink, stuck) = found_too_slow(start);
+        for step in 2..10 {
+            uplink.observe(start + BEAT * step, Backlog { age: BEAT * step, ..stuck }, CHUNK);
+            assert!(uplink.is_emptying());
+        }
+        uplink.observe(start + BEAT * 10, Backlog { age: BEAT * 10, ..stuck }, CHUNK);
+        assert!(!uplink.is_emptying());
+        assert_eq!(uplink.pressure(), Pressure::Stuck);
     }
 
     #[test]
@@ -199,7 +260,7 @@ mod tests {
     #[test]
     fn a_link_that_is_not_so_much_slower_or_blocked_for_a_moment_is_given_time() {
         assert_eq!(a_beat_after(CHUNK), Pressure::Easy);
-        assert_eq!(a_beat_after(CHUNK / 4), Pressure::Easy);
+        assert_eq!(a_beat_after(CHUNK / 2), Pressure::Easy);
         assert_eq!(a_beat_after(0), Pressure::Easy);
     }
 }

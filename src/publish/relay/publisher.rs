@@ -312,11 +312,13 @@ impl Publisher {
         self.uplink.watch(now, backlog);
         // The uplink does not hear of a chunk that is put off: what is blocked for a moment says nothing of what the link
         // carries.
-        if let Some(again) = self.put_off(now, backlog) {
+        let was_emptying = self.uplink.is_emptying();
+        if !was_emptying && let Some(again) = self.put_off(now, backlog) {
             return Cut::PutOff(again);
         }
         let pressure = self.uplink.observe(now, backlog, self.segmenter.waiting_bytes());
-        if self.uplink.is_far_too_slow() {
+        let is_emptying = self.uplink.is_emptying();
+        if is_emptying && !was_emptying {
             self.segmenter.lose_pictures();
         }
         let Some(outbox) = &self.outbox else { return Cut::Nothing };
@@ -327,7 +329,14 @@ impl Publisher {
         let no_picture = self.uplink.carries_no_picture();
         self.segmenter.hold_picture(no_picture);
         self.beat.set_period(if no_picture { self.cadence * VOICE_CADENCES } else { self.cadence }, now);
-        if pressure >= Pressure::Stuck || !outbox.has_room() {
+        let has_room = outbox.has_room();
+        // The voice that was captured with pictures that were given up makes a small chunk, and there is much before it.
+        if (is_emptying || was_emptying)
+            && let Some(again) = self.put_off(now, backlog)
+        {
+            return Cut::PutOff(again);
+        }
+        if pressure >= Pressure::Stuck || !has_room {
             if let Some(more) = self.behind.admit(now) {
                 tracing::warn!(
                     "the way to the relay carries nothing for now: media is skipped until it does{more}"
@@ -337,12 +346,6 @@ impl Publisher {
             self.segmenter.skip();
             self.last_cut = Some(now);
             return Cut::Nothing;
-        }
-        // Without its pictures the chunk is small, and there is much before it.
-        if self.uplink.is_far_too_slow()
-            && let Some(again) = self.put_off(now, backlog)
-        {
-            return Cut::PutOff(again);
         }
         let missed = self.segmenter.counters().replays_missed;
         let chunk = self.segmenter.cut(self.clock.now());
@@ -363,7 +366,7 @@ impl Publisher {
 
     /// When to ask again whether the way is clear for a chunk; `None` if it is, or if it takes too long to wait for that.
     fn put_off(&mut self, now: Instant, backlog: Backlog) -> Option<Instant> {
-        if backlog.age >= STUCK {
+        if backlog.age >= STUCK && !self.uplink.is_emptying() {
             return None;
         }
         let (_, reason) = self.uplink.quality();
