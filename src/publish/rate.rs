@@ -38,11 +38,11 @@ const LATE: Duration = Duration::from_millis(150);
 /// What of its target the encoder aims at while the link drains.
 const DRAIN: f64 = 0.5;
 
-/// What a probe sends, of what is sent otherwise, if nothing is known of a limit …
-const PROBE_GAIN: f64 = 1.6;
-/// … and of the capacity last measured, if that has not shown to be more. Less would not show in the age within the time of a
-/// probe, and what is more waits on the way, for which those who watch have half a second in hand.
-const PROBE_ABOVE: f64 = 1.2;
+/// What a probe sends, of what is sent otherwise …
+const PROBE_GAIN: f64 = 1.5;
+/// … and of the capacity last measured at least: less would not show in the age within the time of a probe, because the encoder
+/// does not make all that it may.
+const PROBE_ABOVE: f64 = 1.3;
 /// What the kernel and the network may take in during a probe before media waits, in bits: a probe lasts longer by the time
 /// that they take to be sent.
 const HIDDEN: f64 = 16.0 * 1024.0 * 8.0;
@@ -254,8 +254,8 @@ impl RateController {
             Picture::Held => self.limits.min_bitrate,
             Picture::Moving => {
                 let other = f64::from(self.limits.other_bitrate);
-                let total = f64::from(self.quality.bitrate) + other;
-                let total = self.limit.map_or(total * PROBE_GAIN, |limit| total.max(limit) * PROBE_ABOVE);
+                let total = (f64::from(self.quality.bitrate) + other) * PROBE_GAIN;
+                let total = self.limit.map_or(total, |limit| total.max(limit * PROBE_ABOVE));
                 to_bitrate(total - other).min(self.limits.max_bitrate)
             }
         }

@@ -15,6 +15,7 @@ const LAST_MS = 6_000;
 const LAWS = [
   { row: 'half the rate', most: { delayP95: 2_000 }, voice: 0.9 },
   { row: 'half the rate', generation: 'first', most: { delayP95: 2_000 }, voice: 0.9 },
+  { row: 'a quarter of the rate', generation: 'first', most: { delayP95: 1_000 }, voice: 0.9 },
   { row: '64 kbit/s', adaptingMs: 5_000, most: { delayP95: 2_000 }, voice: 0.9 },
   { row: 'ten seconds without a link', most: { delayP95: 2_000 }, voice: 0.75 },
   // A client that has lost a chunk stands still for longer.
