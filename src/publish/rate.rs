@@ -140,6 +140,11 @@ impl RateController {
         self.reason
     }
 
+    /// What the link was last found to carry, in bits per second, since when no probe has shown that there is more.
+    pub fn limit(&self) -> Option<u32> {
+        self.limit.map(to_bitrate)
+    }
+
     /// Whether a probe is under way.
     pub fn is_probing(&self) -> bool {
         self.probe.is_some()

@@ -108,6 +108,12 @@ impl Uplink {
         self.rate.quality().bitrate.max(self.rate.encoder_bitrate()).saturating_add(self.other_bitrate)
     }
 
+    /// What the link carries as far as is known, in bits per second: what it was last found to carry, or what is sent.
+    pub fn known_bitrate(&self) -> u32 {
+        let expected = self.expected_bitrate();
+        self.rate.limit().map_or(expected, |limit| limit.min(expected))
+    }
+
     /// How urgently media are left out.
     pub fn pressure(&self) -> Pressure {
         self.gauge.pressure()

@@ -10,6 +10,11 @@ use crate::meeting::spacing::SHORTEST_GAP;
 /// A way on which something waits is watched for so long. What gets through meanwhile shows that it is only slow: then the
 /// next chunk arrives as long behind as it takes itself.
 const WATCHED_FOR: Duration = Duration::from_millis(30);
+/// What may wait on a slow way before a chunk, as a time. With the chunk it is as much as the queue of a router takes in; what is
+/// more is lost, and until it is sent again nothing arrives, and then all at once.
+const QUEUE: Duration = Duration::from_millis(150);
+/// What goes over a network at once, in bytes.
+const PACKET: u64 = 1500;
 /// How often it is looked whether something gets through again.
 const LOOK_EVERY: Duration = Duration::from_millis(10);
 
@@ -44,9 +49,9 @@ impl Clearance {
         ask_again
     }
 
-    /// The same for a way that does not carry everything, but `rate` bits per second, for a chunk of `bytes`. What waits there
-    /// is no hindrance by itself: a chunk arrives as long behind the one before as it takes. For a small one behind a large one
-    /// that is too short.
+    /// The same for a way that does not carry everything, but `rate` bits per second, for a chunk of `bytes`. A little that waits
+    /// there is no hindrance by itself: a chunk arrives as long behind the one before as it takes. For a small one behind a
+    /// large one that is too short.
     pub fn ask_again_if_slow(
         &mut self,
         now: Instant,
@@ -58,12 +63,15 @@ impl Clearance {
         let short_of_gap = SHORTEST_GAP.saturating_sub(takes(bytes));
         // What was heard of last was sent back a round trip before what leaves now arrives.
         let since_arrival = backlog.since_heard.saturating_add(backlog.round_trip);
+        let may_wait = if short_of_gap.is_zero() { QUEUE } else { Duration::ZERO };
+        // Nothing arrives while something that was lost is sent again, and then all that is behind it.
+        let is_stopped = backlog.waiting > 0 && backlog.since_heard > backlog.round_trip + takes(2 * PACKET);
         let (next, ask_again) = match *self {
-            _ if short_of_gap.is_zero() => (Self::Clear, None),
             // What is not known to have arrived within a round trip may have.
-            _ if takes(backlog.waiting) > backlog.round_trip => {
+            _ if is_stopped || takes(backlog.waiting) > backlog.round_trip + may_wait => {
                 (Self::Blocked(backlog.delivered), Some(now + LOOK_EVERY))
             }
+            _ if short_of_gap.is_zero() => (Self::Clear, None),
             Self::Freed(until) if now < until => (*self, Some(until)),
             Self::Clear | Self::Watched(_) | Self::Blocked(_) if since_arrival < short_of_gap => {
                 let until = now + (short_of_gap - since_arrival);
@@ -136,6 +144,19 @@ mod tests {
         assert_eq!(ask(154, arrived(12_000), small), None);
         let far = Backlog { round_trip: Duration::from_millis(100), ..waits(12_000) };
         assert_eq!(ask(200, far, small), None, "it has arrived, and only its acknowledgement has not");
+    }
+
+    #[test]
+    fn on_a_slow_way_no_more_waits_than_a_router_takes_in() {
+        let start = Instant::now();
+        let of = |waiting| Backlog { waiting, ..waits(1000) };
+        let mut clearance = Clearance::default();
+        let mut ask = |backlog| clearance.ask_again_if_slow(start, backlog, 400_000, 5000);
+        assert_eq!(ask(of(8000)), Some(start + LOOK_EVERY), "160 ms");
+        assert_eq!(ask(of(7000)), None, "140 ms");
+        assert_eq!(ask(Backlog { round_trip: Duration::from_millis(40), ..of(8000) }), None);
+        let lost = Backlog { since_heard: Duration::from_millis(70), ..of(1000) };
+        assert_eq!(ask(lost), Some(start + LOOK_EVERY), "nothing arrived in the time of two packets");
     }
 
     #[test]

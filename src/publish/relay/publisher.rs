@@ -310,10 +310,12 @@ impl Publisher {
     fn cut_chunk(&mut self, now: Instant) -> Cut {
         let Some(backlog) = self.outbox.as_ref().map(Outbox::backlog) else { return Cut::Nothing };
         self.uplink.watch(now, backlog);
-        // The uplink does not hear of a chunk that is put off: what is blocked for a moment says nothing of what the link
-        // carries.
+        let (_, reason) = self.uplink.quality();
         let was_emptying = self.uplink.is_emptying();
-        if !was_emptying && let Some(again) = self.put_off(now, backlog) {
+        let was_slow = was_emptying || reason != Reason::Full;
+        // The uplink does not hear of a chunk that is put off there: what is blocked for a moment says nothing of what a link
+        // carries that is not known to be slow.
+        if !was_slow && let Some(again) = self.put_off(now, backlog) {
             return Cut::PutOff(again);
         }
         let pressure = self.uplink.observe(now, backlog, self.segmenter.waiting_bytes());
@@ -331,7 +333,7 @@ impl Publisher {
         self.beat.set_period(if no_picture { self.cadence * VOICE_CADENCES } else { self.cadence }, now);
         let has_room = outbox.has_room();
         // The voice that was captured with pictures that were given up makes a small chunk, and there is much before it.
-        if (is_emptying || was_emptying)
+        if (is_emptying || was_slow)
             && let Some(again) = self.put_off(now, backlog)
         {
             return Cut::PutOff(again);
@@ -376,7 +378,9 @@ impl Publisher {
                 return blocked;
             }
         }
-        let (rate, bytes) = (self.uplink.expected_bitrate(), self.segmenter.waiting_bytes());
+        // Nothing of any size is to follow what a link that is emptying still has to deliver.
+        let bytes = if self.uplink.is_emptying() { 0 } else { self.segmenter.waiting_bytes() };
+        let rate = self.uplink.known_bitrate();
         self.clearance.ask_again_if_slow(now, backlog, rate, bytes)
     }
 
