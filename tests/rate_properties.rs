@@ -281,10 +281,7 @@ proptest! {
     /// Whatever is observed, the limits hold.
     #[test]
     fn the_limits_hold_whatever_is_observed(
-        seen in prop::collection::vec(
-            (0..2_000_u64, 0..9_000_u64, 0..200_000_u64, any::<bool>()),
-            1..300,
-        ),
+        seen in prop::collection::vec((0..2_000_u64, 0..9_000_u64, 0..200_000_u64, any::<bool>()), 1..300),
     ) {
         let mut now = Instant::now();
         let mut controller = RateController::new(LIMITS, now);

@@ -219,10 +219,8 @@ impl RateController {
 
     /// The link was found to carry so many bits per second, by nothing being sent until all had arrived.
     pub fn carried(&mut self, bits_per_second: f64, now: Instant) {
-        let lacks = bits_per_second < self.sent() * CARRIES;
-        if lacks && self.reason != Reason::Stall && self.probe.is_none() {
-            self.set_target(bits_per_second, Reason::Link);
-            self.wait_to_probe(now);
+        if self.lacks(bits_per_second) && self.reason != Reason::Stall && self.probe.is_none() {
+            self.follow(bits_per_second, now);
         }
     }
 
@@ -242,8 +240,7 @@ impl RateController {
     }
 
     fn probe_time(&self) -> Duration {
-        let total = f64::from(self.quality.bitrate) + f64::from(self.limits.other_bitrate);
-        let hidden = Duration::try_from_secs_f64(HIDDEN / total).unwrap_or(PROBE).min(PROBE);
+        let hidden = Duration::try_from_secs_f64(HIDDEN / self.sent()).unwrap_or(PROBE).min(PROBE);
         hidden + if self.is_close() { PROBE_CLOSE } else { PROBE }
     }
 
@@ -268,17 +265,25 @@ impl RateController {
 
     /// The capacity that was measured, if it is less than what is sent.
     fn lacking(&self) -> Option<f64> {
-        self.capacity.bits_per_second().filter(|capacity| *capacity < self.sent() * CARRIES)
+        self.capacity.bits_per_second().filter(|capacity| self.lacks(*capacity))
+    }
+
+    fn lacks(&self, capacity: f64) -> bool {
+        capacity < self.sent() * CARRIES
+    }
+
+    /// The target becomes what the link carries.
+    fn follow(&mut self, capacity: f64, now: Instant) {
+        self.set_target(capacity, Reason::Link);
+        self.wait_to_probe(now);
     }
 
     /// Media waits: lowers the target, if that is because of the link, or if it goes on.
     fn relieve(&mut self, now: Instant) {
         if let Some(capacity) = self.lacking() {
-            self.set_target(capacity, Reason::Link);
-            self.wait_to_probe(now);
+            self.follow(capacity, now);
         } else if self.late_since.is_some_and(|since| now.duration_since(since) >= OVERSHOOT) {
-            let sent = f64::from(self.quality.bitrate) + f64::from(self.limits.other_bitrate);
-            self.set_target(sent, Reason::Encoder);
+            self.set_target(self.sent(), Reason::Encoder);
             self.late_since = Some(now);
             self.wait_to_probe(now);
         }

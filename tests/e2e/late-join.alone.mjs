@@ -21,12 +21,7 @@ const STAGES = [
 scenario('a newcomer at second 8 sees a frame within 1 s and nobody else sees a gap above 250 ms', STAGES, (scene, stage, t) =>
   // Chromium, relay and agent share two cores with whatever else runs: a stall of the machine looks like a gap.
   attempts(t, 3, async (attempt) => {
-    const relay = await scene.relay(stage.relay);
-    const browser = await scene.browser();
-    const { room } = scene;
-    const watcher = await browser.viewer(stage.viewers, { relay, room, user: 'watcher' });
-    const newcomer = await browser.viewer(stage.viewers, { relay, room, user: 'newcomer' });
-    await watcher.join();
+    const { relay, browser, watcher, newcomer } = await withWatcher(scene, stage);
     const agent = scene.agent(relay, `agent-${attempt}`);
     await playedFor(watcher, agent.userId, JOINS_AT_S);
 
@@ -51,12 +46,7 @@ scenario('a newcomer at second 8 sees a frame within 1 s and nobody else sees a 
 );
 
 scenario('a newcomer whose client cannot jump starts at all', [{ relay: 'nestjs-old', viewers: 'first' }], async (scene, stage, t) => {
-  const relay = await scene.relay(stage.relay);
-  const browser = await scene.browser();
-  const { room } = scene;
-  const watcher = await browser.viewer(stage.viewers, { relay, room, user: 'watcher' });
-  const newcomer = await browser.viewer(stage.viewers, { relay, room, user: 'newcomer' });
-  await watcher.join();
+  const { relay, watcher, newcomer } = await withWatcher(scene, stage);
   scene.agent(relay, 'agent');
   await playedFor(watcher, 'agent', JOINS_AT_S);
 
@@ -65,6 +55,17 @@ scenario('a newcomer whose client cannot jump starts at all', [{ relay: 'nestjs-
   const { joinCalledAt } = await newcomer.state();
   t.diagnostic(`first frame after ${(report.frames[0][0] - joinCalledAt).toFixed(0)} ms`);
 });
+
+/** A room in which somebody watches, and somebody else is about to. */
+async function withWatcher(scene, stage) {
+  const relay = await scene.relay(stage.relay);
+  const browser = await scene.browser();
+  const { room } = scene;
+  const watcher = await browser.viewer(stage.viewers, { relay, room, user: 'watcher' });
+  const newcomer = await browser.viewer(stage.viewers, { relay, room, user: 'newcomer' });
+  await watcher.join();
+  return { relay, browser, watcher, newcomer };
+}
 
 /** Resolves when a viewer has seen a sender for `seconds`. */
 function playedFor(viewer, userId, seconds) {

@@ -67,12 +67,7 @@ scenario('the page plays what a browser records', BROWSERS, async (scene, kind, 
 });
 
 scenario('the page follows a sender that comes back with another picture, from the beginning of time', BROWSERS, async (scene, kind, t) => {
-  const relay = await scene.relay('embedded');
-  const first = scene.agent(relay, 'agent');
-  const browser = await scene.browser({ kind });
-  const viewer = await browser.viewerPage({ relay, room: scene.room, user: 'viewer' });
-  await viewer.join();
-  await viewer.frames('agent', 60);
+  const { relay, agent: first, viewer } = await played(scene, kind);
   assert.equal((await viewer.report('agent')).width, 640);
 
   // As a crash ends it: its timeline stood at some seconds.
@@ -91,12 +86,7 @@ scenario('the page follows a sender that comes back with another picture, from t
 });
 
 scenario('the page goes on after a sender was held up', BROWSERS, async (scene, kind, t) => {
-  const relay = await scene.relay('embedded');
-  const agent = scene.agent(relay, 'agent');
-  const browser = await scene.browser({ kind });
-  const viewer = await browser.viewerPage({ relay, room: scene.room, user: 'viewer' });
-  await viewer.join();
-  await viewer.frames('agent', 60);
+  const { agent, viewer } = await played(scene, kind);
 
   agent.signal('SIGSTOP');
   await until('the picture to stand', 10_000, async () => (await viewer.state()).users.agent.state === 'waiting');
@@ -109,3 +99,14 @@ scenario('the page goes on after a sender was held up', BROWSERS, async (scene, 
   assert.deepEqual([errors, state], [0, 'playing']);
   assert.ok(lag < 2, `${lag} s behind live`);
 });
+
+/** An agent that the page plays. */
+async function played(scene, kind) {
+  const relay = await scene.relay('embedded');
+  const agent = scene.agent(relay, 'agent');
+  const browser = await scene.browser({ kind });
+  const viewer = await browser.viewerPage({ relay, room: scene.room, user: 'viewer' });
+  await viewer.join();
+  await viewer.frames('agent', 60);
+  return { relay, agent, viewer };
+}

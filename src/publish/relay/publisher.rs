@@ -332,7 +332,8 @@ impl Publisher {
         self.segmenter.hold_picture(no_picture);
         self.beat.set_period(if no_picture { self.cadence * VOICE_CADENCES } else { self.cadence }, now);
         let has_room = outbox.has_room();
-        // The voice that was captured with pictures that were given up makes a small chunk, and there is much before it.
+        // Where the link is slow, the uplink has heard of it by now. The voice that was captured with pictures that were just
+        // given up makes a small chunk, and there is much before it.
         if (is_emptying || was_slow)
             && let Some(again) = self.put_off(now, backlog)
         {
