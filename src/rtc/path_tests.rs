@@ -4,6 +4,7 @@ use std::collections::BTreeSet;
 use std::net::SocketAddr;
 use std::time::{Duration, Instant};
 
+use super::peer::is_stun;
 use super::*;
 use crate::rtc::Remote;
 
@@ -34,6 +35,10 @@ struct Ends {
     connections: usize,
     /// From where the first peer has sent since this was cleared.
     sent_from: BTreeSet<SocketAddr>,
+    /// The same of media and their handshake.
+    media_sent_from: BTreeSet<SocketAddr>,
+    /// Parts of the handshake that are lost from now on.
+    handshakes_lost: usize,
 }
 
 impl Ends {
@@ -53,6 +58,8 @@ impl Ends {
             heard: Default::default(),
             connections: 0,
             sent_from: BTreeSet::new(),
+            media_sent_from: BTreeSet::new(),
+            handshakes_lost: 0,
         }
     }
 
@@ -81,8 +88,13 @@ impl Ends {
                 Output::Transmit { from, to, datagram } => {
                     if index == 0 {
                         self.sent_from.insert(from);
+                        if !is_stun(&datagram) {
+                            self.media_sent_from.insert(from);
+                        }
                     }
-                    if self.up.contains(&from) && self.up.contains(&to) {
+                    if self.handshakes_lost > 0 && is_handshake(&datagram) {
+                        self.handshakes_lost -= 1;
+                    } else if self.up.contains(&from) && self.up.contains(&to) {
                         self.peers[1 - index].receive(from, to, &datagram, self.now);
                     }
                 }
@@ -96,6 +108,22 @@ impl Ends {
 
     fn connected(&self) -> [bool; 2] {
         [self.peers[0].is_connected(), self.peers[1].is_connected()]
+    }
+}
+
+fn is_handshake(datagram: &[u8]) -> bool {
+    datagram.first().is_some_and(|first| (20..64).contains(first))
+}
+
+#[test]
+fn a_part_of_the_handshake_that_is_lost_is_said_again_soon() {
+    for lost in 1..=3 {
+        let ours = [LocalCandidate::Host(address("192.168.0.2:5000"))];
+        let mut ends = Ends::new(&ours, address("203.0.113.5:6000"));
+        ends.handshakes_lost = lost;
+        ends.offer(0);
+        ends.run(Duration::from_millis(1000));
+        assert_eq!((ends.connected(), ends.handshakes_lost), ([true, true], 0), "{lost} lost");
     }
 }
 
@@ -127,8 +155,7 @@ fn a_relayed_candidate_that_comes_late_connects_what_had_no_path() {
         let late = LocalCandidate::Relayed { address: relayed, local };
         let trickled = ends.peers[0].add_candidate(late).unwrap();
         ends.peers[1].add_remote_candidate(&trickled.candidate);
-        // A part of the handshake that was lost is said again after up to 6 s.
-        ends.run(Duration::from_secs(10));
+        ends.run(Duration::from_secs(4));
         assert_eq!(ends.connected(), [true, true], "offered by {offering}");
     }
 }
@@ -185,6 +212,23 @@ fn where_another_address_was_there_before_nothing_is_waited_for() {
         ends.run(STEP * 4);
         assert_eq!(ends.heard[1], ["still here"], "offered by {offering}");
     }
+}
+
+/// Anybody can write the peer's address on a datagram.
+#[test]
+fn only_who_knows_the_password_leads_media_another_way() {
+    let (mut ends, new) = moved(1);
+    let dead_end = address("198.51.100.66:5000");
+    ends.peers[0].add_candidate(LocalCandidate::Host(dead_end)).unwrap();
+    let (peer, forged) = (address("203.0.113.5:6000"), [0x80; 40]);
+    assert!(ends.peers[0].accepts(peer, dead_end, &forged, ends.now));
+    ends.peers[0].receive(peer, dead_end, &forged, ends.now);
+    ends.run(Duration::from_millis(300));
+    assert!(ends.peers[0].say("still here"));
+    ends.media_sent_from.clear();
+    ends.run(Duration::from_millis(200));
+    assert_eq!(ends.heard[1], ["still here"]);
+    assert_eq!(ends.media_sent_from, BTreeSet::from([new]));
 }
 
 /// Whoever offered first decides over the path (RFC 8445 §6.1.1), and may not see that there is a better one.
