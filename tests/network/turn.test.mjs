@@ -17,19 +17,25 @@ import { startTurnServer } from './turn-server.mjs';
 
 const USER = 'lobby';
 const PASSWORD = 'a password of a test';
+/** Over UDP it is silent for 5 s before it is asked whether it knows the agent, which then begins anew with it. */
+const USED_AGAIN_MS = 25_000;
 
 /** The stage: an agent that nobody reaches but through the middle, where signalling and TURN are. */
 async function stage(scene, { secret } = {}) {
   const network = new TurnNetwork();
   scene.ends(() => network.close());
   const middle = (program, args) => network.inTheMiddle(program, args);
-  const turn = await startTurnServer({
-    directory: scene.directory,
-    addresses: [network.seenByMachine, network.seenByAgent],
-    ...(secret ? { secret } : { users: [`${USER}:${PASSWORD}`] }),
-    within: middle,
-  });
-  scene.owns(turn.child);
+  const startTurn = async () => {
+    const turn = await startTurnServer({
+      directory: scene.directory,
+      addresses: [network.seenByMachine, network.seenByAgent],
+      ...(secret ? { secret } : { users: [`${USER}:${PASSWORD}`] }),
+      within: middle,
+    });
+    scene.owns(turn.child);
+    return turn;
+  };
+  const turn = await startTurn();
   const signalling = await startMeshServer({ HOST: '0.0.0.0' }, middle);
   scene.owns(signalling.child);
   const { port } = new URL(signalling.origin);
@@ -41,6 +47,7 @@ async function stage(scene, { secret } = {}) {
   return {
     network,
     turn,
+    startTurn,
     file,
     /** The agent, with these STUN and TURN servers. */
     agent: (iceServers) => scene.agent({ origin: `http://${network.seenByAgent}:${port}` }, 'agent', {
@@ -93,6 +100,21 @@ scenario('media go through a TURN server', Object.keys(TRANSPORTS), async (scene
   assert.equal(path.remote.address, network.seenByMachine, 'the agent is where the TURN server is');
   assert.ok(inbound.audio.packetsReceived > 20);
   assert.deepEqual(await troubles(running), []);
+});
+
+scenario('a TURN server that was started again is used again', ['UDP', 'TCP'], async (scene, transport, t) => {
+  const { network, turn, startTurn, file, agent, page } = await stage(scene);
+  const browser = await scene.browser();
+  const viewer = await page(browser);
+  const running = agent([{ urls: TRANSPORTS[transport](network.seenByAgent), username: USER, credential_file: file('password', PASSWORD) }]);
+  await viewer.frames(30, { deadlineMs: 20_000 });
+
+  await turn.child.stop();
+  await startTurn();
+  const againMs = await viewer.now();
+  const { frames } = await viewer.frames(30, { sinceMs: againMs, deadlineMs: USED_AGAIN_MS });
+  t.diagnostic(`a picture ${(frames.find(([atMs]) => atMs >= againMs)[0] - againMs).toFixed(0)} ms after the server was back`);
+  await until('nothing to be wrong any more', 5_000, async () => (await troubles(running)).length === 0);
 });
 
 scenario('a browser that may use nothing but its relay sees the agent', ['a password', 'a shared secret'], async (scene, credentials) => {

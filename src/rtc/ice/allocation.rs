@@ -3,7 +3,7 @@
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::fmt;
-use std::net::{IpAddr, SocketAddr};
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::time::{Duration, Instant};
 
 use turn_client_proto::api::{Transmit, TurnConfig, TurnEvent, TurnPeerData, TurnPollRet, TurnRecvRet};
@@ -28,6 +28,9 @@ const TRANSMISSIONS: u32 = 4;
 const PEER_REFUSED: [u16; 2] = [ErrorCode::FORBIDDEN, ErrorCode::INSUFFICIENT_CAPACITY];
 /// How often a permission is asked for that was refused before, or never answered.
 const ASK_AGAIN: Duration = Duration::from_secs(10);
+/// How long nothing may come from the server, though something is sent, before it is asked whether it still knows us. One that
+/// was started again ignores what it is to forward, which the library would notice 4 minutes later.
+const SILENCE: Duration = Duration::from_secs(5);
 /// Peers for which there are permissions, at most.
 const MAX_PERMISSIONS: usize = 64;
 /// Datagrams that wait for a permission, at most; the oldest give way.
@@ -98,6 +101,24 @@ impl fmt::Display for Refusal {
     }
 }
 
+/// The last question whether the server still knows us: none that has forgotten us gives a permission.
+struct Probe {
+    at: Instant,
+    number: u8,
+}
+
+impl Probe {
+    /// For whom the permission is asked: an address that nobody has (RFC 5737, RFC 3849), and another one each time, because the
+    /// library asks but once for each.
+    fn subject(&self, relayed: Option<SocketAddr>) -> IpAddr {
+        let number = self.number;
+        match relayed {
+            Some(SocketAddr::V6(_)) => Ipv6Addr::new(0x2001, 0xdb8, 0, 0, 0, 0, 0, number.into()).into(),
+            _ => Ipv4Addr::new(192, 0, 2, number).into(),
+        }
+    }
+}
+
 /// An address of a TURN server.
 pub(super) struct Allocation {
     client: TurnClient,
@@ -112,8 +133,9 @@ pub(super) struct Allocation {
     channels: BTreeSet<SocketAddr>,
     waiting: VecDeque<(SocketAddr, Vec<u8>)>,
     outputs: VecDeque<Output>,
-    /// Whether the server has sent anything.
-    answered: bool,
+    /// When the server has sent something last.
+    heard: Option<Instant>,
+    probe: Probe,
     /// Requests in a row that were refused for their credentials. The first always is: it carries none.
     unauthorized: u32,
     last_error: Option<(u16, String)>,
@@ -146,7 +168,8 @@ impl Allocation {
             channels: BTreeSet::new(),
             waiting: VecDeque::new(),
             outputs: VecDeque::new(),
-            answered: false,
+            heard: None,
+            probe: Probe { at: now, number: 0 },
             unauthorized: 0,
             last_error: None,
             over: false,
@@ -171,7 +194,7 @@ impl Allocation {
 
     /// Takes in what came from the server: a datagram, or the next bytes of the connection.
     pub(super) fn receive(&mut self, bytes: &[u8], now: Instant) {
-        self.answered = true;
+        self.heard = Some(now);
         let Some(framer) = &mut self.framer else { return self.receive_message(bytes, now) };
         framer.push(bytes);
         while let Some(message) = self.framer.as_mut().map(Framer::next_message) {
@@ -233,6 +256,7 @@ impl Allocation {
             self.waiting.push_back((to, datagram.to_vec()));
             return None;
         }
+        self.probe_if_silent(now);
         // A channel costs 4 bytes for each datagram instead of 36, and is bound to the peer that media go to.
         let is_media = datagram.first().is_some_and(|first| *first >= FIRST_OF_MEDIA);
         if is_media && self.channels.insert(to) {
@@ -241,6 +265,16 @@ impl Allocation {
         }
         let transmit = self.client.send_to(TransportType::Udp, to, datagram, time).ok()??;
         Some(self.framed(transmit.data.build()))
+    }
+
+    /// Asks a silent server whether it still knows us.
+    fn probe_if_silent(&mut self, now: Instant) {
+        if self.heard.is_some_and(|heard| now >= heard + SILENCE) && now >= self.probe.at + SILENCE {
+            self.probe = Probe { at: now, number: self.probe.number.wrapping_add(1) };
+            let time = self.time(now);
+            // An error means that there is no address any more, which is told by itself.
+            let _ = self.client.create_permission(TransportType::Udp, self.probe.subject(self.relayed), time);
+        }
     }
 
     fn framed(&self, message: Vec<u8>) -> Vec<u8> {
@@ -341,7 +375,9 @@ impl Allocation {
             TurnEvent::PermissionCreateFailed(_, ip) => {
                 self.waiting.retain(|(to, _)| to.ip() != ip);
                 let refused = |(code, _): &(u16, String)| PEER_REFUSED.contains(code);
-                if !self.last_error.as_ref().is_some_and(refused) {
+                // Without an answer it is silent as before: out of reach, perhaps for a while only.
+                let unanswered = ip == self.probe.subject(self.relayed) && self.last_error.is_none();
+                if !unanswered && !self.last_error.as_ref().is_some_and(refused) {
                     // The server was started again, or is away: the address is of no use any more.
                     self.end();
                 }
@@ -368,7 +404,7 @@ impl Allocation {
         match &self.last_error {
             _ if self.unauthorized > 1 => Refusal::Credentials,
             Some((code, reason)) => Refusal::Error { code: *code, reason: reason.clone() },
-            None if self.answered => Refusal::Nonsense,
+            None if self.heard.is_some() => Refusal::Nonsense,
             None => Refusal::Silent,
         }
     }

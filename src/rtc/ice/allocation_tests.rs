@@ -21,42 +21,59 @@ fn address(text: &str) -> SocketAddr {
 /// What the network does with the next message.
 type Fate = Box<dyn FnMut() -> bool>;
 
-struct Rig {
-    allocation: Allocation,
+pub(super) struct Rig {
+    pub(super) allocation: Allocation,
     server: TurnServer,
     transport: TransportType,
     start: Instant,
-    now: Instant,
+    pub(super) now: Instant,
+    /// Where the allocation is, and the address that the server gives next.
+    local: SocketAddr,
+    relayed: SocketAddr,
     /// Says of each message whether it arrives.
-    arrives: Fate,
+    pub(super) arrives: Fate,
     /// Messages that the allocation has sent.
     sent: Vec<Vec<u8>>,
     /// What peers of the allocation got, with the address that it came from.
-    at_peers: Vec<(SocketAddr, SocketAddr, Vec<u8>)>,
-    outputs: Vec<Output>,
+    pub(super) at_peers: Vec<(SocketAddr, SocketAddr, Vec<u8>)>,
+    pub(super) outputs: Vec<Output>,
 }
 
 impl Rig {
-    fn new(transport: IceTransport, password: &str) -> Self {
+    pub(super) fn new(transport: IceTransport, password: &str) -> Self {
         let now = Instant::now();
         let of_turn = match transport {
             IceTransport::Udp => TransportType::Udp,
             IceTransport::Tcp => TransportType::Tcp,
         };
-        let mut server = TurnServer::new(of_turn, listen(), "example.org".to_owned());
-        server.add_user("lobby".to_owned(), "right".to_owned());
         let credentials = TurnCredentials::new("lobby", password);
         Self {
             allocation: Allocation::new(transport, local(), listen(), credentials, now),
-            server,
+            server: server(of_turn),
             transport: of_turn,
             start: now,
             now,
+            local: local(),
+            relayed: relayed(),
             arrives: Box::new(|| true),
             sent: Vec::new(),
             at_peers: Vec::new(),
             outputs: Vec::new(),
         }
+    }
+
+    /// The server forgets everything.
+    pub(super) fn restart_server(&mut self) {
+        self.server = server(self.transport);
+    }
+
+    /// Another allocation is asked for over UDP, from another port.
+    pub(super) fn allocate_anew(&mut self) {
+        for address in [&mut self.local, &mut self.relayed] {
+            address.set_port(address.port() + 1);
+        }
+        let credentials = TurnCredentials::new("lobby", "right");
+        self.allocation = Allocation::new(IceTransport::Udp, self.local, listen(), credentials, self.now);
     }
 
     fn turn_now(&self) -> TurnInstant {
@@ -86,7 +103,7 @@ impl Rig {
     fn deliver_to_server(&mut self, message: Vec<u8>) {
         self.sent.push(message.clone());
         if (self.arrives)() {
-            let transmit = Transmit::new(message, self.transport, local(), listen());
+            let transmit = Transmit::new(message, self.transport, self.local, listen());
             let answer = self.server.recv(transmit, self.turn_now());
             if let Some(answer) = answer {
                 let (from, to) = (answer.from, answer.to);
@@ -112,7 +129,7 @@ impl Rig {
                 client_addr,
                 allocation_transport,
                 family,
-                Ok(relayed()),
+                Ok(self.relayed),
                 now,
             );
         }
@@ -128,7 +145,7 @@ impl Rig {
         if !(self.arrives)() {
             return;
         }
-        if to == local() {
+        if to == self.local {
             self.allocation.receive(&data, self.now);
         } else {
             self.at_peers.push((from, to, data));
@@ -136,7 +153,7 @@ impl Rig {
     }
 
     /// Lets the time pass.
-    fn pass(&mut self, time: Duration) {
+    pub(super) fn pass(&mut self, time: Duration) {
         let end = self.now + time;
         loop {
             let due = self.settle();
@@ -149,14 +166,14 @@ impl Rig {
         }
     }
 
-    fn send(&mut self, data: &[u8]) {
+    pub(super) fn send(&mut self, data: &[u8]) {
         if let Some(message) = self.allocation.send(peer(), data, self.now) {
             self.deliver_to_server(message);
         }
     }
 
-    fn answer_of_peer(&mut self, data: &[u8]) {
-        let transmit = Transmit::new(data.to_vec(), TransportType::Udp, peer(), relayed());
+    pub(super) fn answer_of_peer(&mut self, data: &[u8]) {
+        let transmit = Transmit::new(data.to_vec(), TransportType::Udp, peer(), self.relayed);
         if let Some(forwarded) = self.server.recv(transmit, self.turn_now()) {
             let (from, to) = (forwarded.from, forwarded.to);
             self.deliver(from, to, forwarded.data.build());
@@ -174,7 +191,13 @@ impl Rig {
     }
 }
 
-fn local() -> SocketAddr {
+fn server(transport: TransportType) -> TurnServer {
+    let mut server = TurnServer::new(transport, listen(), "example.org".to_owned());
+    server.add_user("lobby".to_owned(), "right".to_owned());
+    server
+}
+
+pub(super) fn local() -> SocketAddr {
     address("192.168.0.2:5000")
 }
 
@@ -186,7 +209,7 @@ fn relayed() -> SocketAddr {
     address("198.51.100.1:50000")
 }
 
-fn peer() -> SocketAddr {
+pub(super) fn peer() -> SocketAddr {
     address("203.0.113.5:6000")
 }
 
@@ -267,8 +290,7 @@ fn a_server_that_is_away_is_told_after_the_deadline() {
 fn a_server_that_was_started_again_is_noticed_by_whom_it_does_not_permit() {
     let mut rig = Rig::new(IceTransport::Udp, "right");
     rig.pass(Duration::from_secs(1));
-    rig.server = TurnServer::new(TransportType::Udp, listen(), "example.org".to_owned());
-    rig.server.add_user("lobby".to_owned(), "right".to_owned());
+    rig.restart_server();
     rig.send(CHECK);
     rig.pass(Duration::from_secs(15));
     assert_eq!(rig.ended(), [&Refusal::Expired]);

@@ -15,6 +15,8 @@ mod binding;
 mod connection;
 mod credentials;
 mod framing;
+#[cfg(test)]
+mod relayed_path_tests;
 mod server;
 pub mod servers;
 
