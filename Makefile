@@ -47,7 +47,7 @@ demo: release ## Watch a test picture in a meeting on this machine (ARGS="--came
 	$(RELEASE) demo $(ARGS)
 
 .PHONY: test
-test: test-rust test-viewer test-fuzz test-untimed test-e2e test-network test-turn test-packages test-readme test-pi ## Run all tests, the quick ones first
+test: test-rust test-viewer test-fuzz test-e2e test-packages test-readme test-pi ## Run all tests, the quick ones first
 
 .PHONY: bench
 bench: release deps-test ## Measure CPU, memory, cadence and latency, beside a bare pipeline and a browser
@@ -69,9 +69,7 @@ soak-events: release deps-test ## The same SOAK_SECONDS with something happening
 	ROOMCAM=$(RELEASE) node tests/bench/soak-events.mjs
 
 .PHONY: soak-whip
-soak-whip: release deps-test ## Half an hour of publishing by WHIP: a bad link, a server that restarts, an agent that is killed (as root)
-	@tests/install-deps.sh media-servers
-	@test -e tests/whip/server || tests/whip/install.sh
+soak-whip: release deps-test media-servers ## Half an hour of publishing by WHIP: a bad link, a server that restarts, an agent that is killed (as root)
 	SOAK_SECONDS=$(WHIP_SECONDS) ROOMCAM=$(RELEASE) node tests/bench/soak-whip.mjs
 
 .PHONY: check
@@ -142,29 +140,18 @@ fuzz: build-fuzz ## Look for inputs that nobody has thought of, FUZZ_SECONDS in 
 			-max_total_time=$(FUZZ_SECONDS) -rss_limit_mb=1024 -print_final_stats=1; \
 	done
 
+# What `make test-e2e` runs beside its test files: commands, each in quotes.
+BESIDE ?=
+
 .PHONY: test-e2e
-test-e2e: release deps-test ## The program against a relay in NestJS and viewers in Chromium, Firefox and WebKit
+test-e2e: release deps-test media-servers ## The program with relays in NestJS, viewers in Chromium, Firefox and WebKit, bad links, TURN (as root)
+	npm --prefix tests run --silent prepare
+	ROOMCAM=$(RELEASE) node tests/lanes.mjs $(BESIDE) tests/e2e/*.{test,alone}.mjs tests/network/*.test.mjs
+
+.PHONY: media-servers
+media-servers: deps-test-system
 	@tests/install-deps.sh webkit media-servers
 	@test -e tests/whip/server || tests/whip/install.sh
-	npm --prefix tests run --silent prepare
-	ROOMCAM=$(RELEASE) npm --prefix tests run --silent e2e
-
-.PHONY: test-untimed
-test-untimed: release deps-test ## End-to-end tests that judge no time: joins over WebRTC, the page's states, surroundings that change
-	npm --prefix tests run --silent prepare
-	ROOMCAM=$(RELEASE) npm --prefix tests run --silent untimed
-
-# Laws, in two minutes; `make bench` measures the goals.
-.PHONY: test-network
-test-network: release deps-test ## The agent behind bad links, in a network namespace (as root)
-	npm --prefix tests run --silent prepare
-	ROOMCAM=$(RELEASE) node --test tests/network/network.test.mjs
-
-.PHONY: test-turn
-test-turn: release deps-test ## STUN, TURN and changing addresses, in network namespaces (as root)
-	@tests/install-deps.sh media-servers
-	@test -e tests/whip/server || tests/whip/install.sh
-	ROOMCAM=$(RELEASE) node --test --test-concurrency=1 tests/network/turn.test.mjs tests/network/whip.test.mjs
 
 .PHONY: test-pi
 test-pi: deps-test ## The package on an emulated Raspberry Pi, with a camera, a sound card and GPIO

@@ -128,20 +128,6 @@ scenario('who comes back to a restarted relay after the agent sees it', FEWER_ST
   room.verdict();
 });
 
-// All of it shares two cores with three encoders and their players: what is asserted is that the picture comes and goes on.
-scenario('two browsers with cameras in the room disturb nothing', FEWER_STAGES, { timeout: 120_000 }, async (scene, stage, t) => {
-  const room = await new Room(scene, stage, t).open();
-  const { browser, generation } = room;
-  const place = (user) => ({ relay: room.relay, room: scene.room, user });
-  for (const user of ['camera-1', 'camera-2']) {
-    const sender = await browser.client(generation, place(user));
-    await room.step(`${user} joins and sends`, () => sender.join({ camera: true }), PICTURE_AGAIN_MS);
-  }
-  await room.step('a viewer joins', () => room.newcomer.join({ user: 'newcomer', settleMs: room.settleMs }), PICTURE_AGAIN_MS, [room.newcomer]);
-  await room.step('and leaves', () => room.newcomer.leave(), PICTURE_AGAIN_MS);
-  room.verdict();
-});
-
 scenario('an agent with an e-mail address as user id publishes', ['nestjs-new'], async (scene, kind, t) => {
   const email = 'camera@meeting.example';
   // The agent creates the room: only it may broadcast, under the id that belongs to the address.
