@@ -10,7 +10,7 @@ import { basename } from 'node:path';
 /** A browser with half a core is too slow. */
 const LANES = 2;
 /** Commands and then those that take minutes come first, or one lane would go on for long after the other. */
-const LONG = ['joins', 'events', 'fleet-freezes', 'page-states', 'page-browsers', 'redis', 'network', 'toggles', 'interruptions', 'turn'];
+const LONG = ['joins', 'signalling', 'events', 'fleet-freezes', 'page-states', 'page-browsers', 'page-webrtc', 'redis', 'network', 'toggles'];
 
 /** The numbers of the cores that this process may use. */
 function cores() {
