@@ -257,7 +257,11 @@ impl Peer {
         let Ok(receive) = Receive::new(Protocol::Udp, from, to, datagram) else { return };
         (self.now, self.last_received) = (now, now);
         if let Err(error) = self.rtc.handle_input(Input::Receive(now, receive)) {
-            tracing::debug!("a datagram is ignored: {error}");
+            return tracing::debug!("a datagram is ignored: {error}");
+        }
+        // Anybody can write the peer's address on a datagram; checks and their answers take a password or a secret number.
+        if is_stun(datagram) && self.route.hear(from, to, now) {
+            self.go_another_way();
         }
     }
 
@@ -284,12 +288,6 @@ impl Peer {
             match self.rtc.poll_output() {
                 Ok(RtcOutput::Transmit(transmit)) => {
                     let datagram: Vec<u8> = transmit.contents.into();
-                    // Only what the peer has sent with our password is answered; anybody can send the rest.
-                    if grants_check(&datagram)
-                        && self.route.hear(transmit.destination, transmit.source, self.now)
-                    {
-                        self.go_another_way();
-                    }
                     let (from, to) = match is_stun(&datagram) {
                         true => (transmit.source, transmit.destination),
                         false => self.route.lead(transmit.source, transmit.destination),
@@ -475,11 +473,6 @@ impl Peer {
 /// What STUN sends begins with two bits that are zero, and DTLS with 20 at least (RFC 7983).
 pub(super) fn is_stun(datagram: &[u8]) -> bool {
     datagram.first().is_some_and(|first| *first < 4)
-}
-
-/// Whether it is STUN's answer to a check that was in order (RFC 8489 §5).
-fn grants_check(datagram: &[u8]) -> bool {
-    datagram.starts_with(&[0x01, 0x01])
 }
 
 fn bitrate(bits_per_second: u32) -> Bitrate {

@@ -43,7 +43,7 @@ impl Route {
         self.lost && self.elsewhere.is_none()
     }
 
-    /// The peer was heard, and nobody else: it has shown that it knows the password. Says whether media go another way because of it.
+    /// The peer was heard. Says whether media go another way because of it.
     pub(super) fn hear(&mut self, peer: SocketAddr, ours: SocketAddr, at: Instant) -> bool {
         if self.chosen == Some(ours) {
             return false;

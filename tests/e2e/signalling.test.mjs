@@ -20,6 +20,8 @@ const CROSSING_MS = '800';
 const DEADLINE_MS = 8_000;
 /** Pictures that are waited for. */
 const FRAMES = 5;
+/** What is judged here is whether a picture comes; a small one leaves the processor to more joins. */
+const CAPTURE = { width: 320, height: 240, video_bitrate: 300_000 };
 
 const ORDERS = ['agent first', 'agent second'];
 const MESH = ['both', 'newcomer', 'existing'].flatMap((offers) => ORDERS.map((order) => ({ offers, order })));
@@ -52,7 +54,7 @@ async function joins(scene, t, { order, server, path, meeting }) {
     const present = (many) => until(`${many} in the room`, 10_000, async () => Object.keys(await inRoom(server, room)).length === many);
     const page = await open(browser, path);
     if (order === 'agent second') await join(page, server, room);
-    const agent = scene.agent(server, `agent-${count}`, { room, meeting });
+    const agent = scene.agent(server, `agent-${count}`, { room, meeting, capture: CAPTURE });
     await present(order === 'agent second' ? 2 : 1);
     const sinceMs = await now(page);
     if (order === 'agent first') await join(page, server, room);
