@@ -3,14 +3,23 @@
 // pictures stood still for seconds when both had the same cores. Those called `alone` need all cores, and come last.
 // Usage: node lanes.mjs {FILE.mjs | COMMAND}...    A command runs in the network of the machine.
 
-import { execFileSync, spawn } from 'node:child_process';
+import { spawn } from 'node:child_process';
 import { readFileSync } from 'node:fs';
 import { basename } from 'node:path';
+import { run, VethPair } from './network/veth.mjs';
 
 /** A browser with half a core is too slow. */
 const LANES = 2;
 /** Commands and then those that take minutes come first, or one lane would go on for long after the other. */
 const LONG = ['joins', 'signalling', 'events', 'fleet-freezes', 'page-states', 'page-browsers', 'page-webrtc', 'redis', 'network', 'toggles'];
+
+const isFile = (what) => what.endsWith('.mjs');
+const needsAll = (what) => what.endsWith('.alone.mjs');
+function rank(what) {
+  if (!isFile(what)) return -1;
+  const place = LONG.indexOf(basename(what).split('.')[0]);
+  return place < 0 ? LONG.length : place;
+}
 
 /** The numbers of the cores that this process may use. */
 function cores() {
@@ -27,15 +36,13 @@ class Lane {
     this.cores = cores;
     if (process.getuid() !== 0) return;
     this.namespace = `roomcam-lane-${process.pid}-${number}`;
-    const ip = (...args) => execFileSync('ip', args, { stdio: ['ignore', 'ignore', 'inherit'] });
-    ip('netns', 'add', this.namespace);
-    const within = (...args) => ip('-n', this.namespace, ...args);
-    within('link', 'set', 'lo', 'up');
+    const { namespace } = this;
     // Browsers and agents have no candidates on loopback for WebRTC. The addresses are for examples (RFC 5737).
-    within('link', 'add', 'eth0', 'type', 'veth', 'peer', 'name', 'router');
-    within('address', 'add', '192.0.2.2/24', 'dev', 'eth0');
-    for (const device of ['eth0', 'router']) within('link', 'set', device, 'up');
-    within('route', 'add', 'default', 'via', '192.0.2.1');
+    this.link = new VethPair([
+      { namespace, device: 'eth0', address: '198.51.100.2' },
+      { namespace, exists: true, device: 'router' },
+    ]);
+    run('ip', '-n', namespace, 'route', 'add', 'default', 'via', '198.51.100.1');
   }
 
   /** Runs a test file or a command to its end. Resolves with what it printed and whether it passed. */
@@ -55,20 +62,11 @@ class Lane {
 
   close() {
     this.child?.kill();
-    if (this.namespace) execFileSync('ip', ['netns', 'delete', this.namespace]);
+    this.link?.close();
   }
 }
 
 const given = process.argv.slice(2);
-function isFile(what) {
-  return what.endsWith('.mjs');
-}
-const needsAll = (what) => what.endsWith('.alone.mjs');
-function rank(what) {
-  if (!isFile(what)) return -1;
-  const place = LONG.indexOf(basename(what).split('.')[0]);
-  return place < 0 ? LONG.length : place;
-}
 const all = cores();
 const count = Math.min(LANES, all.length);
 const lanes = Array.from({ length: count }, (_, lane) => new Lane(lane, all.filter((_, index) => index % count === lane)));

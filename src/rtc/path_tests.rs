@@ -14,7 +14,8 @@ fn address(text: &str) -> SocketAddr {
     text.parse().unwrap()
 }
 
-fn settings(stream: &str) -> PeerSettings {
+/// Of a peer that has the voice and the chat only.
+pub(super) fn settings(stream: &str) -> PeerSettings {
     PeerSettings {
         video: None,
         stream: stream.to_owned(),

@@ -7,6 +7,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { startAgent } from '../e2e/lib/agents.mjs';
 import { framesShown, reportOf, startBrowser } from '../e2e/lib/browser.mjs';
+import { firstFrameAfter } from '../e2e/lib/measures.mjs';
 import { ROOMCAM_RELEASE, TESTS } from '../e2e/lib/paths.mjs';
 import { Child } from '../e2e/lib/processes.mjs';
 import { startMeshServer } from '../e2e/lib/signalling-servers.mjs';
@@ -118,7 +119,7 @@ class MeshViewer {
     const fromMs = await this.now();
     await this.enter();
     const { frames } = await framesShown(this.page, 'video', 1, { sinceMs: fromMs, deadlineMs: 20_000 });
-    return frames.find(([atMs]) => atMs >= fromMs)[0] - fromMs;
+    return firstFrameAfter(frames, fromMs);
   }
 
   now() {

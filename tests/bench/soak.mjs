@@ -7,7 +7,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { startAgent } from '../e2e/lib/agents.mjs';
 import { GENERATIONS, startBrowser } from '../e2e/lib/browser.mjs';
-import { gapsOf } from '../e2e/lib/measures.mjs';
+import { firstFrameAfter, gapsOf } from '../e2e/lib/measures.mjs';
 import { ROOMCAM_RELEASE } from '../e2e/lib/paths.mjs';
 import { isMoving, keepLog } from '../e2e/lib/pictures.mjs';
 import { startRelay } from '../e2e/lib/relays.mjs';
@@ -100,7 +100,7 @@ async function joinOnce(newcomer, number) {
   if (!moves) for (const line of await keepLog(newcomer, `soak-${generation}-${number}`)) console.log(line);
   await newcomer.leave();
   if (!moves) return undefined;
-  return Math.round(report.frames.find(([atMs]) => atMs >= joinCalledAt)[0] - joinCalledAt);
+  return Math.round(firstFrameAfter(report.frames, joinCalledAt));
 }
 
 /** The agent’s counters, losses among them. */

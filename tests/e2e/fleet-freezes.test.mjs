@@ -1,6 +1,7 @@
 // Relays behind a load balancer while people watch: one drains, one dies and comes back, the balancer is restarted. The
 // picture stands still for a moment where a connection was lost, and nowhere else.
 
+import { SMALL_PICTURE } from './lib/agents.mjs';
 import { describeGaps, gapsOf } from './lib/measures.mjs';
 import { startRelay } from './lib/relays.mjs';
 import { repeated } from './lib/repeated.mjs';
@@ -50,8 +51,6 @@ const TROUBLES = {
   },
 };
 const FLAGS = ['--drain-seconds', '5'];
-/** Two agents and their viewers share the machine. */
-const CAPTURE = { width: 320, height: 240, video_bitrate: 300_000 };
 /** Clients of the first generation cannot jump to the end of a timeline: whoever has them says so. */
 const ROOMS = [
   { viewers: ['later', 'viewer page'], meeting: {} },
@@ -67,7 +66,7 @@ scenario('a picture hardly stands still', Object.keys(TROUBLES), async (scene, t
   const seen = [];
   for (const [index, { viewers, meeting }] of ROOMS.entries()) {
     const room = rooms[index];
-    const agent = scene.agent(balancer, `agent-${index}`, { room, meeting, capture: CAPTURE });
+    const agent = scene.agent(balancer, `agent-${index}`, { room, meeting, capture: SMALL_PICTURE });
     // Whoever operates deployed clients behind a load balancer has them name the room as their library lets them.
     const named = { ...balancer, origin: `${balancer.origin}?room=${encodeURIComponent(room)}` };
     for (const kind of viewers) {

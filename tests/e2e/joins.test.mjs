@@ -3,7 +3,7 @@
 
 import assert from 'node:assert/strict';
 import { GENERATIONS } from './lib/browser.mjs';
-import { quantile } from './lib/measures.mjs';
+import { firstFrameAfter, quantile } from './lib/measures.mjs';
 import { isMoving, keepLog, longestGapMs, spread } from './lib/pictures.mjs';
 import { randomNumbers, seed } from './lib/random.mjs';
 import { scenario } from './lib/scene.mjs';
@@ -95,8 +95,8 @@ async function joinOnce(newcomer, { user, random, generation, isBusy }) {
   const report = await newcomer.report('agent');
   const { joinCalledAt, now } = await newcomer.state();
   const shows = await newcomer.shows('agent');
-  const first = report?.frames.find(([atMs]) => atMs >= joinCalledAt);
-  const firstFrameMs = first && Math.round(first[0] - joinCalledAt);
+  const afterMs = firstFrameAfter(report?.frames, joinCalledAt);
+  const firstFrameMs = afterMs && Math.round(afterMs);
   const last = report?.frames.at(-1);
   const stillForMs = last ? Math.round(report.now - last[0]) : Infinity;
   const good = stillForMs <= MOVING_MS && shows === 'video';

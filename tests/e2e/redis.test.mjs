@@ -1,6 +1,7 @@
 // Relays that share their rooms over Redis, with the agent at one and viewers at the other: they see it as if all were at
 // one, and a Redis that restarts or freezes leaves no picture standing still for longer than Redis itself.
 
+import { SMALL_PICTURE } from './lib/agents.mjs';
 import { describeGaps, gapsOf } from './lib/measures.mjs';
 import { startRedis } from './lib/redis.mjs';
 import { repeated } from './lib/repeated.mjs';
@@ -23,7 +24,6 @@ const STAGES = [
 const ROUNDS = 3;
 /** From one round to the next: viewers have caught up, so that they have as little in hand as before. */
 const CATCHES_UP_MS = 5_000;
-const CAPTURE = { width: 320, height: 240, video_bitrate: 300_000 };
 
 const redisAt = async ({ origin }) => (await (await fetch(`${origin}/healthz`)).json()).redis;
 const meet = (relays) =>
@@ -38,7 +38,7 @@ scenario('a picture goes from one relay to another', STAGES, async (scene, { tro
   const flags = ['--redis', redis.url];
   const relays = [await scene.relay('embedded', { flags }), await scene.relay('embedded', { flags })];
   await meet(relays);
-  const agent = scene.agent(relays[0], 'agent', { capture: CAPTURE });
+  const agent = scene.agent(relays[0], 'agent', { capture: SMALL_PICTURE });
   const browser = await scene.browser();
   const viewers = [];
   for (const [kind, where, relay] of [...FAR.map((far) => [far, 'far', relays[1]]), ['later', 'near', relays[0]]]) {

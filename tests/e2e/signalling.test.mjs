@@ -3,8 +3,9 @@
 
 import assert from 'node:assert/strict';
 import { describe } from 'node:test';
+import { SMALL_PICTURE } from './lib/agents.mjs';
 import { framesShown } from './lib/browser.mjs';
-import { quantile } from './lib/measures.mjs';
+import { firstFrameAfter, quantile } from './lib/measures.mjs';
 import { scenario } from './lib/scene.mjs';
 import { startMeshServer, startNoomServer } from './lib/signalling-servers.mjs';
 import { until } from './lib/waiting.mjs';
@@ -20,8 +21,6 @@ const CROSSING_MS = '800';
 const DEADLINE_MS = 8_000;
 /** Pictures that are waited for. */
 const FRAMES = 5;
-/** What is judged here is whether a picture comes; a small one leaves the processor to more joins. */
-const CAPTURE = { width: 320, height: 240, video_bitrate: 300_000 };
 
 const ORDERS = ['agent first', 'agent second'];
 const MESH = ['both', 'newcomer', 'existing'].flatMap((offers) => ORDERS.map((order) => ({ offers, order })));
@@ -41,7 +40,7 @@ const stateOf = (page) => page.evaluate(() => window.participant.state());
 async function seen(page, sinceMs) {
   const report = await framesShown(page, 'video', FRAMES, { sinceMs, deadlineMs: DEADLINE_MS });
   await until('sound', DEADLINE_MS, async () => ((await stateOf(page)).inbound?.audio?.packetsReceived ?? 0) > 5);
-  return report.frames.find(([shown]) => shown >= sinceMs)[0] - sinceMs;
+  return firstFrameAfter(report.frames, sinceMs);
 }
 
 /** Each join in a room of its own, with a page and an agent that are new to each other. */
@@ -54,7 +53,7 @@ async function joins(scene, t, { order, server, path, meeting }) {
     const present = (many) => until(`${many} in the room`, 10_000, async () => Object.keys(await inRoom(server, room)).length === many);
     const page = await open(browser, path);
     if (order === 'agent second') await join(page, server, room);
-    const agent = scene.agent(server, `agent-${count}`, { room, meeting, capture: CAPTURE });
+    const agent = scene.agent(server, `agent-${count}`, { room, meeting, capture: SMALL_PICTURE });
     await present(order === 'agent second' ? 2 : 1);
     const sinceMs = await now(page);
     if (order === 'agent first') await join(page, server, room);

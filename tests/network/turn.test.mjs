@@ -8,6 +8,7 @@ import { ROOMCAM } from '../e2e/lib/paths.mjs';
 import { Child } from '../e2e/lib/processes.mjs';
 import { scenario } from '../e2e/lib/scene.mjs';
 import { framesShown, reportOf } from '../e2e/lib/browser.mjs';
+import { firstFrameAfter } from '../e2e/lib/measures.mjs';
 import { longestGapMs } from '../e2e/lib/pictures.mjs';
 import { startMeshServer } from '../e2e/lib/signalling-servers.mjs';
 import { observeFor, until } from '../e2e/lib/waiting.mjs';
@@ -113,7 +114,7 @@ scenario('a TURN server that was started again is used again', ['UDP', 'TCP'], a
   await startTurn();
   const againMs = await viewer.now();
   const { frames } = await viewer.frames(30, { sinceMs: againMs, deadlineMs: USED_AGAIN_MS });
-  t.diagnostic(`a picture ${(frames.find(([atMs]) => atMs >= againMs)[0] - againMs).toFixed(0)} ms after the server was back`);
+  t.diagnostic(`a picture ${firstFrameAfter(frames, againMs).toFixed(0)} ms after the server was back`);
   await until('nothing to be wrong any more', 5_000, async () => (await troubles(running)).length === 0);
 });
 

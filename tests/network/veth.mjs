@@ -10,7 +10,7 @@ export class VethPair {
   #ends;
 
   /** `ends`: two of {namespace, device, address}. The namespaces are made, and taken away with the pair, unless `exists`; an
-   *  end without one is the machine's. Both addresses are of one /30. */
+   *  end without one is the machine's. Both addresses are of one /30; an end without one is only up. */
   constructor(ends) {
     this.#ends = ends;
     const [one, other] = ends;
@@ -23,7 +23,7 @@ export class VethPair {
       const there = other.namespace ? ['netns', other.namespace] : [];
       ip(...at(one), 'link', 'add', one.device, 'type', 'veth', 'peer', 'name', other.device, ...there);
       for (const end of ends) {
-        ip(...at(end), 'address', 'add', `${end.address}/30`, 'dev', end.device);
+        if (end.address) ip(...at(end), 'address', 'add', `${end.address}/30`, 'dev', end.device);
         ip(...at(end), 'link', 'set', end.device, 'up');
       }
     } catch (error) {

@@ -9,12 +9,13 @@ use proptest::prelude::*;
 
 use super::allocation::Output as TurnOutput;
 use super::allocation_tests::{Rig, local, peer};
+use super::server::REPLACE;
 use crate::config::IceTransport;
-use crate::rtc::{LocalCandidate, Output, Peer, PeerSettings, Remote};
+use crate::rtc::path_tests::settings;
+use crate::rtc::{LocalCandidate, Output, Peer};
 
 const STEP: Duration = Duration::from_millis(20);
-/// As `server` and the negotiation of a meeting do.
-const REPLACED_AFTER: Duration = Duration::from_secs(2);
+/// As the negotiation of a meeting does.
 const BEGUN_ANEW_AFTER: Duration = Duration::from_secs(5);
 /// After the last fault they are connected within this time.
 const CALM: Duration = Duration::from_secs(60);
@@ -32,14 +33,6 @@ struct World {
 }
 
 fn peers(candidate: Option<LocalCandidate>, now: Instant) -> [Peer; 2] {
-    let settings = |stream: &str| PeerSettings {
-        video: None,
-        stream: stream.to_owned(),
-        full_bitrate: 100_000,
-        needed_bitrate: 50_000,
-        offers_chat: true,
-        remote: Remote::Page,
-    };
     let mut near = Peer::new(settings("near"), &[local()], now).unwrap();
     if let Some(candidate) = candidate {
         near.add_candidate(candidate);
@@ -82,7 +75,7 @@ impl World {
                     if let Some(candidate) = self.candidate.take() {
                         self.near.remove_candidate(candidate);
                     }
-                    self.replace_at = Some(now + REPLACED_AFTER);
+                    self.replace_at = Some(now + REPLACE);
                 }
                 TurnOutput::Transmit(_) | TurnOutput::Timeout(_) => unreachable!(),
             }

@@ -18,7 +18,7 @@ use crate::rtc::candidate::LocalCandidate;
 
 /// How long after a failure it is tried again, and after an address was lost that the server had given.
 const RETRY: Duration = Duration::from_secs(30);
-const REPLACE: Duration = Duration::from_secs(2);
+pub(super) const REPLACE: Duration = Duration::from_secs(2);
 /// The largest datagram or piece of a connection that is received, in bytes.
 const BUFFER: usize = 4096;
 

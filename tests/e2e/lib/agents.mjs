@@ -8,6 +8,9 @@ import { ROOMCAM } from './paths.mjs';
 
 const CAPTURE = { profile: 'test-pattern', width: 640, height: 480, fps: 30, video_bitrate: 800_000, cadence_ms: 100 };
 
+/** For tests that judge whether and when a picture comes: a small one leaves the processor to more agents and viewers. */
+export const SMALL_PICTURE = { width: 320, height: 240, video_bitrate: 300_000 };
+
 /** Starts `roomcam run` in a room.
  *  `directory`: where its configuration and trace go. `userId`: also its name, unless `username` is given.
  *  `meeting`, `capture`: further keys of these tables. `program`: which build. `lamps`: the recording lamps among

@@ -26,6 +26,12 @@ export function gapsOf(frames, fromMs, toMs) {
   return gaps.sort((a, b) => b.ms - a.ms);
 }
 
+/** From `sinceMs` on the page's clock to the first frame from then on, ms; undefined without one. */
+export function firstFrameAfter(frames, sinceMs) {
+  const first = frames?.find(([atMs]) => atMs >= sinceMs);
+  return first && first[0] - sinceMs;
+}
+
 /** Gaps as text: the longest few. */
 export function describeGaps(gaps, count = 5) {
   return gaps.slice(0, count).map(({ ms, atMs, missed }) => `${ms.toFixed(0)} ms at ${atMs.toFixed(0)}${missed ? ` (${missed} not seen)` : ''}`).join(', ');
