@@ -2,11 +2,11 @@
 
 import assert from 'node:assert/strict';
 import { join } from 'node:path';
-import { coloursOf, soundOf } from './lib/browser.mjs';
+import { coloursOf, soundHeard } from './lib/browser.mjs';
 import { assertColour, describeGaps, gapsOf } from './lib/measures.mjs';
 import { makeTone } from './lib/media.mjs';
 import { scenario } from './lib/scene.mjs';
-import { observeFor, until } from './lib/waiting.mjs';
+import { observeFor } from './lib/waiting.mjs';
 
 const MISSING = '/dev/video99';
 
@@ -22,10 +22,7 @@ scenario('without its camera the agent still sends the voice, over black', ['nes
 
   await agent.line(new RegExp(MISSING));
   await viewer.frames('agent', 5, { deadlineMs: 15_000 });
-  const sound = await until('the voice', 10_000, async () => {
-    const heard = await soundOf(viewer.page, 'video');
-    return heard?.levelDb > -40 ? heard : undefined;
-  });
+  const sound = await soundHeard(viewer.page, 'video', 10_000);
   const [centre] = await coloursOf(viewer.page, 'video', [[0.5, 0.5]]);
   t.diagnostic(`sound ${sound.levelDb.toFixed(1)} dBFS at ${sound.peakHz.toFixed(0)} Hz, picture rgb(${centre})`);
   assertColour(centre, [0, 0, 0], 'the picture without a camera');

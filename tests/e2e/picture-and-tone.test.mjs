@@ -2,12 +2,12 @@
 
 import assert from 'node:assert/strict';
 import { join } from 'node:path';
-import { coloursOf, framesShown, soundOf } from './lib/browser.mjs';
+import { coloursOf, framesShown, soundHeard } from './lib/browser.mjs';
 import { assertColour, describeGaps, gapsOf } from './lib/measures.mjs';
 import { makeTwoColourVideo } from './lib/media.mjs';
 import { RELAYS } from './lib/relays.mjs';
 import { scenario } from './lib/scene.mjs';
-import { observeFor, until } from './lib/waiting.mjs';
+import { observeFor } from './lib/waiting.mjs';
 
 /** The seven bars of GStreamer's `smpte` pattern, left to right, in its upper two thirds. */
 const BARS = [
@@ -45,10 +45,7 @@ scenario('the SMPTE picture and the 440 Hz tone arrive, and the picture advances
   t.diagnostic(`bars: ${JSON.stringify(colours)}`);
   BARS.forEach(([name, expected], bar) => assertColour(colours[bar], expected, `bar ${bar + 1} (${name})`));
 
-  const sound = await until('a tone', 5_000, async () => {
-    const heard = await soundOf(viewer.page, 'video');
-    return heard.levelDb > -40 ? heard : undefined;
-  });
+  const sound = await soundHeard(viewer.page, 'video');
   t.diagnostic(`tone: ${sound.levelDb.toFixed(1)} dBFS, ${sound.peakHz.toFixed(0)} Hz`);
   assert.ok(Math.abs(sound.peakHz - 440) < 12, `the strongest frequency is ${sound.peakHz} Hz`);
   assert.deepEqual((await viewer.state()).errors, []);
@@ -68,10 +65,7 @@ scenario('the file profile sends the video and the sound of the file', ['nestjs-
   t.diagnostic(`left rgb(${left}), right rgb(${right})`);
   assertColour(left, [200, 40, 40], 'the left half');
   assertColour(right, [40, 40, 200], 'the right half');
-  const sound = await until('the sound of the file', 5_000, async () => {
-    const heard = await soundOf(viewer.page, 'video');
-    return heard.levelDb > -40 ? heard : undefined;
-  });
+  const sound = await soundHeard(viewer.page, 'video');
   t.diagnostic(`tone: ${sound.levelDb.toFixed(1)} dBFS, ${sound.peakHz.toFixed(0)} Hz`);
   assert.ok(Math.abs(sound.peakHz - 1000) < 12, `the strongest frequency is ${sound.peakHz} Hz`);
 

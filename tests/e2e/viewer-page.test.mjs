@@ -4,7 +4,7 @@ import assert from 'node:assert/strict';
 import { mkdirSync } from 'node:fs';
 import { join } from 'node:path';
 import { describeGaps, gapsOf } from './lib/measures.mjs';
-import { framesShown, reportOf, soundOf } from './lib/browser.mjs';
+import { framesShown, reportOf, soundHeard } from './lib/browser.mjs';
 import { ARTIFACTS, ROOMCAM } from './lib/paths.mjs';
 import { Child } from './lib/processes.mjs';
 import { scenario } from './lib/scene.mjs';
@@ -73,10 +73,7 @@ scenario('the page shows every sender as it is', ['demo'], async (scene, _, t) =
 
   // The page is silent until it is clicked; then the demo's tone is heard.
   await page.click('#sound');
-  const sound = await until('the tone of the demo', 5_000, async () => {
-    const heard = await soundOf(page, `[data-user="${demoUser}"] video`);
-    return heard.levelDb > -40 ? heard : undefined;
-  });
+  const sound = await soundHeard(page, `[data-user="${demoUser}"] video`);
   assert.ok(Math.abs(sound.peakHz - 440) < 12, `the strongest frequency is ${sound.peakHz} Hz`);
 
   await page.screenshot({ path: join(ARTIFACTS, 'viewer-page-three.png') });

@@ -5,7 +5,7 @@ import assert from 'node:assert/strict';
 import { join } from 'node:path';
 import { test } from 'node:test';
 import { Child } from '../e2e/lib/processes.mjs';
-import { framesShown, reportOf, soundOf, startBrowser } from '../e2e/lib/browser.mjs';
+import { framesShown, reportOf, soundHeard, startBrowser } from '../e2e/lib/browser.mjs';
 import { TESTS } from '../e2e/lib/paths.mjs';
 import { describeGaps, gapsOf } from '../e2e/lib/measures.mjs';
 import { observeFor, until } from '../e2e/lib/waiting.mjs';
@@ -87,10 +87,7 @@ async function watchDemo(t, root) {
   const shown = report.frames.filter(([atMs]) => atMs >= fromMs).length;
   t.diagnostic(`${shown} frames in ${((report.now - fromMs) / 1_000).toFixed(1)} s; gaps ${describeGaps(gapsOf(report.frames, fromMs, report.now), 3)}`);
   await page.click('#sound');
-  const sound = await until('the tone of the demo', 5_000, async () => {
-    const heard = await soundOf(page, video);
-    return heard.levelDb > -40 ? heard : undefined;
-  });
+  const sound = await soundHeard(page, video);
   assert.ok(Math.abs(sound.peakHz - 440) < 12, `the strongest frequency is ${sound.peakHz} Hz`);
   assert.equal((await demo.stop()).code, 0);
 }

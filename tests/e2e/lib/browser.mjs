@@ -6,7 +6,7 @@ import { launch } from './engines.mjs';
 import { PAGES, servePages } from './pages.mjs';
 import { Client, ViewerPage } from './viewers.mjs';
 
-export { coloursOf, framesShown, reportOf, soundOf } from './viewers.mjs';
+export { coloursOf, framesShown, reportOf, soundHeard, soundOf } from './viewers.mjs';
 
 /** Generations of deployed clients (docs/receivers.md), and the relay that goes with each. */
 export const GENERATIONS = { first: 'nestjs-old', middle: 'nestjs-middle', later: 'nestjs-new', 'later-5s': 'nestjs-new' };

@@ -151,3 +151,11 @@ export function coloursOf(page, selector, points) {
 export function soundOf(page, selector) {
   return page.evaluate((css) => roomcamProbe.of(css).at(-1)?.sound(), selector);
 }
+
+/** Resolves with level and strongest frequency once the newest element that matches plays sound. */
+export function soundHeard(page, selector, deadlineMs = 5_000) {
+  return until(`sound of ${selector}`, deadlineMs, async () => {
+    const sound = await soundOf(page, selector);
+    return sound?.levelDb > -40 ? sound : undefined;
+  });
+}

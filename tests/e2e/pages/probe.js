@@ -53,6 +53,8 @@
       const { analyser } = this;
       const samples = new Float32Array(analyser.fftSize);
       analyser.getFloatTimeDomainData(samples);
+      // A window that is not full yet ends with a few buffers and the gap that routing them here makes: no frequency shows.
+      if (samples.subarray(0, 64).every((sample) => sample === 0)) return { levelDb: -200, peakHz: 0 };
       const power = samples.reduce((sum, sample) => sum + sample * sample, 0) / samples.length;
       const bins = new Float32Array(analyser.frequencyBinCount);
       analyser.getFloatFrequencyData(bins);
