@@ -114,6 +114,8 @@ CARGO_FUZZ_FLAGS := --fuzz-dir tests/fuzz --target-dir $(TARGET_DIR) --sanitizer
 .PHONY: build-fuzz
 build-fuzz: deps
 	$(TOOL) cargo-fuzz --version $(CARGO_FUZZ)
+	@# cargo-fuzz would write another lock file without a word.
+	cargo metadata $(LOCKED) --manifest-path tests/fuzz/Cargo.toml --format-version 1 > /dev/null
 	cargo fuzz build $(CARGO_FUZZ_FLAGS)
 
 # The same inputs each time, as far as a commit is concerned: another verdict on the same commit would say nothing of it.
