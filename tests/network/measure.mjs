@@ -80,7 +80,7 @@ export async function measure(scene, row, { sender = roomcam, generation = 'late
   const observed = await observe?.({ control });
   // What was cut before the end may still be on its way.
   link.limit();
-  const frames = seen.frames.map(([shownMs, mediaS, , clockMs]) => ({ shownMs: shownMs + originMs, mediaMs: mediaS * 1_000, clockMs }));
+  const frames = seen.frames.map(([shownMs, mediaS, , , clockMs]) => ({ shownMs: shownMs + originMs, mediaMs: mediaS * 1_000, clockMs }));
   const chunks = trace && (await until('the last chunk', 20_000, () => {
     const all = arrived(recorder, trace());
     return all.some(({ cutMs }) => cutMs >= toMs) && all;

@@ -6,14 +6,14 @@
   class Probe {
     constructor(video) {
       this.video = video;
-      /** Per frame: [presentationTime on the page's clock in ms, media time in s, frames presented so far], and where the
-       *  clock in the picture is to be read, what it shows (clock.js). */
+      /** Per frame: [presentationTime on the page's clock in ms, media time in s, frames presented so far, over WebRTC when its
+       *  last packet came in ms], and where the clock in the picture is to be read, what it shows (clock.js). */
       this.frames = [];
       this.waiting = 0;
       video.addEventListener('waiting', () => (this.waiting += 1));
       const onFrame = (_, frame) => {
         const clock = window.roomcamProbe.readsClock ? [window.roomcamClock.read(video)] : [];
-        this.frames.push([frame.presentationTime, frame.mediaTime, frame.presentedFrames, ...clock]);
+        this.frames.push([frame.presentationTime, frame.mediaTime, frame.presentedFrames, frame.receiveTime, ...clock]);
         video.requestVideoFrameCallback(onFrame);
       };
       video.requestVideoFrameCallback(onFrame);
