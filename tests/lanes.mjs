@@ -8,7 +8,8 @@ import { readFileSync } from 'node:fs';
 import { basename } from 'node:path';
 import { run, VethPair } from './network/veth.mjs';
 
-/** A browser with half a core is too slow. */
+/** A browser with half a core is too slow. A third lane that got only what two leave of their cores (cpu.idle) saved 5 min of
+ *  27, and made pictures of the others stand still for 2 s. */
 const LANES = 2;
 /** Commands and then those that take minutes come first, or one lane would go on for long after the other. */
 const LONG = ['joins', 'signalling', 'events', 'fleet-freezes', 'page-states', 'page-browsers', 'page-webrtc', 'redis', 'network', 'toggles'];
