@@ -7,6 +7,7 @@
 //! - `tracks`: the camera or black, the microphone or silence; pure;
 //! - `trickle`: candidates as signalling tells them; pure;
 //! - `share`: what one encoder makes for links that carry different amounts, and who gets which pictures; pure;
+//! - `voice_loss`: whether pictures cost somebody the voice; pure;
 //! - `key_frames`: how often key frames are forced; pure.
 
 mod key_frames;
@@ -19,6 +20,7 @@ mod trickle;
 mod viewers;
 #[cfg(test)]
 mod viewers_tests;
+mod voice_loss;
 
 pub use meeting::{Delivery, Happened, Meeting};
 pub use network::Paths;

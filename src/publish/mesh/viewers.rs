@@ -6,6 +6,7 @@ use std::net::SocketAddr;
 use std::time::{Duration, Instant};
 
 use super::share::{self, Link, Pictures};
+use super::voice_loss::VoiceLoss;
 use crate::media::Track;
 use crate::publish::quality::{Quality, RateLimits, Reason};
 use crate::rtc::{LocalCandidate, Output, Peer, PeerError, PeerEvent, PeerSettings, SharedFrame, Trickled};
@@ -16,10 +17,6 @@ const MAX_QUEUE_AGE: Duration = Duration::from_millis(200);
 const MAX_BASE_QUEUE_AGE: Duration = Duration::from_secs(1);
 /// How far apart key frames are at least for the sake of somebody who gets the base layer.
 const BASE_KEY_FRAME_INTERVAL: Duration = Duration::from_secs(3);
-/// Whoever gets the least base layer that there can be and loses this part of the voice gets the voice alone for so long: it
-/// does not fit, whatever the estimate says.
-const VOICE_LOST: f32 = 0.1;
-const VOICE_FIRST: Duration = Duration::from_secs(60);
 /// How long the encoder may make no droppable pictures while it makes temporal layers.
 const LAYERS_SEEN: Duration = Duration::from_secs(1);
 
@@ -65,10 +62,7 @@ struct Viewer {
     key_frame_at: Option<Instant>,
     /// Whether droppable pictures were left out since then.
     missed: bool,
-    /// Whether too much of its voice was lost lately, since it gets these pictures, and until when it gets the voice alone
-    /// because of that.
-    loses_voice: bool,
-    voice_until: Option<Instant>,
+    voice_loss: VoiceLoss,
 }
 
 impl Viewer {
@@ -134,8 +128,7 @@ impl Viewers {
                 link: Link { estimate: None, pictures: Pictures::All, too_slow: false },
                 key_frame_at: None,
                 missed: false,
-                loses_voice: false,
-                voice_until: None,
+                voice_loss: VoiceLoss::default(),
             },
         );
         Ok(())
@@ -289,17 +282,15 @@ impl Viewers {
         let layered = self.layers_seen.is_some_and(|seen| now < seen + LAYERS_SEEN);
         let best = share::best(limits, self.links());
         for (id, viewer) in &mut self.viewers {
-            if viewer.loses_voice && viewer.link.is_least(limits, best) {
-                viewer.voice_until = Some(now + VOICE_FIRST);
-            }
-            viewer.link.too_slow = viewer.voice_until.is_some_and(|until| now < until);
+            let least = viewer.link.is_least(limits, best);
+            viewer.link.too_slow = viewer.voice_loss.comes_alone(least, now);
             let pictures = viewer.link.pictures(limits, best, layered);
             let had = std::mem::replace(&mut viewer.link.pictures, pictures);
             if had != pictures {
                 let estimate = viewer.link.estimate;
                 tracing::info!(id, estimate, ?pictures, "what the way to a participant carries has changed");
                 self.path_events.push_back((id.clone(), PathEvent::OtherPictures));
-                viewer.loses_voice = false;
+                viewer.voice_loss.begin();
             }
             // Where only droppable pictures are left out there is no gap.
             if had != pictures && (had == Pictures::None || pictures == Pictures::None) {
@@ -365,9 +356,7 @@ fn drain(
             }
             Output::Event(event) => match event {
                 PeerEvent::Estimate(bits) => viewer.link.estimate = Some(bits),
-                PeerEvent::VoiceLoss(part) => {
-                    viewer.loses_voice = part > VOICE_LOST;
-                }
+                PeerEvent::VoiceLoss(part) => viewer.voice_loss.report(part),
                 event => events.push_back((id.to_owned(), event)),
             },
             Output::Timeout(at) => {
