@@ -2,11 +2,17 @@
 
 use std::fmt;
 use std::sync::Arc;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use str0m::config::{DtlsCert, DtlsVersion};
 use str0m::crypto::CryptoError;
 use str0m::crypto::dtls::{DtlsImplError, DtlsInstance, DtlsOutput, DtlsProvider, ProtocolVersion};
+
+/// When a part of the handshake that was not answered is sent again, doubled each time. Media wait for it; browsers begin with
+/// 50 ms, and the standard's second is meant for links of modems (RFC 9147 §5.8.2).
+const RETRANSMIT: Duration = Duration::from_millis(100);
+/// How often, so that it goes on for as long as dimpl gives a handshake: 40 s.
+const RETRIES: usize = 8;
 
 #[derive(Debug)]
 pub(super) struct Dtls;
@@ -24,7 +30,10 @@ impl DtlsProvider for Dtls {
         mtu: Option<usize>,
     ) -> Result<Box<dyn DtlsInstance>, CryptoError> {
         // ICE has shown already that the address is the peer's, which is what the server's cookie is for.
-        let mut config = dimpl::Config::builder().use_server_cookie(false);
+        let mut config = dimpl::Config::builder()
+            .use_server_cookie(false)
+            .flight_start_rto(RETRANSMIT)
+            .flight_retries(RETRIES);
         if let Some(mtu) = mtu {
             config = config.mtu(mtu);
         }
