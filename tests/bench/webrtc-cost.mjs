@@ -8,6 +8,7 @@ import { gapsOf } from '../e2e/lib/measures.mjs';
 import { observeFor } from '../e2e/lib/waiting.mjs';
 import { costOver } from './cost.mjs';
 import { MeshMeeting, missingForWebrtcbin } from './mesh-meeting.mjs';
+import { givePriority } from './priority.mjs';
 import { fakeDevices, makePicture } from './publishing.mjs';
 import { median, spread, verdict } from './table.mjs';
 
@@ -63,6 +64,7 @@ async function grow(sizes, seconds, startSender) {
   const meeting = await MeshMeeting.open();
   try {
     const { pid } = await startSender(meeting);
+    if (!givePriority(pid)) console.error('without root the viewers take processor time from the sender: gaps are also theirs');
     const viewers = [];
     const grown = { costs: {}, firstPicturesMs: [], gapsMs: [], arrivalGapsMs: [] };
     for (const size of sizes) {
