@@ -1,6 +1,6 @@
 # What each architecture is called, and where its build is. To be sourced.
 
-select_arch() { # ARCH: sets ARCH, RUST_TARGET, GNU_TARGET, TARGET_FLAG and RELEASE, or ends the script
+select_arch() { # ARCH: sets ARCH, RUST_TARGET, GNU_TARGET, TARGET_FLAG, BUILD_DIR and RELEASE, or ends the script
     ARCH=$1
     case $ARCH in
     amd64)
@@ -21,11 +21,14 @@ select_arch() { # ARCH: sets ARCH, RUST_TARGET, GNU_TARGET, TARGET_FLAG and RELE
         exit 2
         ;;
     esac
-    RELEASE=${CARGO_TARGET_DIR:-target}/$RUST_TARGET/release
+    # Apart from builds for this machine: cargo has them wait for each other in one directory, and they share nothing.
+    BUILD_DIR=${CARGO_TARGET_DIR:-target}/cross
+    RELEASE=$BUILD_DIR/$RUST_TARGET/release
     TARGET_FLAG="--target=$RUST_TARGET"
     if is_native; then
         # As `cargo build --release` does it, so that nothing is built twice.
-        RELEASE=${CARGO_TARGET_DIR:-target}/release
+        BUILD_DIR=${CARGO_TARGET_DIR:-target}
+        RELEASE=$BUILD_DIR/release
         TARGET_FLAG=
     fi
 }

@@ -45,7 +45,7 @@ echo "Building roomcam for $ARCH with $(rustc --version) (3 to 8 minutes the fir
 started=$(date +%s)
 cd "$here/.."
 # shellcheck disable=SC2086 # no flag, or one
-cargo build ${CI:+--locked} --release "$TARGET_FLAG" $build_std
+cargo build ${CI:+--locked} --release --target-dir "$BUILD_DIR" "$TARGET_FLAG" $build_std
 binary=$RELEASE/roomcam
 echo "Built in $(($(date +%s) - started)) s: $(du -h "$binary" | cut -f 1)" >&2
 echo "$binary"

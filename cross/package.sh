@@ -38,7 +38,7 @@ package=$target_dir/debian/roomcam_$version-1_$ARCH.deb
 # One of an earlier version would be taken for this one.
 rm -f "$target_dir"/debian/roomcam_*_"$ARCH".deb
 # shellcheck disable=SC2086 # no flag, or one
-cargo deb --no-build --no-strip $TARGET_FLAG --output "$package" >&2
+CARGO_TARGET_DIR=$BUILD_DIR cargo deb --no-build --no-strip $TARGET_FLAG --output "$package" >&2
 
 # The libraries that the program needs are declared by hand in Cargo.toml: with a sysroot nobody can look them up.
 depends=$(dpkg-deb --field "$package" Depends)
