@@ -142,14 +142,14 @@ fuzz: build-fuzz ## Look for inputs that nobody has thought of, FUZZ_SECONDS in 
 			-max_total_time=$(FUZZ_SECONDS) -rss_limit_mb=1024 -print_final_stats=1; \
 	done
 
-# What `make test-e2e` runs beside its test files: commands, each in quotes.
+# What `make test-e2e` runs beside its test files: commands that judge no time, each in quotes.
 BESIDE ?=
 
 .PHONY: test-e2e
 test-e2e: release deps-test media-servers ## The program with relays in NestJS, viewers in Chromium, Firefox and WebKit, bad links, TURN (as root)
 	@tests/install-deps.sh webkit
 	npm --prefix tests run --silent prepare
-	ROOMCAM=$(RELEASE) node tests/lanes.mjs $(BESIDE) tests/e2e/*.{test,alone}.mjs tests/network/*.test.mjs
+	ROOMCAM=$(RELEASE) node tests/lanes.mjs $(BESIDE) tests/e2e/*.test.mjs tests/network/*.test.mjs
 
 .PHONY: media-servers
 media-servers: deps-test-system

@@ -1,42 +1,27 @@
-// Runs test files side by side without one disturbing the other: each lane has processor cores and a network of its own.
-// A test file takes half a core on average and all there are while it starts a browser: beside another that judges time,
-// pictures stood still for seconds when both had the same cores. Those called `alone` need all cores, and come last.
-// Usage: node lanes.mjs {FILE.mjs | COMMAND}...    A command runs in the network of the machine.
+// Runs test files in two lanes, each with a network of its own. One runs those that judge time, one after the other, with all
+// processor cores: with a core each, two at a time made pictures stand still for seconds on a slow day. A test file leaves most of
+// two cores unused, and that is for the other lane: what only asks whether something happens.
+// Usage: node lanes.mjs {FILE.mjs | COMMAND}...    Commands judge no time, and run in the network of the machine.
 
 import { spawn } from 'node:child_process';
-import { readFileSync } from 'node:fs';
 import { basename } from 'node:path';
+import { IdleGroup } from './idle-group.mjs';
 import { run, VethPair } from './network/veth.mjs';
 
-/** A browser with half a core is too slow. A third lane that got only what two leave of their cores (cpu.idle) saved 5 min of
- *  27, and made pictures of the others stand still for 2 s. */
-const LANES = 2;
-/** Commands and then those that take minutes come first, or one lane would go on for long after the other. */
-const LONG = ['joins', 'signalling', 'events', 'fleet-freezes', 'page-states', 'page-browsers', 'page-webrtc', 'redis', 'network', 'toggles'];
+/** Test files that judge no time, those that take minutes first. */
+const UNTIMED = ['signalling', 'page-states', 'signalling-pages', 'page-entry', 'fleet', 'mesh', 'check', 'surroundings'];
 
 const isFile = (what) => what.endsWith('.mjs');
-const needsAll = (what) => what.endsWith('.alone.mjs');
-function rank(what) {
-  if (!isFile(what)) return -1;
-  const place = LONG.indexOf(basename(what).split('.')[0]);
-  return place < 0 ? LONG.length : place;
-}
+const isTimed = (what) => isFile(what) && !UNTIMED.includes(nameOf(what));
+const nameOf = (file) => basename(file).split('.')[0];
 
-/** The numbers of the cores that this process may use. */
-function cores() {
-  const [, list] = /^Cpus_allowed_list:\s*(\S+)$/m.exec(readFileSync('/proc/self/status', 'utf8'));
-  return list.split(',').flatMap((range) => {
-    const [first, last = first] = range.split('-').map(Number);
-    return Array.from({ length: last - first + 1 }, (_, index) => first + index);
-  });
-}
-
-/** A share of the machine: cores and, for root, a network namespace in which tests may make links as they like. */
+/** What runs one thing after another: with the processor time that others leave, if it has an idle group, and for root with a
+ *  network namespace in which tests may make links as they like. */
 class Lane {
-  constructor(number, cores) {
-    this.cores = cores;
+  constructor(name, idleGroup) {
+    this.idleGroup = idleGroup;
     if (process.getuid() !== 0) return;
-    this.namespace = `roomcam-lane-${process.pid}-${number}`;
+    this.namespace = `roomcam-${name}-${process.pid}`;
     const { namespace } = this;
     // Browsers and agents have no candidates on loopback for WebRTC. The addresses are for examples (RFC 5737).
     this.link = new VethPair([
@@ -48,10 +33,10 @@ class Lane {
 
   /** Runs a test file or a command to its end. Resolves with what it printed and whether it passed. */
   async run(what) {
-    const taskset = ['taskset', '--cpu-list', this.cores.join(',')];
     const nsenter = this.namespace ? ['nsenter', `--net=/run/netns/${this.namespace}`] : [];
-    const command = isFile(what) ? [...nsenter, ...taskset, process.execPath, '--test', what] : [...taskset, 'bash', '-c', what];
-    this.child = spawn(command[0], command.slice(1), { stdio: ['ignore', 'pipe', 'pipe'] });
+    const command = isFile(what) ? [...nsenter, process.execPath, '--test', what] : ['bash', '-c', what];
+    const [program, ...args] = [...(this.idleGroup?.command ?? []), ...command];
+    this.child = spawn(program, args, { stdio: ['ignore', 'pipe', 'pipe'] });
     const output = [];
     for (const stream of [this.child.stdout, this.child.stderr]) stream.on('data', (data) => output.push(data));
     const passed = await new Promise((resolve, reject) => {
@@ -64,31 +49,34 @@ class Lane {
   close() {
     this.child?.kill();
     this.link?.close();
+    this.idleGroup?.close();
+  }
+
+  /** Runs what is in the queues, the first of them first, until they are empty. */
+  async drain(...queues) {
+    for (let what; (what = queues.find((queue) => queue.length > 0)?.shift()); ) {
+      const beganMs = performance.now();
+      const { passed, output } = await this.run(what);
+      process.stdout.write(output);
+      const seconds = ((performance.now() - beganMs) / 1_000).toFixed(0);
+      console.log(`=== ${what}: ${passed ? 'passed' : 'FAILED'} after ${seconds} s`);
+      if (!passed) failed.push(what);
+    }
   }
 }
 
+const failed = [];
 const given = process.argv.slice(2);
-const all = cores();
-const count = Math.min(LANES, all.length);
-const lanes = Array.from({ length: count }, (_, lane) => new Lane(lane, all.filter((_, index) => index % count === lane)));
+const timed = given.filter(isTimed);
+const untimed = given.filter((what) => !isTimed(what)).sort((one, other) => UNTIMED.indexOf(nameOf(one)) - UNTIMED.indexOf(nameOf(other)));
+// Without an idle group one lane runs everything.
+const idleGroup = IdleGroup.make(`roomcam-${process.pid}`);
+const lanes = [new Lane('timed'), ...(idleGroup ? [new Lane('untimed', idleGroup)] : [])];
 process.on('exit', () => lanes.forEach((lane) => lane.close()));
 for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP']) process.on(signal, () => process.exit(1));
 
-const failed = [];
-async function drain(queue, lane) {
-  for (let what; (what = queue.shift()); ) {
-    const beganMs = performance.now();
-    const { passed, output } = await lane.run(what);
-    process.stdout.write(output);
-    const seconds = ((performance.now() - beganMs) / 1_000).toFixed(0);
-    console.log(`=== ${what}: ${passed ? 'passed' : 'FAILED'} after ${seconds} s`);
-    if (!passed) failed.push(what);
-  }
-}
-const queue = given.filter((what) => !needsAll(what)).sort((a, b) => rank(a) - rank(b));
-await Promise.all(lanes.map((lane) => drain(queue, lane)));
-lanes[0].cores = all;
-await drain(given.filter(needsAll), lanes[0]);
+const [first, ...second] = lanes;
+await Promise.all([first.drain(timed, untimed), ...second.map((lane) => lane.drain(untimed))]);
 if (failed.length > 0) {
   console.log(`FAILED: ${failed.join(', ')}`);
   process.exitCode = 1;
