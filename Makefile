@@ -149,7 +149,7 @@ BESIDE ?=
 test-e2e: release deps-test media-servers ## The program with relays in NestJS, viewers in Chromium, Firefox and WebKit, bad links, TURN (as root)
 	@tests/install-deps.sh webkit
 	npm --prefix tests run --silent prepare
-	ROOMCAM=$(RELEASE) node tests/lanes.mjs $(BESIDE) tests/e2e/*.test.mjs tests/network/*.test.mjs
+	ROOMCAM=$(RELEASE) node tests/lanes.mjs $(BESIDE) tests/e2e/*.{test,alone}.mjs tests/network/*.test.mjs
 
 .PHONY: media-servers
 media-servers: deps-test-system

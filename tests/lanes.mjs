@@ -1,6 +1,7 @@
 // Runs test files in two lanes, each with a network of its own. One runs those that judge time, one after the other, with all
 // processor cores: with a core each, two at a time made pictures stand still for seconds on a slow day. A test file leaves most of
-// two cores unused, and that is for the other lane: what only asks whether something happens.
+// two cores unused, and that is for the other lane: what only asks whether something happens. Those called `alone` need all of
+// both cores, and come last.
 // Usage: node lanes.mjs {FILE.mjs | COMMAND}...    Commands judge no time, and run in the network of the machine.
 
 import { spawn } from 'node:child_process';
@@ -12,7 +13,8 @@ import { run, VethPair } from './network/veth.mjs';
 const UNTIMED = ['signalling', 'page-states', 'signalling-pages', 'page-entry', 'fleet', 'mesh', 'check', 'surroundings'];
 
 const isFile = (what) => what.endsWith('.mjs');
-const isTimed = (what) => isFile(what) && !UNTIMED.includes(nameOf(what));
+const isAlone = (what) => what.endsWith('.alone.mjs');
+const isTimed = (what) => isFile(what) && !isAlone(what) && !UNTIMED.includes(nameOf(what));
 const nameOf = (file) => basename(file).split('.')[0];
 
 /** What runs one thing after another: with the processor time that others leave, if it has an idle group, and for root with a
@@ -68,7 +70,7 @@ class Lane {
 const failed = [];
 const given = process.argv.slice(2);
 const timed = given.filter(isTimed);
-const untimed = given.filter((what) => !isTimed(what)).sort((one, other) => UNTIMED.indexOf(nameOf(one)) - UNTIMED.indexOf(nameOf(other)));
+const untimed = given.filter((what) => !isTimed(what) && !isAlone(what)).sort((one, other) => UNTIMED.indexOf(nameOf(one)) - UNTIMED.indexOf(nameOf(other)));
 // Without an idle group one lane runs everything.
 const idleGroup = IdleGroup.make(`roomcam-${process.pid}`);
 const lanes = [new Lane('timed'), ...(idleGroup ? [new Lane('untimed', idleGroup)] : [])];
@@ -77,6 +79,7 @@ for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP']) process.on(signal, () => p
 
 const [first, ...second] = lanes;
 await Promise.all([first.drain(timed, untimed), ...second.map((lane) => lane.drain(untimed))]);
+await first.drain(given.filter(isAlone));
 if (failed.length > 0) {
   console.log(`FAILED: ${failed.join(', ')}`);
   process.exitCode = 1;
