@@ -9,8 +9,8 @@ import { basename } from 'node:path';
 import { IdleGroup } from './idle-group.mjs';
 import { run, VethPair } from './network/veth.mjs';
 
-/** Test files that judge no time, those that take minutes first. */
-const UNTIMED = ['signalling', 'page-states', 'signalling-pages', 'page-entry', 'fleet', 'mesh', 'check', 'surroundings'];
+/** Test files that judge no time, and wait long enough when they get little of it. The one that takes minutes is first. */
+const UNTIMED = ['page-states', 'fleet', 'check'];
 
 const isFile = (what) => what.endsWith('.mjs');
 const isAlone = (what) => what.endsWith('.alone.mjs');
