@@ -9,7 +9,7 @@ import { basename } from 'node:path';
 import { IdleGroup } from './idle-group.mjs';
 import { run, VethPair } from './network/veth.mjs';
 
-/** Test files that judge no time, and wait long enough when they get little of it. The one that takes minutes is first. */
+/** Test files that judge no time, and wait long enough when they get little of it. */
 const UNTIMED = ['page-states', 'fleet', 'check'];
 
 const isFile = (what) => what.endsWith('.mjs');
@@ -70,16 +70,16 @@ class Lane {
 const failed = [];
 const given = process.argv.slice(2);
 const timed = given.filter(isTimed);
-const untimed = given.filter((what) => !isTimed(what) && !isAlone(what)).sort((one, other) => UNTIMED.indexOf(nameOf(one)) - UNTIMED.indexOf(nameOf(other)));
+const untimed = given.filter((what) => !isTimed(what) && !isAlone(what));
+const timedLane = new Lane('timed');
 // Without an idle group one lane runs everything.
 const idleGroup = IdleGroup.make(`roomcam-${process.pid}`);
-const lanes = [new Lane('timed'), ...(idleGroup ? [new Lane('untimed', idleGroup)] : [])];
-process.on('exit', () => lanes.forEach((lane) => lane.close()));
+const untimedLane = idleGroup && new Lane('untimed', idleGroup);
+process.on('exit', () => [timedLane, untimedLane].forEach((lane) => lane?.close()));
 for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP']) process.on(signal, () => process.exit(1));
 
-const [first, ...second] = lanes;
-await Promise.all([first.drain(timed, untimed), ...second.map((lane) => lane.drain(untimed))]);
-await first.drain(given.filter(isAlone));
+await Promise.all([timedLane.drain(timed, untimed), untimedLane?.drain(untimed)]);
+await timedLane.drain(given.filter(isAlone));
 if (failed.length > 0) {
   console.log(`FAILED: ${failed.join(', ')}`);
   process.exitCode = 1;

@@ -49,9 +49,8 @@ impl VoiceLoss {
 
     /// Whether the voice is to come alone. `least`: whether what is sent could not be less but for that.
     pub(super) fn comes_alone(&mut self, least: bool, now: Instant) -> bool {
-        let alone = self.alone_until.is_some_and(|until| now < until);
         match self.average() {
-            Some(average) if alone => {
+            Some(average) if self.is_alone(now) => {
                 self.anyway = average;
                 if average > LOST_ANYWAY {
                     self.alone_until = None;
@@ -59,10 +58,13 @@ impl VoiceLoss {
             }
             Some(average) if least && average > self.anyway + TOO_MUCH => {
                 self.alone_until = Some(now + VOICE_FIRST);
-                self.recent.clear();
             }
             _ => {}
         }
+        self.is_alone(now)
+    }
+
+    fn is_alone(&self, now: Instant) -> bool {
         self.alone_until.is_some_and(|until| now < until)
     }
 
