@@ -26,11 +26,6 @@ const ORDERS = ['agent first', 'agent second'];
 const MESH = ['both', 'newcomer', 'existing'].flatMap((offers) => ORDERS.map((order) => ({ offers, order })));
 const NOOM = ['object', 'document', 'args'].flatMap((form) => ORDERS.map((order) => ({ form, order })));
 
-const open = async (browser, path) => {
-  const page = await browser.newPage();
-  await page.goto(`${browser.pages}/${path}`);
-  return page;
-};
 const join = (page, server, room) =>
   page.evaluate(([origin, name]) => window.participant.join(origin, name, 'viewer'), [server.origin, room]);
 const now = (page) => page.evaluate(() => performance.now());
@@ -43,15 +38,16 @@ async function seen(page, sinceMs) {
   return firstFrameAfter(report.frames, sinceMs);
 }
 
-/** Each join in a room of its own, with a page and an agent that are new to each other. */
+/** Each join in a room of its own, with a page, opened again in the same tab, and an agent that are new to each other. */
 async function joins(scene, t, { order, server, path, meeting }) {
   const browser = await scene.browser({ flags: FLAGS });
+  const page = await browser.newPage();
   const times = [];
   const failures = [];
   for (let count = 1; count <= JOINS; count += 1) {
     const room = `${scene.room}-${count}`;
     const present = (many) => until(`${many} in the room`, 10_000, async () => Object.keys(await inRoom(server, room)).length === many);
-    const page = await open(browser, path);
+    await page.goto(`${browser.pages}/${path}`);
     if (order === 'agent second') await join(page, server, room);
     const agent = scene.agent(server, `agent-${count}`, { room, meeting, capture: SMALL_PICTURE });
     await present(order === 'agent second' ? 2 : 1);
@@ -65,7 +61,7 @@ async function joins(scene, t, { order, server, path, meeting }) {
       t.diagnostic(`join ${count}: ${error.message}; the page: ${JSON.stringify({ connection, tracks, heard })}`);
       for (const line of agent.lines.slice(-8)) t.diagnostic(`    ${line}`);
     }
-    await Promise.all([agent.stop(), page.close()]);
+    await agent.stop();
   }
   const [median, worst] = [0.5, 1].map((share) => Math.round(quantile(times, share)));
   t.diagnostic(`${times.length} of ${JOINS} joins; first picture after ${median} ms (median), ${worst} ms (worst)`);
@@ -85,7 +81,7 @@ async function inRoom(server, room) {
 }
 
 // They mostly wait for signalling, and judge no time.
-describe('joins', { concurrency: 2 }, () => {
+describe('joins', { concurrency: 4 }, () => {
   scenario('every page of a mesh sees the agent at every join', MESH, { timeout: 400_000 }, async (scene, { offers, order }, t) => {
     await meshJoins(scene, t, { offers, order, delayMs: DELAY_MS });
   });

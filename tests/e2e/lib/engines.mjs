@@ -1,5 +1,5 @@
-// The two browsers, each behind the same few calls: `newPage()`, `addScript(page, source)`, `pid`, `isConnected()`,
-// `close()`. Pages have the methods that Playwright and Puppeteer share.
+// The two browsers, each behind the same few calls: `newPage()`, `closePage(page)`, `addScript(page, source)`, `pid`,
+// `isConnected()`, `close()`. Pages have the methods that Playwright and Puppeteer share.
 
 import { chromium } from 'playwright-core';
 import { launch as launchPuppeteer } from 'puppeteer-core';
@@ -68,6 +68,7 @@ async function launchChromium({ flags = [], program = process.env.CHROMIUM ?? '/
     version: browser.version(),
     pid: server.process().pid,
     newPage: async () => (await browser.newContext({ viewport: { width: 1280, height: 800 } })).newPage(),
+    closePage: (page) => page.context().close(),
     addScript: (page, content) => page.addInitScript({ content }),
     isConnected: () => browser.isConnected(),
     close: () => server.close(),
@@ -87,6 +88,7 @@ async function launchFirefox() {
     pid: browser.process().pid,
     // A tab that is not in front shows no frames.
     newPage: () => browser.newPage({ type: 'window' }),
+    closePage: (page) => page.isClosed() || page.close(),
     addScript: (page, content) => page.evaluateOnNewDocument(content),
     isConnected: () => browser.connected,
     close: () => browser.close(),

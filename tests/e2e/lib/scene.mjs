@@ -2,16 +2,17 @@
 
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
-import { test } from 'node:test';
+import { after, test } from 'node:test';
 import { join } from 'node:path';
 import { startAgent } from './agents.mjs';
 import { startBalancer } from './balancers.mjs';
-import { startBrowser } from './browser.mjs';
+import { borrowBrowser, closeLent } from './browser.mjs';
 import { RecordingLamps } from './lamps.mjs';
 import { joinRoom } from './participant.mjs';
 import { startRelay } from './relays.mjs';
 
 let scenes = 0;
+after(closeLent);
 
 /** A fresh room for one test. Whatever it starts ends with the test, last started first; when the test fails,
  *  the ends of the processes' logs are printed. */
@@ -56,7 +57,7 @@ export class Scene {
   }
 
   async browser(options) {
-    const browser = await startBrowser(options);
+    const browser = await borrowBrowser(options);
     this.#browsers.push(browser);
     this.#endings.push(() => browser.stop());
     return browser;
