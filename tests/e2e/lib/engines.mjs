@@ -56,22 +56,22 @@ export function launch(kind, options) {
 }
 
 async function launchChromium({ flags = [], program = process.env.CHROMIUM ?? '/usr/bin/chromium' } = {}) {
-  // A browser server rather than a plain launch, because only it tells its process id.
-  const server = await chromium.launchServer({
+  const browser = await chromium.launch({
     executablePath: program,
     headless: true,
     args: [...CHROMIUM_FLAGS, ...flags],
   });
-  const browser = await chromium.connect(server.wsEndpoint());
+  const session = await browser.newBrowserCDPSession();
+  const { processInfo } = await session.send('SystemInfo.getProcessInfo');
   return {
     kind: 'chromium',
     version: browser.version(),
-    pid: server.process().pid,
+    pid: processInfo.find(({ type }) => type === 'browser').id,
     newPage: async () => (await browser.newContext({ viewport: { width: 1280, height: 800 } })).newPage(),
     closePage: (page) => page.context().close(),
     addScript: (page, content) => page.addInitScript({ content }),
     isConnected: () => browser.isConnected(),
-    close: () => server.close(),
+    close: () => browser.close(),
   };
 }
 

@@ -20,7 +20,7 @@ export function longestGapMs(report, fromMs, toMs) {
  *  the deadline. */
 export async function isMoving(viewer, userId, sinceMs, deadlineMs = 3_000) {
   const moving = async () => {
-    const times = ((await viewer.report(userId))?.frames ?? []).map(([atMs]) => atMs).filter((atMs) => atMs >= sinceMs);
+    const times = await viewer.shownSince(userId, sinceMs);
     return times.some((atMs, index) => times[index + 9] - atMs < 500);
   };
   return until('a moving picture', deadlineMs, moving, 50).then(() => true, () => false);

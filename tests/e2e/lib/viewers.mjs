@@ -28,6 +28,11 @@ class Viewer {
     return framesShown(this.page, this.selector(userId), count, { sinceMs, deadlineMs });
   }
 
+  /** When frames of a sender were shown from `sinceMs` on, both on the page's clock in ms. */
+  shownSince(userId, sinceMs) {
+    return shownSince(this.page, this.selector(userId), sinceMs);
+  }
+
   now() {
     return this.page.evaluate(() => performance.now());
   }
@@ -129,17 +134,15 @@ export async function reportOf(page, selector) {
 }
 
 /** Resolves with the report once `count` frames were shown after `sinceMs` on the page's clock. */
-export function framesShown(page, selector, count, { sinceMs = 0, deadlineMs = 10_000 } = {}) {
-  return until(
-    `${count} frames of ${selector}`,
-    deadlineMs,
-    async () => {
-      const report = await reportOf(page, selector);
-      const shown = report?.frames.filter(([atMs]) => atMs >= sinceMs).length ?? 0;
-      return shown >= count ? report : undefined;
-    },
-    50,
-  );
+export async function framesShown(page, selector, count, { sinceMs = 0, deadlineMs = 10_000 } = {}) {
+  const shown = async () => (await shownSince(page, selector, sinceMs)).length >= count;
+  await until(`${count} frames of ${selector}`, deadlineMs, shown, 50);
+  return reportOf(page, selector);
+}
+
+// A report has every frame ever shown: it takes whoever asks for one again and again the time of the picture.
+function shownSince(page, selector, sinceMs) {
+  return page.evaluate(([css, fromMs]) => roomcamProbe.shownSince(css, fromMs), [selector, sinceMs]);
 }
 
 /** Colours now shown at points (fractions of the picture) by the newest element that matches. */

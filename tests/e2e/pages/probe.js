@@ -123,6 +123,15 @@
         else probes.delete(video);
       }
     },
+    /** When frames were shown from `sinceMs` on, by whichever element that matches, on the page's clock in ms. */
+    shownSince(selector, sinceMs) {
+      const times = this.of(selector).flatMap(({ frames }) => {
+        let first = frames.length;
+        while (first > 0 && frames[first - 1][0] >= sinceMs) first -= 1;
+        return frames.slice(first).map(([atMs]) => atMs);
+      });
+      return times.sort((a, b) => a - b);
+    },
     /** The probes of the elements that match, in document order; those no longer in the document first. */
     of(selector) {
       return [...probes.values()].filter((probe) => probe.video.matches(selector));
