@@ -31,6 +31,8 @@ class Lane {
       { namespace, exists: true, device: 'router' },
     ]);
     run('ip', '-n', namespace, 'route', 'add', 'default', 'via', '198.51.100.1');
+    // Whoever stops reading is noticed after 2 s. By itself the kernel takes in up to a minute of media for it.
+    run('ip', 'netns', 'exec', namespace, 'sysctl', '-q', 'net.ipv4.tcp_rmem=4096 131072 262144');
   }
 
   /** Runs a test file or a command to its end. Resolves with what it printed and whether it passed. */

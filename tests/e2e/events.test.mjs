@@ -23,7 +23,7 @@ const STAGES = [
 /** The oldest and the newest client. */
 const FEWER_STAGES = STAGES.filter(({ browser, generation }) => browser === 'chromium' && generation !== 'middle');
 
-scenario('after each event in the room the picture moves', STAGES, { timeout: 240_000 }, async (scene, stage, t) => {
+scenario('after each event in the room the picture moves', STAGES, { timeout: 240_000, atOnce: 3 }, async (scene, stage, t) => {
   const room = await new Room(scene, stage, t).open();
   const { agent, viewer, newcomer, generation } = room;
   const passive = GAP_MS[generation];
@@ -62,13 +62,13 @@ scenario('after each event in the room the picture moves', STAGES, { timeout: 24
   room.verdict();
 });
 
-scenario('a relay and an agent that come back bring the picture back', STAGES, { timeout: 120_000 }, async (scene, stage, t) => {
+scenario('a relay and an agent that come back bring the picture back', STAGES, { atOnce: 3 }, async (scene, stage, t) => {
   const room = await new Room(scene, stage, t).open();
   const { viewer } = room;
 
   const { port, kind } = room.relay;
   await room.relay.kill();
-  const again = await startRelay(kind, { port });
+  const again = await scene.turns.start(() => startRelay(kind, { port }));
   scene.owns(again.child);
   await room.recovers('the relay was restarted', viewer, async () => {
     const lines = await viewer.page.evaluate(() => client.log.lines);
@@ -88,7 +88,7 @@ scenario('a relay and an agent that come back bring the picture back', STAGES, {
 // belongs to another place now. A first-generation client has attached a chunk that came early to the card of before. A later
 // one keeps the player of the connection before, whose jump rule seeks in the player of the connection after
 // (docs/receivers.md §4.5, §5.2).
-scenario('who comes back to a restarted relay after the agent sees it', FEWER_STAGES, async (scene, stage, t) => {
+scenario('who comes back to a restarted relay after the agent sees it', FEWER_STAGES, { atOnce: 3 }, async (scene, stage, t) => {
   // A join takes 0.45 s at least: something can happen in it.
   const env = { QUERY_MS: '150' };
   let other;
@@ -102,7 +102,7 @@ scenario('who comes back to a restarted relay after the agent sees it', FEWER_ST
   await viewer.page.evaluate(() => client.socket.io.reconnection(false));
   await room.relay.kill();
   other.close();
-  const again = await startRelay(kind, { port, env });
+  const again = await scene.turns.start(() => startRelay(kind, { port, env }));
   scene.owns(again.child);
   await until('the agent to be back', 20_000, async () => (await again.sender('agent'))?.chunks > 0);
   await joins(again);

@@ -57,8 +57,33 @@ const ROOMS = [
   { viewers: ['first'], meeting: { late_join: 'restart' } },
 ];
 
-scenario('a picture hardly stands still', Object.keys(TROUBLES), async (scene, trouble, t) => {
-  const { at, loses, begin } = TROUBLES[trouble];
+scenario('a picture hardly stands still', Object.keys(TROUBLES), { atOnce: 2 }, async (scene, trouble, t) => {
+  const { begin } = TROUBLES[trouble];
+  const { stage, seen } = await scene.turns.start(() => watched(scene, TROUBLES[trouble]));
+
+  const goals = Object.fromEntries(seen.map((one) => [one.name, one.loses ? FREEZE_MS : FLOWS_MS]));
+  await repeated(t, ROUNDS, goals, async (round) => {
+    // A client of the first generation that has lost a chunk stands still until something happens in its room.
+    for (const { kind, viewer } of seen) if (kind === 'first') await viewer.mute(round % 2 === 1);
+    await observeFor(CALM_MS);
+    return scene.turns.measure(async () => {
+      for (const one of seen) one.sinceMs = await one.viewer.now();
+      await begin(stage, round);
+      await observeFor(WATCHED_MS);
+      const times = {};
+      for (const { name, viewer, userId, sinceMs } of seen) {
+        const { frames, now } = await viewer.report(userId);
+        const gaps = gapsOf(frames, sinceMs, now);
+        t.diagnostic(`${name}: ${describeGaps(gaps, 3)}, since ${sinceMs.toFixed(0)}`);
+        times[name] = gaps[0].ms;
+      }
+      return times;
+    });
+  });
+});
+
+/** Relays behind a balancer, with agents in two rooms, and viewers who see them. */
+async function watched(scene, { at, loses }) {
   const relays = [await scene.relay('embedded', { flags: FLAGS }), await scene.relay('embedded', { flags: FLAGS })];
   const balancer = await scene.balancer('haproxy', relays);
   const rooms = await roomsAt(scene, balancer, relays, at);
@@ -86,25 +111,8 @@ scenario('a picture hardly stands still', Object.keys(TROUBLES), async (scene, t
       scene.owns(relays[index].child);
     },
   };
-
-  const goals = Object.fromEntries(seen.map((one) => [one.name, one.loses ? FREEZE_MS : FLOWS_MS]));
-  await repeated(t, ROUNDS, goals, async (round) => {
-    // A client of the first generation that has lost a chunk stands still until something happens in its room.
-    for (const { kind, viewer } of seen) if (kind === 'first') await viewer.mute(round % 2 === 1);
-    await observeFor(CALM_MS);
-    for (const one of seen) one.sinceMs = await one.viewer.now();
-    await begin(stage, round);
-    await observeFor(WATCHED_MS);
-    const times = {};
-    for (const { name, viewer, userId, sinceMs } of seen) {
-      const { frames, now } = await viewer.report(userId);
-      const gaps = gapsOf(frames, sinceMs, now);
-      t.diagnostic(`${name}: ${describeGaps(gaps, 3)}, since ${sinceMs.toFixed(0)}`);
-      times[name] = gaps[0].ms;
-    }
-    return times;
-  });
-});
+  return { stage, seen };
+}
 
 /** Names of rooms that the balancer sends to these relays. */
 async function roomsAt(scene, balancer, relays, at) {

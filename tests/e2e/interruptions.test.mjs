@@ -17,7 +17,7 @@ const HEALED_MS = 5_000;
 /** So much is given up in each stall: half a second of picture and voice. */
 const GIVEN_UP_FRAMES = 40;
 
-scenario('after skips, epochs and lost connections the picture moves', STAGES, async (scene, stage, t) => {
+scenario('after skips, epochs and lost connections the picture moves', STAGES, { atOnce: 2 }, async (scene, stage, t) => {
   let proxy;
   const prepare = async (relay) => (proxy = await Proxy.start('127.0.0.1', relay.port));
   const room = await new Room(scene, stage, t).open({ prepare });

@@ -2,13 +2,11 @@
 // the time sees nothing of it. All joins count; what a failed one went through is kept.
 
 import assert from 'node:assert/strict';
-import { describe } from 'node:test';
 import { GENERATIONS } from './lib/browser.mjs';
 import { firstFrameAfter, quantile } from './lib/measures.mjs';
 import { isMoving, keepLog, longestGapMs, spread } from './lib/pictures.mjs';
 import { randomNumbers, seed } from './lib/random.mjs';
 import { scenario } from './lib/scene.mjs';
-import { Turns } from './lib/turns.mjs';
 import { observeFor, until } from './lib/waiting.mjs';
 
 /** Joins per stage, unless `JOINS` says how many. */
@@ -33,53 +31,49 @@ const STAGES = [
   { generation: 'first', browser: 'firefox' },
 ];
 
-const turns = new Turns();
+scenario('every newcomer sees the picture, and who watches sees nothing of it', STAGES, { timeout: 400_000, atOnce: 2 }, async (scene, { generation, browser: kind }, t) => {
+  const used = seed();
+  const random = randomNumbers(used);
+  const count = Number(process.env.JOINS ?? JOINS[`${generation} ${kind}`] ?? FEWER_JOINS);
+  const { resident, newcomer, residentSaw } = await scene.turns.start(() => begin(scene, generation, kind));
+  if (!residentSaw) for (const line of await keepLog(resident, `joins-${generation}-${kind}-resident`)) t.diagnostic(line);
 
-describe('two stages at a time', { concurrency: 2 }, () => {
-  scenario('every newcomer sees the picture, and who watches sees nothing of it', STAGES, { timeout: 400_000 }, async (scene, { generation, browser: kind }, t) => {
-    const used = seed();
-    const random = randomNumbers(used);
-    const count = Number(process.env.JOINS ?? JOINS[`${generation} ${kind}`] ?? FEWER_JOINS);
-    const { resident, newcomer, residentSaw } = await turns.start(() => begin(scene, generation, kind));
-    if (!residentSaw) for (const line of await keepLog(resident, `joins-${generation}-${kind}-resident`)) t.diagnostic(line);
+  const joins = [];
+  const gaps = [];
+  for (let join = 1; join <= count; join += 1) {
+    await scene.turns.measure(async () => {
+      await observeFor(random() * 200);
+      const fromMs = await resident.now();
+      const outcome = await joinOnce(newcomer, { user: `newcomer-${join}`, random, generation, isBusy: join % 5 === 0 });
+      joins.push(outcome);
+      if (!outcome.good) {
+        t.diagnostic(`join ${join} failed: ${JSON.stringify(outcome)}`);
+        for (const line of await keepLog(newcomer, `joins-${generation}-${kind}-${join}`)) t.diagnostic(`  ${line}`);
+      }
+      await newcomer.leave();
+      const left = await resident.now();
+      await isMoving(resident, 'agent', left, 2_500);
+      gaps.push(longestGapMs(await resident.report('agent'), fromMs, await resident.now()));
+      if (gaps.at(-1) > RESIDENTS_GAP_MS[generation]) {
+        const [log] = await keepLog(resident, `joins-${generation}-${kind}-${join}-resident`);
+        t.diagnostic(`during join ${join} the resident had a gap of ${gaps.at(-1).toFixed(0)} ms; ${log}`);
+      }
+    });
+  }
 
-    const joins = [];
-    const gaps = [];
-    for (let join = 1; join <= count; join += 1) {
-      await turns.measure(async () => {
-        await observeFor(random() * 200);
-        const fromMs = await resident.now();
-        const outcome = await joinOnce(newcomer, { user: `newcomer-${join}`, random, generation, isBusy: join % 5 === 0 });
-        joins.push(outcome);
-        if (!outcome.good) {
-          t.diagnostic(`join ${join} failed: ${JSON.stringify(outcome)}`);
-          for (const line of await keepLog(newcomer, `joins-${generation}-${kind}-${join}`)) t.diagnostic(`  ${line}`);
-        }
-        await newcomer.leave();
-        const left = await resident.now();
-        await isMoving(resident, 'agent', left, 2_500);
-        gaps.push(longestGapMs(await resident.report('agent'), fromMs, await resident.now()));
-        if (gaps.at(-1) > RESIDENTS_GAP_MS[generation]) {
-          const [log] = await keepLog(resident, `joins-${generation}-${kind}-${join}-resident`);
-          t.diagnostic(`during join ${join} the resident had a gap of ${gaps.at(-1).toFixed(0)} ms; ${log}`);
-        }
-      });
-    }
-
-    const good = joins.filter(({ good }) => good).length;
-    const withDevices = joins.filter(({ settleMs }) => settleMs !== undefined);
-    const firstFrames = joins.map(({ firstFrameMs }) => firstFrameMs ?? Infinity);
-    t.diagnostic(
-      `SUMMARY ${generation} in ${kind}: got a picture ${good}/${count} (with devices ${withDevices.filter((each) => each.good).length}/${withDevices.length}); first frame ${spread(firstFrames)}; ` +
-        `resident's gaps ${spread(gaps)}, above the bound ${gaps.filter((ms) => ms > RESIDENTS_GAP_MS[generation]).length}/${count}; seed ${used}`,
-    );
-    assert.ok(residentSaw, 'the resident never saw the picture before the first join');
-    assert.equal(good, count, `${count - good} of ${count} newcomers had no picture`);
-    const inTime = (values, boundMs) => values.filter((ms) => ms > boundMs).length <= Math.max(1, LATE * values.length);
-    assert.ok(inTime(firstFrames, FIRST_FRAME_MS), `first frames after ${spread(firstFrames)}`);
-    assert.ok(inTime(gaps, RESIDENTS_GAP_MS[generation]), `the resident's gaps: ${spread(gaps)}`);
-    assert.ok(quantile(firstFrames, 0.5) <= FIRST_FRAME_MS / 2, `the median of the first frames is ${quantile(firstFrames, 0.5)} ms`);
-  });
+  const good = joins.filter(({ good }) => good).length;
+  const withDevices = joins.filter(({ settleMs }) => settleMs !== undefined);
+  const firstFrames = joins.map(({ firstFrameMs }) => firstFrameMs ?? Infinity);
+  t.diagnostic(
+    `SUMMARY ${generation} in ${kind}: got a picture ${good}/${count} (with devices ${withDevices.filter((each) => each.good).length}/${withDevices.length}); first frame ${spread(firstFrames)}; ` +
+      `resident's gaps ${spread(gaps)}, above the bound ${gaps.filter((ms) => ms > RESIDENTS_GAP_MS[generation]).length}/${count}; seed ${used}`,
+  );
+  assert.ok(residentSaw, 'the resident never saw the picture before the first join');
+  assert.equal(good, count, `${count - good} of ${count} newcomers had no picture`);
+  const inTime = (values, boundMs) => values.filter((ms) => ms > boundMs).length <= Math.max(1, LATE * values.length);
+  assert.ok(inTime(firstFrames, FIRST_FRAME_MS), `first frames after ${spread(firstFrames)}`);
+  assert.ok(inTime(gaps, RESIDENTS_GAP_MS[generation]), `the resident's gaps: ${spread(gaps)}`);
+  assert.ok(quantile(firstFrames, 0.5) <= FIRST_FRAME_MS / 2, `the median of the first frames is ${quantile(firstFrames, 0.5)} ms`);
 });
 
 /** A room with an agent, and somebody who sees it; `residentSaw`: whether it does. */

@@ -70,7 +70,7 @@ async function withWatcher(scene, stage) {
 /** Resolves when a viewer has seen a sender for `seconds`. */
 function playedFor(viewer, userId, seconds) {
   return until(`${seconds} s of ${userId}`, (seconds + 15) * 1_000, async () => {
-    const frames = (await viewer.report(userId))?.frames ?? [];
-    return frames.length > 0 && frames.at(-1)[0] - frames[0][0] >= seconds * 1_000;
+    const times = await viewer.shownSince(userId, 0);
+    return times.length > 0 && times.at(-1) - times[0] >= seconds * 1_000;
   });
 }

@@ -13,23 +13,25 @@ const UNLIMITED_BPS = 100_000_000;
 const HELD_BPS = 1_000;
 /** What waits on it at most. */
 const HELD_BYTES = 1_000_000;
-/** 198.18.0.0/15 is for measurements like this one (RFC 2544). Each process has a network of its own. */
+/** 198.18.0.0/15 is for measurements like this one (RFC 2544). Each process has networks of its own, one for each link. */
 const NETWORK = `198.18.${20 + (process.pid % 200)}`;
+let links = 0;
 
 export class Link {
-  /** Where the agent finds the machine. */
-  address = `${NETWORK}.1`;
-
   constructor() {
-    this.namespace = `roomcam-${process.pid}`;
-    this.near = `rcn${process.pid}`;
+    const first = (4 * links) % 256;
+    /** Where the agent finds the machine. */
+    this.address = `${NETWORK}.${first + 1}`;
+    this.namespace = `roomcam-${process.pid}-${links}`;
+    this.near = `rcn${process.pid}-${links}`;
     this.far = 'eth0';
+    links += 1;
     this.pair = new VethPair([
       { device: this.near, address: this.address },
-      { namespace: this.namespace, device: this.far, address: `${NETWORK}.2` },
+      { namespace: this.namespace, device: this.far, address: `${NETWORK}.${first + 2}` },
     ]);
     // What a Pi has. This machine may have another one.
-    run('ip', '-n', this.namespace, 'route', 'replace', `${NETWORK}.0/30`, 'dev', this.far, 'congctl', 'cubic');
+    run('ip', '-n', this.namespace, 'route', 'replace', `${NETWORK}.${first}/30`, 'dev', this.far, 'congctl', 'cubic');
     this.limit();
   }
 

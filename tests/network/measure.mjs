@@ -54,6 +54,12 @@ export const mediaRecorder = ({ picture, sound, bitrate }) => ({
  *  Returns {report, all, latencies, died, recovers, …}: what was measured after the changes and with them; [s since the first change,
  *  ms] for each frame; how often a MediaSource died, and whether pictures move again once the link is good. */
 export async function measure(scene, row, { sender = roomcam, generation = 'later', lastMs, capture, observe }) {
+  const watched = await scene.turns.start(() => watch(scene, { sender, generation, capture }));
+  return scene.turns.measure(() => play(scene, row, watched, { lastMs, observe }));
+}
+
+/** A sender behind a link, and a client of a generation that sees it. */
+async function watch(scene, { sender, generation, capture }) {
   const link = new Link();
   scene.t.after(() => link.close());
   const relay = await scene.relay(GENERATIONS[generation]);
@@ -66,6 +72,10 @@ export async function measure(scene, row, { sender = roomcam, generation = 'late
   const { trace, control } = await sender.start(scene, { link, origin: proxy.origin, capture });
   await recorder.chunkOf('sender', { deadlineMs: 20_000 });
   await joinUntilSeen(viewer, sender.joins);
+  return { link, recorder, viewer, trace, control };
+}
+
+async function play(scene, row, { link, recorder, viewer, trace, control }, { lastMs, observe }) {
   await observeFor(WARM_UP_MS);
 
   const random = randomNumbers(seed());

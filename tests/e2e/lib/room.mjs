@@ -27,7 +27,11 @@ export class Room {
 
   /** `prepare`: is called with the relay before the agent comes, and may return what that connects to instead. `env`:
    *  options of the relay. */
-  async open({ prepare = () => undefined, env } = {}) {
+  open({ prepare = () => undefined, env } = {}) {
+    return this.scene.turns.start(() => this.#open(prepare, env));
+  }
+
+  async #open(prepare, env) {
     const { scene, generation } = this;
     this.relay = await scene.relay(GENERATIONS[generation], { env });
     this.browser = await scene.browser({ kind: this.kind });
@@ -46,17 +50,23 @@ export class Room {
   }
 
   /** Does something, and times the pictures around it: none may stand still for more than `boundMs`. */
-  async step(name, act, boundMs, viewers = [this.viewer]) {
-    const from = await Promise.all(viewers.map((viewer) => viewer.now()));
-    await act();
-    await observeFor(WATCHED_MS);
-    for (const [index, viewer] of viewers.entries()) {
-      const report = await viewer.report('agent');
-      await this.#time(name, viewer, report, from[index], boundMs);
-    }
+  step(name, act, boundMs, viewers = [this.viewer]) {
+    return this.scene.turns.measure(async () => {
+      const from = await Promise.all(viewers.map((viewer) => viewer.now()));
+      await act();
+      await observeFor(WATCHED_MS);
+      for (const [index, viewer] of viewers.entries()) {
+        const report = await viewer.report('agent');
+        await this.#time(name, viewer, report, from[index], boundMs);
+      }
+    });
   }
 
-  async cameraOff(name) {
+  cameraOff(name) {
+    return this.scene.turns.measure(() => this.#cameraOff(name));
+  }
+
+  async #cameraOff(name) {
     const { viewer } = this;
     const fromMs = performance.now();
     await this.agent.control.camera(false);
@@ -66,7 +76,11 @@ export class Room {
     await observeFor(1_000);
   }
 
-  async newcomerSeesAvatar(name) {
+  newcomerSeesAvatar(name) {
+    return this.scene.turns.measure(() => this.#newcomerSeesAvatar(name));
+  }
+
+  async #newcomerSeesAvatar(name) {
     const { newcomer } = this;
     await newcomer.join({ settleMs: this.settleMs });
     const fromMs = performance.now();
@@ -76,11 +90,13 @@ export class Room {
   }
 
   /** Waits for a moment, ms on the viewer's page, that `happened` tells, and for pictures from then on. Returns it. */
-  async recovers(name, viewer, happened, { watchedMs = WATCHED_MS } = {}) {
-    const fromMs = await until(name, 20_000, happened, 50);
-    await observeFor(watchedMs);
-    await this.#time(name, viewer, await viewer.report('agent'), fromMs, PICTURE_AGAIN_MS);
-    return fromMs;
+  recovers(name, viewer, happened, { watchedMs = WATCHED_MS } = {}) {
+    return this.scene.turns.measure(async () => {
+      const fromMs = await until(name, 20_000, happened, 50);
+      await observeFor(watchedMs);
+      await this.#time(name, viewer, await viewer.report('agent'), fromMs, PICTURE_AGAIN_MS);
+      return fromMs;
+    });
   }
 
   /** When a viewer first heard after `sinceMs` that the agent had joined, both in ms on its page; undefined before. */

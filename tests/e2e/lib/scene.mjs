@@ -2,17 +2,18 @@
 
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
-import { after, test } from 'node:test';
+import { after, describe, test } from 'node:test';
 import { join } from 'node:path';
 import { startAgent } from './agents.mjs';
 import { startBalancer } from './balancers.mjs';
-import { borrowBrowser, closeLent } from './browser.mjs';
+import { borrowBrowser, closeLent, startBrowser } from './browser.mjs';
 import { RecordingLamps } from './lamps.mjs';
 import { joinRoom } from './participant.mjs';
 import { startRelay } from './relays.mjs';
+import { Turns } from './turns.mjs';
 
 let scenes = 0;
-after(closeLent);
+const turns = new Turns();
 
 /** A fresh room for one test. Whatever it starts ends with the test, last started first; when the test fails,
  *  the ends of the processes' logs are printed. */
@@ -21,8 +22,12 @@ export class Scene {
   #browsers = [];
   #children = [];
 
-  constructor(t) {
+  /** `browserOf`: where its browsers come from, [`startBrowser`] or [`borrowBrowser`]. */
+  constructor(t, browserOf = startBrowser) {
     this.t = t;
+    this.browserOf = browserOf;
+    /** Shared with the scenarios that are played at the same time. */
+    this.turns = turns;
     scenes += 1;
     this.room = `room-${process.pid}-${scenes}`;
     this.directory = mkdtempSync(join(tmpdir(), 'roomcam-e2e-'));
@@ -57,7 +62,7 @@ export class Scene {
   }
 
   async browser(options) {
-    const browser = await borrowBrowser(options);
+    const browser = await this.browserOf(options);
     this.#browsers.push(browser);
     this.#endings.push(() => browser.stop());
     return browser;
@@ -104,13 +109,20 @@ export class Scene {
   }
 }
 
-/** Registers one test per kind of relay (or other variant of the stage), each with its own [`Scene`]. */
+let lends = false;
+
+/** Registers one test per kind of relay (or other variant of the stage), each with its own [`Scene`]. `atOnce`: how many of them
+ *  are played at a time; those that measure times take turns then. */
 export function scenario(name, kinds, ...rest) {
-  const [body, { timeout = 120_000 } = {}] = rest.reverse();
-  for (const kind of kinds) {
-    test(`${name} (${typeof kind === 'string' ? kind : Object.values(kind).join(', ')})`, { timeout }, async (t) => {
-      const scene = new Scene(t);
-      await scene.play(() => body(scene, kind, t));
-    });
-  }
+  const [body, { timeout = 120_000, atOnce = 1 } = {}] = rest.reverse();
+  if (!lends) after(closeLent);
+  lends = true;
+  describe(name, { concurrency: atOnce }, () => {
+    for (const kind of kinds) {
+      test(`${name} (${typeof kind === 'string' ? kind : Object.values(kind).join(', ')})`, { timeout }, async (t) => {
+        const scene = new Scene(t, borrowBrowser);
+        await scene.play(() => body(scene, kind, t));
+      });
+    }
+  });
 }
