@@ -1,20 +1,25 @@
-// Runs test files in two lanes, each with a network of its own. One runs those that judge time, one after the other, with all
-// processor cores: with a core each, two at a time made pictures stand still for seconds on a slow day. A test file leaves most of
-// two cores unused, and that is for the other lane: what only asks whether something happens. Those called `alone` need all of
-// both cores, and come last.
+// Runs test files and commands in lanes, each with a network of its own. First those files that judge time, one after the
+// other; beside them commands, with the processor time that is left. Then the files that judge none, several at a time. Those
+// called `alone` need all of both cores, and come last.
 // Usage: node lanes.mjs {FILE.mjs | COMMAND}...    Commands judge no time, and run in the network of the machine.
 
 import { spawn } from 'node:child_process';
+import { availableParallelism } from 'node:os';
 import { basename } from 'node:path';
 import { IdleGroup } from './idle-group.mjs';
 import { run, VethPair } from './network/veth.mjs';
 
-/** Test files that judge no time, and wait long enough when they get little of it. */
-const UNTIMED = ['page-states', 'fleet', 'check'];
+/** Test files that judge no time, but wait for seconds for what has to happen. The longest come first. */
+const PATIENT = [
+  'page-states', 'page-webrtc', 'turn', 'whip', 'mesh', 'page-entry', 'signalling-pages', 'surroundings', 'fleet', 'bad-relay', 'bad-camera',
+  'check', 'killed',
+];
+/** So many of them at a time leave no core unused. */
+const PATIENT_LANES = availableParallelism() + 1;
 
 const isFile = (what) => what.endsWith('.mjs');
 const isAlone = (what) => what.endsWith('.alone.mjs');
-const isTimed = (what) => isFile(what) && !isAlone(what) && !UNTIMED.includes(nameOf(what));
+const isPatient = (what) => isFile(what) && PATIENT.includes(nameOf(what));
 const nameOf = (file) => basename(file).split('.')[0];
 
 /** What runs one thing after another: with the processor time that others leave, if it has an idle group, and for root with a
@@ -71,17 +76,19 @@ class Lane {
 
 const failed = [];
 const given = process.argv.slice(2);
-const timed = given.filter(isTimed);
-const untimed = given.filter((what) => !isTimed(what) && !isAlone(what));
-const timedLane = new Lane('timed');
-// Without an idle group one lane runs everything.
+const commands = given.filter((what) => !isFile(what));
+const patient = given.filter(isPatient).sort((a, b) => PATIENT.indexOf(nameOf(a)) - PATIENT.indexOf(nameOf(b)));
+const timed = given.filter((what) => isFile(what) && !isPatient(what) && !isAlone(what));
+const lanes = Array.from({ length: PATIENT_LANES }, (_, index) => new Lane(index));
+// Where there is no idle group commands wait.
 const idleGroup = IdleGroup.make(`roomcam-${process.pid}`);
-const untimedLane = idleGroup && new Lane('untimed', idleGroup);
-process.on('exit', () => [timedLane, untimedLane].forEach((lane) => lane?.close()));
+const idleLane = idleGroup && new Lane('idle', idleGroup);
+process.on('exit', () => [...lanes, idleLane].forEach((lane) => lane?.close()));
 for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP']) process.on(signal, () => process.exit(1));
 
-await Promise.all([timedLane.drain(timed, untimed), untimedLane?.drain(untimed)]);
-await timedLane.drain(given.filter(isAlone));
+await Promise.all([lanes[0].drain(timed), idleLane?.drain(commands)]);
+await Promise.all(lanes.map((lane) => lane.drain(patient, commands)));
+await lanes[0].drain(given.filter(isAlone));
 if (failed.length > 0) {
   console.log(`FAILED: ${failed.join(', ')}`);
   process.exitCode = 1;

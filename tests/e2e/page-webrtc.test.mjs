@@ -147,8 +147,9 @@ scenario('a second viewer comes and goes, and the first sees nothing of it', BRO
   // Those who only watch have no connection to each other, and no tile.
   await first.shows({ state: 'playing' });
   assert.match(await first.page.evaluate(() => document.getElementById('people').textContent), /1.*2/);
-  const delivered = async () => (await control.status()).participants.map(({ media }) => media);
-  assert.deepEqual(await delivered(), ['connected', 'connected']);
+  // A page that is too busy to take all pictures gets fewer.
+  const delivered = async () => (await control.status()).participants.filter(({ media }) => ['connected', 'fewer-pictures'].includes(media));
+  assert.equal((await delivered()).length, 2);
   await second.page.close();
   await until('the second to be gone', 5_000, async () => (await delivered()).length === 1);
   await first.frames(10, { sinceMs: await first.now() });

@@ -14,17 +14,12 @@ const PAIRS = 5;
 /** Longer than any pair took that connected at all, ms. */
 const CONNECTED_MS = 5_000;
 
-const opened = async (browser, path) => {
-  const page = await browser.newPage();
-  await page.goto(`${browser.pages}/${path}`);
-  const state = () => page.evaluate(() => window.participant.state());
-  const join = (server, room) => page.evaluate(([origin, name]) => window.participant.join(origin, name, 'viewer'), [server.origin, room]);
-  return { page, state, join };
-};
+const stateOf = (page) => page.evaluate(() => window.participant.state());
+const join = (page, server, room) => page.evaluate(([origin, name]) => window.participant.join(origin, name, 'viewer'), [server.origin, room]);
 
 /** Whether both get the other's picture within the time. */
 async function connect(pages) {
-  const gets = async ({ state }) => ((await state()).inbound?.video?.framesDecoded ?? 0) > 5;
+  const gets = async (page) => ((await stateOf(page)).inbound?.video?.framesDecoded ?? 0) > 5;
   try {
     await until('both to see each other', CONNECTED_MS, async () => (await Promise.all(pages.map(gets))).every(Boolean), 50);
     return true;
@@ -33,17 +28,16 @@ async function connect(pages) {
   }
 }
 
-async function pairs(browser, server, paths, room) {
+/** How many of the pairs connect, each of two pages that have just been opened. */
+async function pairs(browser, server, path, room) {
+  const pages = [await browser.newPage(), await browser.newPage()];
   let connected = 0;
   for (let pair = 1; pair <= PAIRS; pair += 1) {
-    const pages = [];
-    for (const path of paths) {
-      const each = await opened(browser, path);
-      pages.push(each);
-      await each.join(server, `${room}-${pair}`);
+    for (const page of pages) {
+      await page.goto(`${browser.pages}/${path}`);
+      await join(page, server, `${room}-${pair}`);
     }
     if (await connect(pages)) connected += 1;
-    await Promise.all(pages.map(({ page }) => page.close()));
   }
   return connected;
 }
@@ -55,22 +49,22 @@ const STYLES = [
   { offers: 'both', expected: 0 },
 ];
 
-scenario('two pages of a mesh connect, unless both offer', STYLES, async (scene, { offers, expected }, t) => {
+scenario('two pages of a mesh connect, unless both offer', STYLES, { atOnce: 3 }, async (scene, { offers, expected }, t) => {
   const server = await startMeshServer({ DELAY_MS });
   scene.owns(server.child);
   const browser = await scene.browser({ flags: FLAGS });
   const page = `mesh.html?offers=${offers}`;
-  const connected = await pairs(browser, server, [page, page], scene.room);
+  const connected = await pairs(browser, server, page, scene.room);
   t.diagnostic(`${connected} of ${PAIRS} pairs connected`);
   assert.equal(connected, expected);
 });
 
-scenario('two pages of a one-to-one room connect', ['object', 'document', 'args'], async (scene, form, t) => {
+scenario('two pages of a one-to-one room connect', ['object', 'document', 'args'], { atOnce: 3 }, async (scene, form, t) => {
   const server = await startNoomServer({ FORM: form });
   scene.owns(server.child);
   const browser = await scene.browser({ flags: FLAGS });
   const page = `noom.html?form=${form}`;
-  const connected = await pairs(browser, server, [page, page], scene.room);
+  const connected = await pairs(browser, server, page, scene.room);
   t.diagnostic(`${connected} of ${PAIRS} pairs connected`);
   assert.equal(connected, PAIRS);
 });
