@@ -14,7 +14,8 @@ scenario('camera off is black, muted is silence, and both come back at once', ['
   const page = await pageIn(scene, browser, server);
   await page.join();
   const { control } = agent();
-  await page.frames(30);
+  const { width, height } = await page.frames(30);
+  assert.deepEqual([width, height], [640, 480]);
   await hears(page, 'a tone');
   const { tracks } = await page.state();
 

