@@ -1,6 +1,6 @@
 // Runs test files and commands in lanes, each with a network of its own. First those files that judge time, one after the
-// other; beside them commands, with the processor time that is left. Then the files that judge none, several at a time. Those
-// called `alone` need all of both cores, and come last.
+// other; then those that judge none, several at a time; then those called `alone`, which need all of both cores. Commands go on
+// beside the first two with the processor time that they leave: even a compiler does not show in the times then.
 // Usage: node lanes.mjs {FILE.mjs | COMMAND}...    Commands judge no time, and run in the network of the machine.
 
 import { spawn } from 'node:child_process';
@@ -61,35 +61,41 @@ class Lane {
     this.idleGroup?.close();
   }
 
-  /** Runs what is in the queues, the first of them first, until they are empty. */
-  async drain(...queues) {
-    for (let what; (what = queues.find((queue) => queue.length > 0)?.shift()); ) {
+  /** Runs what is in the queue until it is empty. */
+  async drain(queue) {
+    for (let what; (what = queue.shift()); ) {
       const beganMs = performance.now();
       const { passed, output } = await this.run(what);
       process.stdout.write(output);
-      const seconds = ((performance.now() - beganMs) / 1_000).toFixed(0);
-      console.log(`=== ${what}: ${passed ? 'passed' : 'FAILED'} after ${seconds} s`);
-      if (!passed) failed.push(what);
+      const seconds = Math.round((performance.now() - beganMs) / 1_000);
+      const outcome = `${what}: ${passed ? 'passed' : 'FAILED'}`;
+      console.log(`=== ${outcome} after ${seconds} s`);
+      outcomes.push({ outcome, seconds, passed });
     }
   }
 }
 
-const failed = [];
+const outcomes = [];
 const given = process.argv.slice(2);
 const commands = given.filter((what) => !isFile(what));
 const patient = given.filter(isPatient).sort((a, b) => PATIENT.indexOf(nameOf(a)) - PATIENT.indexOf(nameOf(b)));
 const timed = given.filter((what) => isFile(what) && !isPatient(what) && !isAlone(what));
 const lanes = Array.from({ length: PATIENT_LANES }, (_, index) => new Lane(index));
-// Where there is no idle group commands wait.
 const idleGroup = IdleGroup.make(`roomcam-${process.pid}`);
 const idleLane = idleGroup && new Lane('idle', idleGroup);
 process.on('exit', () => [...lanes, idleLane].forEach((lane) => lane?.close()));
 for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP']) process.on(signal, () => process.exit(1));
 
-await Promise.all([lanes[0].drain(timed), idleLane?.drain(commands)]);
-await Promise.all(lanes.map((lane) => lane.drain(patient, commands)));
+// Without an idle group nothing may go on beside what judges time.
+if (!idleLane) await lanes[0].drain(commands);
+const beside = idleLane?.drain(commands);
+await lanes[0].drain(timed);
+await Promise.all(lanes.map((lane) => lane.drain(patient)));
+await beside;
 await lanes[0].drain(given.filter(isAlone));
-if (failed.length > 0) {
-  console.log(`FAILED: ${failed.join(', ')}`);
-  process.exitCode = 1;
+
+console.log('\n  min:s  in lanes');
+for (const { outcome, seconds } of outcomes) {
+  console.log(`${String(Math.floor(seconds / 60)).padStart(4)}:${String(seconds % 60).padStart(2, '0')}  ${outcome}`);
 }
+if (outcomes.some(({ passed }) => !passed)) process.exitCode = 1;

@@ -66,7 +66,7 @@ scenario('the page plays what a browser records', BROWSERS, async (scene, kind, 
   assert.ok(frames >= 45 && longestMs < 1_000, `${frames} frames in 6 s, ${longestMs.toFixed(0)} ms without one`);
 });
 
-scenario('the page follows a sender that comes back with another picture, from the beginning of time', BROWSERS, async (scene, kind, t) => {
+scenario('the page follows a sender that comes back with another picture, from the beginning of time', BROWSERS, { atOnce: 2 }, async (scene, kind, t) => {
   const { relay, agent: first, viewer } = await played(scene, kind);
   assert.equal((await viewer.report('agent')).width, 640);
 
@@ -85,7 +85,7 @@ scenario('the page follows a sender that comes back with another picture, from t
   assert.ok(lag < 2, `${lag} s behind live`);
 });
 
-scenario('the page goes on after a sender was held up', BROWSERS, async (scene, kind, t) => {
+scenario('the page goes on after a sender was held up', BROWSERS, { atOnce: 2 }, async (scene, kind, t) => {
   const { agent, viewer } = await played(scene, kind);
 
   agent.signal('SIGSTOP');
