@@ -67,6 +67,7 @@ class Browser {
   }
 
   async closePages() {
+    if (!this.engine.isConnected()) return;
     await Promise.all(this.#open.map((page) => this.engine.closePage(page)));
   }
 
