@@ -11,7 +11,7 @@ import { run, VethPair } from './network/veth.mjs';
 
 /** Test files that judge no time, but wait for seconds for what has to happen. The longest come first. */
 const PATIENT = [
-  'page-states', 'page-webrtc', 'turn', 'whip', 'mesh', 'page-entry', 'signalling-pages', 'surroundings', 'fleet', 'bad-relay', 'bad-camera',
+  'page-states', 'page-webrtc', 'turn', 'whip', 'mesh', 'page-entry', 'signalling-pages', 'fleet', 'bad-relay', 'bad-camera',
   'check', 'killed',
 ];
 /** So many of them at a time leave no core unused. */

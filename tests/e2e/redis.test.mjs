@@ -32,7 +32,7 @@ const meet = (relays) =>
     return seen.every(({ status, relays: others }) => status === 'ok' && others === 1);
   });
 
-scenario('a picture goes from one relay to another', STAGES, { atOnce: 2 }, async (scene, { trouble, awayMs }, t) => {
+scenario('a picture goes from one relay to another', STAGES, async (scene, { trouble, awayMs }, t) => {
   const { redis, relays, agent, viewers } = await scene.turns.start(() => watched(scene));
 
   // Who is far sees nothing new for as long as Redis is away.
@@ -75,7 +75,7 @@ async function watched(scene) {
   const relays = [await scene.relay('embedded', { flags }), await scene.relay('embedded', { flags })];
   await meet(relays);
   const agent = scene.agent(relays[0], 'agent', { capture: SMALL_PICTURE });
-  const browser = await scene.browser();
+  const browser = await scene.browser({ fresh: true });
   const viewers = [];
   for (const [kind, where, relay] of [...FAR.map((far) => [far, 'far', relays[1]]), ['later', 'near', relays[0]]]) {
     const name = `${kind}, ${where}`;

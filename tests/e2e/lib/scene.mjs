@@ -61,8 +61,9 @@ export class Scene {
     return lamps;
   }
 
-  async browser(options) {
-    const browser = await this.browserOf(options);
+  /** A browser, which other scenarios of the file have too; one of its own where it must be `fresh`. */
+  async browser({ fresh = false, ...options } = {}) {
+    const browser = await (fresh ? startBrowser : this.browserOf)(options);
     this.#browsers.push(browser);
     this.#endings.push(() => browser.stop());
     return browser;
