@@ -29,7 +29,8 @@ const lent = new Map();
 
 async function lend({ files, ...options }) {
   const key = JSON.stringify(options);
-  if (!(await lent.get(key))?.isConnected()) lent.set(key, start(options));
+  const before = lent.get(key);
+  if (!before || !(await before).isConnected()) lent.set(key, start(options));
   return lent.get(key);
 }
 
