@@ -1,6 +1,6 @@
 // Runs test files and commands in lanes, each with a network of its own. First those files that judge time, one after the
 // other; then those that judge none, several at a time; then those called `alone`, which need all of both cores. Commands go on
-// beside the first two with the processor time that they leave: even a compiler does not show in the times then.
+// beside the first two with the processor time that they leave.
 // Usage: node lanes.mjs {FILE.mjs | COMMAND}...    Commands judge no time, and run in the network of the machine.
 
 import { spawn } from 'node:child_process';

@@ -31,7 +31,7 @@ const STAGES = [
   { generation: 'first', browser: 'firefox' },
 ];
 
-scenario('every newcomer sees the picture, and who watches sees nothing of it', STAGES, { timeout: 400_000, atOnce: 2 }, async (scene, { generation, browser: kind }, t) => {
+scenario('every newcomer sees the picture, and who watches sees nothing of it', STAGES, { timeout: 400_000 }, async (scene, { generation, browser: kind }, t) => {
   const used = seed();
   const random = randomNumbers(used);
   const count = Number(process.env.JOINS ?? JOINS[`${generation} ${kind}`] ?? FEWER_JOINS);
