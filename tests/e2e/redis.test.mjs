@@ -22,7 +22,7 @@ const STAGES = [
   { trouble: 'freezes', awayMs: 5_000 },
 ];
 const ROUNDS = 3;
-/** From one round to the next: viewers have caught up, so that they have as little in hand as before. */
+/** From one round to the next: the viewer page has caught up, so that it has as little in hand as before. */
 const CATCHES_UP_MS = 5_000;
 
 const redisAt = async ({ origin }) => (await (await fetch(`${origin}/healthz`)).json()).redis;
@@ -45,6 +45,13 @@ scenario('a picture goes from one relay to another', STAGES, async (scene, { tro
   }
   await repeated(t, ROUNDS, goals, () =>
     scene.turns.measure(async () => {
+      // A deployed client has more in hand after each hole, until it has to jump: so each time it has just come.
+      for (const { viewer } of viewers) {
+        if (!viewer.leave) continue;
+        await viewer.leave();
+        await viewer.join();
+        await viewer.frames(agent.userId, 60, { deadlineMs: 30_000 });
+      }
       for (const one of viewers) one.undisturbedMs = await one.viewer.now();
       await observeFor(CATCHES_UP_MS);
       for (const one of viewers) one.sinceMs = await one.viewer.now();
