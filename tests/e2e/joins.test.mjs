@@ -35,30 +35,37 @@ scenario('every newcomer sees the picture, and who watches sees nothing of it', 
   const used = seed();
   const random = randomNumbers(used);
   const count = Number(process.env.JOINS ?? JOINS[`${generation} ${kind}`] ?? FEWER_JOINS);
-  const { resident, newcomer, residentSaw } = await scene.turns.start(() => begin(scene, generation, kind));
+  const relay = await scene.relay(GENERATIONS[generation]);
+  const browser = await scene.browser({ kind });
+  const { room } = scene;
+  const resident = await browser.client(generation, { relay, room, user: 'resident' });
+  const newcomer = await browser.client(generation, { relay, room, user: 'newcomer' });
+  await resident.join();
+  // A client of the first generation that is told of the agent before it is told who is there forgets the agent.
+  await until('the resident is in the room', 5_000, async () => (await resident.state()).roomStateAt !== null);
+  scene.agent(relay, 'agent');
+  const residentSaw = await isMoving(resident, 'agent', 0, 8_000);
   if (!residentSaw) for (const line of await keepLog(resident, `joins-${generation}-${kind}-resident`)) t.diagnostic(line);
 
   const joins = [];
   const gaps = [];
   for (let join = 1; join <= count; join += 1) {
-    await scene.turns.measure(async () => {
-      await observeFor(random() * 200);
-      const fromMs = await resident.now();
-      const outcome = await joinOnce(newcomer, { user: `newcomer-${join}`, random, generation, isBusy: join % 5 === 0 });
-      joins.push(outcome);
-      if (!outcome.good) {
-        t.diagnostic(`join ${join} failed: ${JSON.stringify(outcome)}`);
-        for (const line of await keepLog(newcomer, `joins-${generation}-${kind}-${join}`)) t.diagnostic(`  ${line}`);
-      }
-      await newcomer.leave();
-      const left = await resident.now();
-      await isMoving(resident, 'agent', left, 2_500);
-      gaps.push(longestGapMs(await resident.report('agent'), fromMs, await resident.now()));
-      if (gaps.at(-1) > RESIDENTS_GAP_MS[generation]) {
-        const [log] = await keepLog(resident, `joins-${generation}-${kind}-${join}-resident`);
-        t.diagnostic(`during join ${join} the resident had a gap of ${gaps.at(-1).toFixed(0)} ms; ${log}`);
-      }
-    });
+    await observeFor(random() * 200);
+    const fromMs = await resident.now();
+    const outcome = await joinOnce(newcomer, { user: `newcomer-${join}`, random, generation, isBusy: join % 5 === 0 });
+    joins.push(outcome);
+    if (!outcome.good) {
+      t.diagnostic(`join ${join} failed: ${JSON.stringify(outcome)}`);
+      for (const line of await keepLog(newcomer, `joins-${generation}-${kind}-${join}`)) t.diagnostic(`  ${line}`);
+    }
+    await newcomer.leave();
+    const left = await resident.now();
+    await isMoving(resident, 'agent', left, 2_500);
+    gaps.push(longestGapMs(await resident.report('agent'), fromMs, await resident.now()));
+    if (gaps.at(-1) > RESIDENTS_GAP_MS[generation]) {
+      const [log] = await keepLog(resident, `joins-${generation}-${kind}-${join}-resident`);
+      t.diagnostic(`during join ${join} the resident had a gap of ${gaps.at(-1).toFixed(0)} ms; ${log}`);
+    }
   }
 
   const good = joins.filter(({ good }) => good).length;
@@ -75,20 +82,6 @@ scenario('every newcomer sees the picture, and who watches sees nothing of it', 
   assert.ok(inTime(gaps, RESIDENTS_GAP_MS[generation]), `the resident's gaps: ${spread(gaps)}`);
   assert.ok(quantile(firstFrames, 0.5) <= FIRST_FRAME_MS / 2, `the median of the first frames is ${quantile(firstFrames, 0.5)} ms`);
 });
-
-/** A room with an agent, and somebody who sees it; `residentSaw`: whether it does. */
-async function begin(scene, generation, kind) {
-  const relay = await scene.relay(GENERATIONS[generation]);
-  const browser = await scene.browser({ kind });
-  const { room } = scene;
-  const resident = await browser.client(generation, { relay, room, user: 'resident' });
-  const newcomer = await browser.client(generation, { relay, room, user: 'newcomer' });
-  await resident.join();
-  // A client of the first generation that is told of the agent before it is told who is there forgets the agent.
-  await until('the resident is in the room', 5_000, async () => (await resident.state()).roomStateAt !== null);
-  scene.agent(relay, 'agent');
-  return { resident, newcomer, residentSaw: await isMoving(resident, 'agent', 0, 8_000) };
-}
 
 /** One join, watched: {good, firstFrameMs, longestGapMs, …}. */
 async function joinOnce(newcomer, { user, random, generation, isBusy }) {

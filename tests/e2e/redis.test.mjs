@@ -33,49 +33,6 @@ const meet = (relays) =>
   });
 
 scenario('a picture goes from one relay to another', STAGES, async (scene, { trouble, awayMs }, t) => {
-  const { redis, relays, agent, viewers } = await scene.turns.start(() => watched(scene));
-
-  // Who is far sees nothing new for as long as Redis is away.
-  const isJudgedAfter = (isFar) => isFar && awayMs > 0;
-  const goals = {};
-  for (const { name, isFar } of viewers) {
-    goals[`${name}, undisturbed`] = FLOWS_MS;
-    if (isJudgedAfter(isFar)) goals[`${name}, after it`] = HEALS_MS;
-    else goals[name] = FLOWS_MS;
-  }
-  await repeated(t, ROUNDS, goals, () =>
-    scene.turns.measure(async () => {
-      // A deployed client has more in hand after each hole, until it has to jump: so each time it has just come.
-      for (const { viewer } of viewers) {
-        if (!viewer.leave) continue;
-        await viewer.leave();
-        await viewer.join();
-        await viewer.frames(agent.userId, 60, { deadlineMs: 30_000 });
-      }
-      for (const one of viewers) one.undisturbedMs = await one.viewer.now();
-      await observeFor(CATCHES_UP_MS);
-      for (const one of viewers) one.sinceMs = await one.viewer.now();
-      await redis[trouble](awayMs);
-      for (const one of viewers) one.backMs = await one.viewer.now();
-      await meet(relays);
-      await observeFor(3_000);
-      const times = {};
-      for (const { name, viewer, isFar, undisturbedMs, sinceMs, backMs } of viewers) {
-        const { frames, now } = await viewer.report(agent.userId);
-        const gaps = gapsOf(frames, sinceMs, now);
-        const [{ ms, atMs }] = gaps;
-        t.diagnostic(`${name}: ${describeGaps(gaps, 3)}; ${trouble} at ${sinceMs.toFixed(0)}, is back at ${backMs.toFixed(0)}`);
-        times[`${name}, undisturbed`] = gapsOf(frames, undisturbedMs + 2_000, sinceMs)[0].ms;
-        if (isJudgedAfter(isFar)) times[`${name}, after it`] = atMs + ms - backMs;
-        else times[name] = ms;
-      }
-      return times;
-    }),
-  );
-});
-
-/** Two relays with a Redis between them, an agent at one, and viewers at both who see it. */
-async function watched(scene) {
   const redis = await startRedis(scene.directory);
   scene.owns(redis);
   const flags = ['--redis', redis.url];
@@ -91,5 +48,40 @@ async function watched(scene) {
     await viewer.frames(agent.userId, 60, { deadlineMs: 30_000 });
     viewers.push({ name, viewer, isFar: where === 'far' });
   }
-  return { redis, relays, agent, viewers };
-}
+
+  // Who is far sees nothing new for as long as Redis is away.
+  const isJudgedAfter = (isFar) => isFar && awayMs > 0;
+  const goals = {};
+  for (const { name, isFar } of viewers) {
+    goals[`${name}, undisturbed`] = FLOWS_MS;
+    if (isJudgedAfter(isFar)) goals[`${name}, after it`] = HEALS_MS;
+    else goals[name] = FLOWS_MS;
+  }
+  await repeated(t, ROUNDS, goals, async () => {
+    // A deployed client has more in hand after each hole, until it has to jump: so each time it has just come.
+    for (const { viewer } of viewers) {
+      if (!viewer.leave) continue;
+      await viewer.leave();
+      await viewer.join();
+      await viewer.frames(agent.userId, 60, { deadlineMs: 30_000 });
+    }
+    for (const one of viewers) one.undisturbedMs = await one.viewer.now();
+    await observeFor(CATCHES_UP_MS);
+    for (const one of viewers) one.sinceMs = await one.viewer.now();
+    await redis[trouble](awayMs);
+    for (const one of viewers) one.backMs = await one.viewer.now();
+    await meet(relays);
+    await observeFor(3_000);
+    const times = {};
+    for (const { name, viewer, isFar, undisturbedMs, sinceMs, backMs } of viewers) {
+      const { frames, now } = await viewer.report(agent.userId);
+      const gaps = gapsOf(frames, sinceMs, now);
+      const [{ ms, atMs }] = gaps;
+      t.diagnostic(`${name}: ${describeGaps(gaps, 3)}; ${trouble} at ${sinceMs.toFixed(0)}, is back at ${backMs.toFixed(0)}`);
+      times[`${name}, undisturbed`] = gapsOf(frames, undisturbedMs + 2_000, sinceMs)[0].ms;
+      if (isJudgedAfter(isFar)) times[`${name}, after it`] = atMs + ms - backMs;
+      else times[name] = ms;
+    }
+    return times;
+  });
+});

@@ -81,7 +81,7 @@ if (missing) {
     let agent = publish();
     const report = await frames(page, 30);
     // A busy machine makes it smaller.
-  assert.equal(report.width / report.height, 640 / 480);
+    assert.equal(report.width / report.height, 640 / 480);
     const [white, red] = await coloursOf(page, 'video', BAR);
     assertColour(white, [255, 255, 255], 'the first bar');
     assertColour(red, [255, 0, 0], 'the sixth bar');
